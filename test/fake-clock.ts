@@ -31,6 +31,10 @@ export class FakeClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
+  soon(callback: () => void): void {
+    this.after(0, callback);
+  }
+
   /** Milliseconds until the next timer is due, or undefined when none is armed. */
   nextDueMs(): number | undefined {
     const timer = this.#next();

@@ -14,6 +14,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Calls `callback` once, `delayMs` milliseconds (0 or more) of monotonic time from now. */
   after(delayMs: number, callback: () => void): CancelTimer;
+  /** Calls `callback` once, when everything that is ready in this turn of the event loop has been handled. */
+  soon(callback: () => void): void;
 }
 
 /** The longest delay a Node timer takes; a longer one would fire at once. */
@@ -33,6 +35,7 @@ export const systemClock: Clock = {
     arm(delayMs);
     return () => clearTimeout(timer);
   },
+  soon: (callback) => void setImmediate(callback),
 };
 
 /** Resolves after `delayMs` of the clock's time, or at once when `signal` aborts. It never rejects. */

@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { RetrainError } from '../errors.ts';
+import { FOREVER, parseDuration } from './duration.ts';
+
+/** A duration within [min, max], both ISO 8601; the bounds are those of the service (service-bus-quotas). */
+function duration(bounds: { min: string; max: string }) {
+  const minMs = parseDuration(bounds.min, 'min');
+  const maxMs = parseDuration(bounds.max, 'max');
+  return z.string().superRefine((text, context) => {
+    try {
+      const ms = parseDuration(text, 'value');
+      if (ms >= minMs && ms <= maxMs) return;
+    } catch {
+      // said below, with the bounds
+    }
+    context.addIssue({
+      code: 'custom',
+      message: `'${text}' must be an ISO 8601 duration from ${bounds.min} to ${bounds.max}`,
+    });
+  });
+}
+
+/** Queue and topic names: letters, digits, `.`, `-`, `_` and `/`, which neither begin nor end with a separator; 260 characters at most. */
+const entityName = z
+  .string()
+  .max(260, 'must have at most 260 characters')
+  .regex(
+    /^[A-Za-z0-9]$|^[A-Za-z0-9][\w\-./]*[A-Za-z0-9]$/,
+    'must be letters, digits and . - _ / and begin and end with a letter or digit',
+  );
+
+/** A queue with the property names of Azure Resource Manager (Microsoft.ServiceBus/namespaces/queues). Durations are ISO 8601. */
+export const queueDescription = z.strictObject({
+  name: entityName,
+  lockDuration: duration({ min: 'PT5S', max: 'PT5M' }).default('PT1M'),
+  maxDeliveryCount: z.int().min(1).max(2_147_483_647).default(10),
+  requiresSession: z.boolean().default(false),
+  requiresDuplicateDetection: z.boolean().default(false),
+  duplicateDetectionHistoryTimeWindow: duration({ min: 'PT20S', max: 'P7D' }).default('PT10M'),
+  defaultMessageTimeToLive: duration({ min: 'PT1S', max: FOREVER }).default(FOREVER),
+  deadLetteringOnMessageExpiration: z.boolean().default(false),
+  maxSizeInMegabytes: z.int().min(1).max(1_048_576).default(1024),
+  maxMessageSizeInKilobytes: z.int().min(1).max(102_400).default(256),
+  status: z.enum(['Active', 'Disabled', 'SendDisabled', 'ReceiveDisabled']).default('Active'),
+});
+
+export type QueueDescription = z.infer<typeof queueDescription>;
+/** What a caller may leave out of a description. */
+export type QueueDescriptionInput = z.input<typeof queueDescription>;
+
+/**
+ * Checks a description and fills in the service's defaults.
+ *
+ * @throws RetrainError `CONFIGURATION_INVALID`, naming the queue, the property, the value and the limit
+ */
+export function parseQueueDescription(input: unknown): QueueDescription {
+  const result = queueDescription.safeParse(input);
+  if (result.success) return result.data;
+  const name = (input as { name?: unknown } | null)?.name;
+  const said = result.error.issues.map((issue) => `${issue.path.join('.') || 'queue'}: ${issue.message}`).join('; ');
+  throw new RetrainError('CONFIGURATION_INVALID', `queue ${typeof name === 'string' ? `'${name}'` : ''}: ${said}`);
+}
+
+/** The queue that `infra/` provisions on Azure and that the broker has by default. */
+export const DEFAULT_QUEUE: QueueDescription = parseQueueDescription({
+  name: 'model-retraining-queue',
+  requiresSession: true,
+  requiresDuplicateDetection: true,
+  maxDeliveryCount: 10,
+  lockDuration: 'PT1M',
+});

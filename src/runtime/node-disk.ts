@@ -1,0 +1,99 @@
+import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Disk, DiskFile, FolderLock, OpenMode } from './disk.ts';
+import { lockFolder } from './folder-lock.ts';
+
+/** Only the owner may read what is stored. */
+const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
+
+const FLAGS: Record<OpenMode, string> = { read: 'r', write: 'r+', create: 'w+' };
+
+/** The operating system's file system. */
+export const nodeDisk: Disk = {
+  async makeFolder(folder: string): Promise<void> {
+    const first = await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+    if (first === undefined) return;
+    // Every new folder is an entry of its parent, up to the parent of the first one that was made.
+    const top = dirname(first);
+    for (let parent = dirname(folder); ; parent = dirname(parent)) {
+      await this.syncFolder(parent);
+      if (parent === top || parent === dirname(parent)) return;
+    }
+  },
+
+  list: (folder: string): Promise<string[]> => readdir(folder),
+
+  async open(path: string, mode: OpenMode): Promise<DiskFile> {
+    return new NodeFile(await open(path, FLAGS[mode], FILE_MODE));
+  },
+
+  rename,
+
+  remove: (path: string): Promise<void> => rm(path, { force: true }),
+
+  async syncFolder(folder: string): Promise<void> {
+    const handle = await open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+
+  lock: (folder: string): Promise<FolderLock> => lockFolder(folder),
+};
+
+class NodeFile implements DiskFile {
+  readonly #handle: FileHandle;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  async size(): Promise<number> {
+    return (await this.#handle.stat()).size;
+  }
+
+  async read(into: Buffer, position: number): Promise<number> {
+    let done = 0;
+    while (done < into.length) {
+      const { bytesRead } = await this.#handle.read(into, done, into.length - done, position + done);
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    return done;
+  }
+
+  async write(parts: readonly Buffer[], position: number): Promise<void> {
+    let left = parts;
+    let at = position;
+    while (left.length > 0) {
+      const { bytesWritten } = await this.#handle.writev(left, at);
+      at += bytesWritten;
+      left = without(left, bytesWritten);
+    }
+  }
+
+  async writeDurably(parts: readonly Buffer[], position: number): Promise<void> {
+    await this.write(parts, position);
+    await this.#handle.datasync();
+  }
+
+  sync(): Promise<void> {
+    return this.#handle.datasync();
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+}
+
+/** What is left to write after a write that the system cut short. */
+function without(parts: readonly Buffer[], written: number): readonly Buffer[] {
+  let skip = written;
+  let first = 0;
+  while (first < parts.length && skip >= (parts[first] as Buffer).length) skip -= (parts[first++] as Buffer).length;
+  if (skip === 0) return parts.slice(first);
+  return [(parts[first] as Buffer).subarray(skip), ...parts.slice(first + 1)];
+}

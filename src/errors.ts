@@ -17,6 +17,7 @@
  * | `DATA_VERSION` | stored data has a format version that this release does not know |
  * | `DISK_FAILED` | a write or a sync failed: memory no longer tells what is durable |
  * | `DISK_FULL` | no room is left for further messages |
+ * | `BROKER_REFUSED` | the broker refuses a command; `BrokerRefusal.reason` says why |
  * | `PROTOCOL_VIOLATION` | a peer broke a rule of AMQP 1.0 |
  * | `LOCK_LOST` | the session or message lock is gone |
  * | `TRAINER_FAILED` | a training run ended without success |
@@ -39,6 +40,7 @@ export type ErrorCode =
   | 'DATA_VERSION'
   | 'DISK_FAILED'
   | 'DISK_FULL'
+  | 'BROKER_REFUSED'
   | 'PROTOCOL_VIOLATION'
   | 'LOCK_LOST'
   | 'TRAINER_FAILED'

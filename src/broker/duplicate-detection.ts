@@ -1,0 +1,84 @@
+import { type Journal, type LogRecord, RecordKind } from '../storage/index.ts';
+import { parseDuration } from '../topology/index.ts';
+import { DuplicateHistory, MAX_REMEMBERED_IDS } from './duplicate-history.ts';
+import { gone } from './gone.ts';
+import type { IncomingMessage } from './message.ts';
+import { encodeHistoryBucket, encodeHistoryItem, type QueueRecord } from './records.ts';
+import { BrokerRefusal } from './refusal.ts';
+
+export interface DuplicateCheck {
+  /** Places of the duplicates in the batch. */
+  readonly duplicates: ReadonlySet<number>;
+  /** Remembers the others; to be called when their records are written. */
+  apply(): void;
+}
+
+/** An empty history for the queue that a record describes. */
+export function createHistory({ description, historyKey }: QueueRecord): DuplicateHistory {
+  const windowMs = parseDuration(
+    description.duplicateDetectionHistoryTimeWindow,
+    'duplicateDetectionHistoryTimeWindow',
+  );
+  return new DuplicateHistory({ key: historyKey, windowMs });
+}
+
+/** Duplicate detection of one queue: the history and its records. */
+export class DuplicateDetection {
+  readonly history: DuplicateHistory;
+  readonly #journal: Journal;
+  readonly #queueId: number;
+
+  constructor(options: { journal: Journal; queueId: number; history: DuplicateHistory }) {
+    this.history = options.history;
+    this.#journal = options.journal;
+    this.#queueId = options.queueId;
+  }
+
+  /**
+   * Finds the duplicates in a batch, and adds to `records` what is to be remembered of the other messages.
+   *
+   * @throws BrokerRefusal `server-busy` when the history is full: a shorter window would break the promise to those who sent before
+   */
+  check(messages: readonly IncomingMessage[], now: number, records: LogRecord[]): DuplicateCheck {
+    const { history } = this;
+    const journal = this.#journal;
+    const over = history.prune(now);
+    if (over.length > 0) records.push(gone(journal, over));
+    const duplicates = new Set<number>();
+    const fresh = new Map<string, Buffer>();
+    for (const [i, { messageId }] of messages.entries()) {
+      if (messageId === undefined) continue;
+      const digest = history.digest(messageId);
+      const key = digest.toString('latin1');
+      if (fresh.has(key) || history.has(digest, now)) duplicates.add(i);
+      else fresh.set(key, digest);
+    }
+    if (fresh.size === 0) return { duplicates, apply: () => undefined };
+    if (history.count + fresh.size > MAX_REMEMBERED_IDS) {
+      throw new BrokerRefusal(
+        'server-busy',
+        `The queue remembers ${MAX_REMEMBERED_IDS} message ids for duplicate detection, which is the limit. Send more slowly or shorten the window.`,
+      );
+    }
+    const openPart = history.partFor(now);
+    const partId = openPart ?? journal.nextId();
+    if (openPart === undefined) {
+      records.push({ kind: RecordKind.entry, id: partId, refs: [], bytes: encodeHistoryBucket(this.#queueId, now) });
+    }
+    for (const digest of fresh.values()) {
+      records.push({
+        kind: RecordKind.change,
+        id: journal.nextId(),
+        refs: [partId],
+        bytes: encodeHistoryItem(now, digest),
+      });
+    }
+    return {
+      duplicates,
+      apply() {
+        if (openPart === undefined) history.open(partId, now);
+        for (const digest of fresh.values()) history.add({ partId, digest, timeMs: now });
+      },
+    };
+  }
+}

@@ -1,0 +1,30 @@
+import type { MessageView } from './message.ts';
+import { MessageState, type MessageTable } from './message-table.ts';
+
+function shownState(messages: MessageTable, slot: number): MessageView['state'] {
+  const state = messages.state[slot];
+  if (state === MessageState.scheduled || messages.wasScheduled[slot] === 1) return 'scheduled';
+  return state === MessageState.deferred ? 'deferred' : 'active';
+}
+
+/** What clients may see of the message in `slot`. */
+export function viewMessage(
+  messages: MessageTable,
+  slot: number,
+  held: { sessionId: string | undefined; lockedUntilMs: number | undefined },
+): MessageView {
+  const extra = messages.extras.size > 0 ? messages.extras.get(slot) : undefined;
+  const sequenceNumber = messages.sequenceNumber[slot] as number;
+  return {
+    bodyId: messages.bodyId[slot] as number,
+    sequenceNumber,
+    enqueuedSequenceNumber: sequenceNumber,
+    enqueuedTimeMs: messages.enqueuedTimeMs[slot] as number,
+    deliveryCount: messages.deliveryCount[slot] as number,
+    state: shownState(messages, slot),
+    sessionId: held.sessionId,
+    lockedUntilMs: held.lockedUntilMs,
+    overlay: extra?.overlay,
+    deadLetter: extra?.deadLetter,
+  };
+}

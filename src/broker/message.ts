@@ -1,0 +1,58 @@
+import type { MessageLock } from './message-lock.ts';
+
+/** A message on its way in. The broker stores `bytes` as they are and looks only at the other fields. */
+export interface IncomingMessage {
+  /** The whole encoded message, in parts that belong one after the other. */
+  readonly bytes: Buffer | readonly Buffer[];
+  readonly sizeBytes: number;
+  /** Text that is equal for equal message ids, whatever their type on the wire; the key of duplicate detection. */
+  readonly messageId?: string;
+  /** The empty string is a session id like any other. */
+  readonly sessionId?: string;
+  readonly timeToLiveMs?: number;
+  /** Milliseconds since 1970; a time that is over means now. */
+  readonly scheduledEnqueueTimeMs?: number;
+}
+
+/** Why and from where a message went to the dead-letter queue. */
+export interface DeadLetterInfo {
+  readonly reason?: string;
+  readonly description?: string;
+}
+
+/** What a client is told of a message besides its bytes. Times are milliseconds since 1970. */
+export interface MessageView {
+  /** The record of the message's bytes: `journal.read(bodyId)`. */
+  readonly bodyId: number;
+  readonly sequenceNumber: number;
+  /** The sequence number at the message's first point of entry. */
+  readonly enqueuedSequenceNumber: number;
+  readonly enqueuedTimeMs: number;
+  /** Deliveries that failed before: 0 at the first. */
+  readonly deliveryCount: number;
+  /** A message that was scheduled says so for ever, also when it has become active. */
+  readonly state: 'active' | 'deferred' | 'scheduled';
+  /** Set on messages of a session queue, outside its dead-letter queue. */
+  readonly sessionId: string | undefined;
+  readonly lockedUntilMs: number | undefined;
+  /** What the last settlement attached to the message; opaque to the broker. */
+  readonly overlay: Buffer | undefined;
+  readonly deadLetter: DeadLetterInfo | undefined;
+}
+
+/** A message handed to a receiver. It must not leave before the journal is durable up to `position`. */
+export interface Delivery extends MessageView {
+  /** Undefined for receive-and-delete: the message is gone already. */
+  readonly lock: MessageLock | undefined;
+  readonly position: number;
+}
+
+/** What a receiver decides about a locked message. `overlay` replaces the message's former overlay. */
+export type Outcome =
+  | { readonly kind: 'complete' }
+  | { readonly kind: 'abandon'; readonly overlay?: Buffer }
+  | { readonly kind: 'defer'; readonly overlay?: Buffer }
+  | { readonly kind: 'dead-letter'; readonly reason?: string; readonly description?: string; readonly overlay?: Buffer }
+  | { readonly kind: 'release' };
+
+export type ReceiveMode = 'peek-lock' | 'receive-and-delete';

@@ -1,0 +1,197 @@
+import { RetrainError } from '../errors.ts';
+import { RecordKind, type RecoveredRecord } from '../storage/index.ts';
+import type { BrokerState } from './broker-state.ts';
+import { createHistory } from './duplicate-detection.ts';
+import type { DuplicateHistory } from './duplicate-history.ts';
+import { gone } from './gone.ts';
+import { MessageState, type MessageTable } from './message-table.ts';
+import { Queue } from './queue.ts';
+import {
+  type Counters,
+  decodeCounters,
+  decodeHistoryBucket,
+  decodeHistoryItem,
+  decodeMessage,
+  decodeMessageChange,
+  decodeQueue,
+  decodeSessionState,
+  type QueueRecord,
+  RecordType,
+} from './records.ts';
+
+interface RecoveredQueue {
+  readonly record: QueueRecord;
+  counters: Counters;
+  countersId: number | undefined;
+  readonly states: { changeId: number; sessionId: string; state: Buffer }[];
+  readonly history: DuplicateHistory;
+}
+
+/** Kills that one record carries for entries whose queue is gone. */
+const KILLS_PER_RECORD = 1000;
+
+/**
+ * Turns the records of the log into queues. Messages go straight into the table, so that a million of them cost no million objects: their slots
+ * follow in the order of their ids, which lets a change find its message by binary search.
+ */
+export class Recovery {
+  readonly #messages: MessageTable;
+  readonly #queues = new Map<number, RecoveredQueue>();
+  readonly #historyOfPart = new Map<number, DuplicateHistory>();
+  /** Queue ids in the order of the slots, and the session ids of the messages that have one. */
+  readonly #queueOfSlot: number[] = [];
+  readonly #sessionOfSlot = new Map<number, string>();
+  readonly #orphans: number[] = [];
+
+  constructor(messages: MessageTable) {
+    this.#messages = messages;
+  }
+
+  take(record: RecoveredRecord, live: boolean): void {
+    switch (record.bytes[0]) {
+      case RecordType.queue:
+        if (live) this.#takeQueue(record);
+        break;
+      case RecordType.message:
+        this.#takeMessage(record, live);
+        break;
+      case RecordType.historyBucket:
+        if (live) this.#takeHistoryPart(record);
+        break;
+      default:
+        if (live && record.kind === RecordKind.change) this.#takeChange(record);
+    }
+  }
+
+  finish(broker: BrokerState): Queue[] {
+    const queues = new Map<number, Queue>();
+    for (const [id, recovered] of this.#queues) {
+      const queue = new Queue({ broker, id, record: recovered.record, history: recovered.history });
+      queue.restoreCounters(recovered.counters, recovered.countersId);
+      for (const { changeId, sessionId, state } of recovered.states) {
+        queue.active.sessions?.restoreState(sessionId, changeId, state);
+      }
+      queues.set(id, queue);
+    }
+    for (let slot = 0; slot < this.#queueOfSlot.length; slot++) {
+      const queue = queues.get(this.#queueOfSlot[slot] as number);
+      if (queue) queue.restoreMessage(slot, this.#sessionOfSlot.get(slot));
+      else {
+        this.#orphans.push(this.#messages.entryId[slot] as number);
+        this.#messages.free(slot);
+      }
+    }
+    const { journal } = broker;
+    for (let at = 0; at < this.#orphans.length; at += KILLS_PER_RECORD) {
+      journal.append([gone(journal, this.#orphans.slice(at, at + KILLS_PER_RECORD))], 'settle');
+    }
+    return [...queues.values()];
+  }
+
+  #takeQueue({ id, bytes }: RecoveredRecord): void {
+    const record = decodeQueue(bytes);
+    this.#queues.set(id, {
+      record,
+      counters: { nextSequenceNumber: 1, lastEnqueuedTimeMs: 0 },
+      countersId: undefined,
+      states: [],
+      history: createHistory(record),
+    });
+  }
+
+  #takeMessage({ id, refs, bytes }: RecoveredRecord, live: boolean): void {
+    const message = decodeMessage(bytes);
+    const queue = this.#queues.get(message.queueId);
+    if (queue) {
+      raise(queue, { nextSequenceNumber: message.sequenceNumber + 1, lastEnqueuedTimeMs: message.enqueuedTimeMs });
+    }
+    if (!live) return;
+    const messages = this.#messages;
+    const slot = messages.allocate();
+    messages.entryId[slot] = id;
+    messages.bodyId[slot] = refs[0] as number;
+    messages.sequenceNumber[slot] = message.sequenceNumber;
+    messages.enqueuedTimeMs[slot] = message.enqueuedTimeMs;
+    messages.dueMs[slot] = message.dueMs;
+    messages.sizeBytes[slot] = message.sizeBytes;
+    messages.wasScheduled[slot] = message.wasScheduled ? 1 : 0;
+    messages.state[slot] = message.scheduled ? MessageState.scheduled : MessageState.ready;
+    if (message.timeToLiveMs !== Infinity) messages.extra(slot).timeToLiveMs = message.timeToLiveMs;
+    if (message.sessionId !== undefined) this.#sessionOfSlot.set(slot, message.sessionId);
+    this.#queueOfSlot.push(message.queueId);
+  }
+
+  #takeHistoryPart({ id, bytes }: RecoveredRecord): void {
+    const { queueId, startMs } = decodeHistoryBucket(bytes);
+    const queue = this.#queues.get(queueId);
+    if (!queue) {
+      this.#orphans.push(id);
+      return;
+    }
+    queue.history.open(id, startMs);
+    this.#historyOfPart.set(id, queue.history);
+  }
+
+  #takeChange({ id, refs, bytes }: RecoveredRecord): void {
+    const owner = refs[0] as number;
+    switch (bytes[0]) {
+      case RecordType.messageChange:
+        this.#takeMessageChange(owner, id, bytes);
+        break;
+      case RecordType.sessionState:
+        this.#queues.get(owner)?.states.push({ changeId: id, ...decodeSessionState(bytes) });
+        break;
+      case RecordType.counters: {
+        const queue = this.#queues.get(owner);
+        if (!queue) break;
+        raise(queue, decodeCounters(bytes));
+        queue.countersId = id;
+        break;
+      }
+      case RecordType.historyItem: {
+        const { timeMs, hash } = decodeHistoryItem(bytes);
+        this.#historyOfPart.get(owner)?.add({ partId: owner, digest: hash, timeMs });
+        break;
+      }
+      default:
+        throw new RetrainError(
+          'DATA_VERSION',
+          `record ${id} of the log has type ${bytes[0]}, which this release does not know; use a newer one`,
+        );
+    }
+  }
+
+  #takeMessageChange(entryId: number, changeId: number, bytes: Buffer): void {
+    const slot = this.#slotOf(entryId);
+    if (slot === undefined) return;
+    const change = decodeMessageChange(bytes);
+    const messages = this.#messages;
+    messages.deliveryCount[slot] = change.deliveryCount;
+    if (change.deferred) messages.state[slot] = MessageState.deferred;
+    const extra = messages.extra(slot);
+    extra.changeId = changeId;
+    if (change.overlay) extra.overlay = change.overlay;
+    if (change.deadLetter) extra.deadLetter = change.deadLetter;
+  }
+
+  #slotOf(entryId: number): number | undefined {
+    const ids = this.#messages.entryId;
+    let low = 0;
+    let high = this.#messages.used - 1;
+    while (low <= high) {
+      const middle = (low + high) >>> 1;
+      const id = ids[middle] as number;
+      if (id === entryId) return middle;
+      if (id < entryId) low = middle + 1;
+      else high = middle - 1;
+    }
+    return undefined;
+  }
+}
+
+function raise(queue: RecoveredQueue, counters: Counters): void {
+  queue.counters = {
+    nextSequenceNumber: Math.max(queue.counters.nextSequenceNumber, counters.nextSequenceNumber),
+    lastEnqueuedTimeMs: Math.max(queue.counters.lastEnqueuedTimeMs, counters.lastEnqueuedTimeMs),
+  };
+}

@@ -1,0 +1,27 @@
+import { RetrainError } from '../errors.ts';
+
+/** Why the broker refuses a command, in the broker's own words; the server translates them into AMQP conditions. */
+export type RefusalReason =
+  | 'argument-invalid'
+  | 'entity-disabled'
+  | 'entity-exists'
+  | 'entity-not-found'
+  | 'message-lock-lost'
+  | 'message-not-found'
+  | 'message-size-exceeded'
+  | 'not-allowed'
+  | 'quota-exceeded'
+  | 'server-busy'
+  | 'session-cannot-be-locked'
+  | 'session-lock-lost'
+  | 'timeout';
+
+/** The broker did not carry out a command and changed nothing. */
+export class BrokerRefusal extends RetrainError {
+  readonly reason: RefusalReason;
+
+  constructor(reason: RefusalReason, message: string) {
+    super('BROKER_REFUSED', message);
+    this.reason = reason;
+  }
+}

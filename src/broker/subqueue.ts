@@ -1,0 +1,473 @@
+import type { BrokerState } from './broker-state.ts';
+import { Lane } from './lane.ts';
+import { LockExpiry } from './lock-expiry.ts';
+import type { DeadLetterInfo, Delivery, MessageView, Outcome, ReceiveMode } from './message.ts';
+import type { Cause } from './message-records.ts';
+import type { MessageChange } from './records.ts';
+import { MessageLock, messageLockLost } from './message-lock.ts';
+import { type MessageSession, type SessionLock, sessionLockLost } from './message-session.ts';
+import { MessageState, NONE } from './message-table.ts';
+import { viewMessage } from './message-view.ts';
+import { Receiver } from './receiver.ts';
+import { ReceiverRow } from './receiver-row.ts';
+import { BrokerRefusal } from './refusal.ts';
+import { SequenceIndex } from './sequence-index.ts';
+import { type AcceptOptions, SessionDirectory } from './session-directory.ts';
+
+/** Receivers of one subqueue at a time (service-bus-quotas: concurrent receive requests on a single entity). */
+export const MAX_RECEIVERS = 5000;
+/** Messages that one peek or one receive-by-sequence-number returns at most. */
+export const MAX_MESSAGES_PER_CALL = 4000;
+
+/** What a subqueue asks of its queue, which keeps the records. Positions are those of what was written. */
+export interface SubqueueOwner {
+  /** Writes that the message is settled for good; `forget` follows. */
+  kill(slot: number, cause: Cause): number;
+  /** Frees the slot of a message that is in no subqueue any more. */
+  forget(slot: number): void;
+  /** Writes delivery count, deferral, overlay and dead-letter info of a message, and keeps them. */
+  change(slot: number, change: MessageChange, cause: Cause): number;
+  /** Takes over a message that has left here with its dead-letter info written. */
+  toDeadLetterQueue(slot: number): void;
+  /** The message may have outlived its time to live; if so it has expired and is gone from here. */
+  expireIfOver(slot: number): boolean;
+  mustAllowReceive(): void;
+}
+
+/**
+ * The part of a queue that receivers attach to: its active messages, or its dead-letter queue. It knows order, locks, sessions and receivers.
+ *
+ * A message here is always in exactly one place: in a lane (deliverable), under a lock, deferred, or scheduled. `#unlock` is the only way out of
+ * a lock, `#place` the only way back into a lane.
+ */
+export class Subqueue {
+  readonly index = new SequenceIndex();
+  /** Undefined: the subqueue has no sessions. */
+  readonly sessions: SessionDirectory | undefined;
+  readonly #broker: BrokerState;
+  readonly #owner: SubqueueOwner;
+  /** Undefined: messages do not go to a dead-letter queue however often they fail. */
+  readonly #maxDeliveryCount: number | undefined;
+  readonly #plain: Lane;
+  readonly #locks = new Map<number, MessageLock>();
+  readonly #expiry: LockExpiry<MessageLock>;
+  readonly #row = new ReceiverRow();
+  readonly #plainHasMessage = (): boolean => this.#plain.count > 0;
+  readonly #servePlain = (receiver: Receiver): boolean => this.#serveOne(this.#plain, receiver);
+  #receivers = 0;
+
+  constructor(options: {
+    broker: BrokerState;
+    owner: SubqueueOwner;
+    queueId: number;
+    lockDurationMs: number;
+    maxDeliveryCount: number | undefined;
+    sessions: boolean;
+    maxStateBytes: number;
+  }) {
+    this.#broker = options.broker;
+    this.#owner = options.owner;
+    this.#maxDeliveryCount = options.maxDeliveryCount;
+    this.#plain = new Lane(options.broker.messages);
+    this.#expiry = new LockExpiry({
+      clock: options.broker.clock,
+      durationMs: options.lockDurationMs,
+      onExpired: (lock) => this.#fail(lock, 'broker'),
+    });
+    this.sessions = options.sessions
+      ? new SessionDirectory({
+          broker: options.broker,
+          queueId: options.queueId,
+          lockDurationMs: options.lockDurationMs,
+          maxStateBytes: options.maxStateBytes,
+          returnMessages: (session, failed) => {
+            for (const lock of session.messageLocks) {
+              if (failed) this.#fail(lock, 'broker');
+              else this.#unlock(lock);
+            }
+          },
+        })
+      : undefined;
+  }
+
+  // receivers -------------------------------------------------------------------------------------------------------
+
+  openReceiver(options: {
+    mode: ReceiveMode;
+    session?: SessionLock;
+    onDelivery: (delivery: Delivery) => void;
+  }): Receiver {
+    this.#owner.mustAllowReceive();
+    const { session } = options;
+    if (this.sessions && !session) {
+      throw new BrokerRefusal(
+        'not-allowed',
+        'It is not possible for an entity that requires sessions to create a non-sessionful message receiver.',
+      );
+    }
+    if (session && !session.held) throw sessionLockLost(session.sessionId);
+    if (this.#receivers >= MAX_RECEIVERS) {
+      throw new BrokerRefusal(
+        'server-busy',
+        `The entity has ${MAX_RECEIVERS} receivers, which is the limit. Close some.`,
+      );
+    }
+    const receiver = new Receiver({
+      mode: options.mode,
+      onDelivery: options.onDelivery,
+      onCredit: (hungry) => {
+        if (session) this.#serveSession(session.session);
+        else {
+          this.#row.add(hungry);
+          this.#serve();
+        }
+      },
+      onClose: (closed) => {
+        this.#receivers--;
+        if (session?.receiver === closed) session.receiver = undefined;
+      },
+    });
+    this.#receivers++;
+    if (session) session.receiver = receiver;
+    return receiver;
+  }
+
+  acceptSession(options: AcceptOptions): { cancel(): void } {
+    this.#owner.mustAllowReceive();
+    if (!this.sessions) {
+      throw new BrokerRefusal(
+        'not-allowed',
+        'A sessionful message receiver cannot be created on an entity that does not require sessions.',
+      );
+    }
+    return this.sessions.accept(options);
+  }
+
+  session(sessionId: string): SessionLock | undefined {
+    return this.sessions?.find(sessionId)?.lock;
+  }
+
+  sessionIds(options: { skip: number; top: number }): string[] {
+    return this.sessions?.ids(options) ?? [];
+  }
+
+  // messages come and go: for the queue -----------------------------------------------------------------------------
+
+  /** A message that can be delivered from now on; its sequence number is above all before, unless it comes from elsewhere. */
+  admit(slot: number): void {
+    this.index.add(this.#sequenceNumber(slot), slot);
+    const session = this.#sessionOf(slot);
+    (session?.lane ?? this.#plain).append(slot);
+    if (session) this.#offer(session);
+    else this.#serve();
+  }
+
+  /** A message that is here and cannot be delivered: deferred or scheduled. */
+  setAside(slot: number, state: typeof MessageState.deferred | typeof MessageState.scheduled): void {
+    this.index.add(this.#sequenceNumber(slot), slot);
+    this.#broker.messages.state[slot] = state;
+    this.#sessionOf(slot)?.aside.add(slot);
+  }
+
+  /** Takes an unlocked message out of the subqueue. */
+  take(slot: number): void {
+    const state = this.#broker.messages.state[slot];
+    const session = this.#sessionOf(slot);
+    if (state === MessageState.ready || state === MessageState.returned) (session?.lane ?? this.#plain).remove(slot);
+    this.index.remove(this.#sequenceNumber(slot));
+    if (!session) return;
+    session.aside.delete(slot);
+    this.sessions?.changed(session);
+  }
+
+  stop(refusal: BrokerRefusal): void {
+    this.#expiry.stop();
+    this.sessions?.stop(refusal);
+  }
+
+  // locked messages -------------------------------------------------------------------------------------------------
+
+  /** The lock that a token stands for, while it is held. */
+  lockedMessage(token: Buffer): MessageLock | undefined {
+    const number = this.#broker.tokens.numberOf(token);
+    return number === undefined ? undefined : this.#locks.get(number);
+  }
+
+  /** @throws BrokerRefusal `message-lock-lost`, `session-lock-lost`, `not-allowed`, `quota-exceeded`; the lock is as it was then */
+  settle(lock: MessageLock, outcome: Outcome): { position: number } {
+    this.#mustBeLocked(lock);
+    switch (outcome.kind) {
+      case 'complete': {
+        const position = this.#owner.kill(lock.slot, 'client');
+        this.#leave(lock);
+        this.#owner.forget(lock.slot);
+        return { position };
+      }
+      case 'dead-letter':
+        if (this.#maxDeliveryCount === undefined) {
+          throw new BrokerRefusal(
+            'not-allowed',
+            'A message of a dead-letter queue cannot be dead-lettered again. Complete it.',
+          );
+        }
+        return { position: this.#deadLetter(lock, outcome, 'client') };
+      case 'defer':
+        return { position: this.#defer(lock, outcome.overlay) };
+      case 'abandon':
+        return { position: this.#fail(lock, 'client', outcome.overlay) };
+      case 'release':
+        this.#unlock(lock);
+        return { position: this.#broker.journal.appended };
+    }
+  }
+
+  renewLock(lock: MessageLock): { lockedUntilMs: number } {
+    this.#mustBeLocked(lock);
+    if (this.sessions)
+      throw new BrokerRefusal(
+        'not-allowed',
+        'Messages of a session are locked with the session: renew the session lock.',
+      );
+    lock.lockedUntilMs = this.#expiry.renew(lock);
+    return { lockedUntilMs: lock.lockedUntilMs };
+  }
+
+  // looking and fetching --------------------------------------------------------------------------------------------
+
+  /** Active, locked, deferred and scheduled messages in the order of their sequence numbers. */
+  peek(options: { fromSequenceNumber: number; count: number; sessionId?: string }): {
+    messages: MessageView[];
+    position: number;
+  } {
+    const count = Math.min(options.count, MAX_MESSAGES_PER_CALL);
+    const views: MessageView[] = [];
+    for (const slot of this.#peekable(options)) {
+      if (views.length >= count) break;
+      views.push(this.view(slot, undefined));
+    }
+    return { messages: views, position: this.#broker.journal.appended };
+  }
+
+  receiveBySequenceNumber(options: { sequenceNumbers: readonly number[]; mode: ReceiveMode; sessionId?: string }): {
+    deliveries: Delivery[];
+    position: number;
+  } {
+    this.#owner.mustAllowReceive();
+    const { state } = this.#broker.messages;
+    const slots = options.sequenceNumbers.map((sequenceNumber) => {
+      const slot = this.index.get(sequenceNumber);
+      if (slot === NONE || state[slot] !== MessageState.deferred || !this.#belongs(slot, options.sessionId)) {
+        throw new BrokerRefusal(
+          'message-not-found',
+          `There is no deferred message with sequence number ${sequenceNumber}.`,
+        );
+      }
+      const session = this.#sessionOf(slot);
+      if (session && !session.lock) throw sessionLockLost(session.id);
+      return slot;
+    });
+    const deliveries = slots.map((slot) => this.#hand(slot, options.mode));
+    return { deliveries, position: this.#broker.journal.appended };
+  }
+
+  view(slot: number, lockedUntilMs: number | undefined): MessageView {
+    return viewMessage(this.#broker.messages, slot, { sessionId: this.#sessionOf(slot)?.id, lockedUntilMs });
+  }
+
+  // inside ----------------------------------------------------------------------------------------------------------
+
+  #sequenceNumber(slot: number): number {
+    return this.#broker.messages.sequenceNumber[slot] as number;
+  }
+
+  #sessionOf(slot: number): MessageSession | undefined {
+    return this.sessions?.at(this.#broker.messages.session[slot] as number);
+  }
+
+  #belongs(slot: number, sessionId: string | undefined): boolean {
+    return !this.sessions || sessionId === undefined || this.#sessionOf(slot)?.id === sessionId;
+  }
+
+  #peekable(options: { fromSequenceNumber: number; sessionId?: string }): Iterable<number> {
+    if (!this.sessions || options.sessionId === undefined) return this.index.from(options.fromSequenceNumber);
+    const session = this.sessions.find(options.sessionId);
+    if (!session) return [];
+    // A session is small beside its queue: sorting it costs less than walking the queue.
+    return [...session.lane.slots(), ...session.aside]
+      .filter((slot) => this.#sequenceNumber(slot) >= options.fromSequenceNumber)
+      .sort((a, b) => this.#sequenceNumber(a) - this.#sequenceNumber(b));
+  }
+
+  #serve(): void {
+    if (this.#plain.count === 0) return;
+    this.#row.serve(this.#plainHasMessage, this.#servePlain);
+  }
+
+  #serveSession(session: MessageSession): void {
+    const receiver = session.lock?.receiver;
+    if (!receiver || receiver.waiting) return;
+    receiver.waiting = true;
+    try {
+      while (receiver.credit > 0 && session.lane.count > 0 && this.#serveOne(session.lane, receiver));
+    } finally {
+      receiver.waiting = false;
+    }
+  }
+
+  /** False: the receiver cannot be served, because a removal cannot be written; its next credit tries again. */
+  #serveOne(lane: Lane, receiver: Receiver): boolean {
+    const slot = this.#next(lane);
+    if (slot === NONE) return true;
+    try {
+      const delivery = this.#hand(slot, receiver.mode);
+      receiver.spend();
+      receiver.deliver(delivery);
+      return true;
+    } catch (error) {
+      if (!(error instanceof BrokerRefusal)) throw error;
+      this.#sessionOf(slot)?.aside.delete(slot);
+      lane.putBack(slot);
+      return false;
+    }
+  }
+
+  /** Takes the next message of a lane that has not expired. */
+  #next(lane: Lane): number {
+    for (;;) {
+      const slot = lane.take();
+      if (slot === NONE) return NONE;
+      this.#broker.messages.state[slot] = MessageState.locked;
+      this.#sessionOf(slot)?.aside.add(slot);
+      if (!this.#owner.expireIfOver(slot)) return slot;
+    }
+  }
+
+  /** Gives a message that stands in no lane to a receiver: under a lock, or for good. */
+  #hand(slot: number, mode: ReceiveMode): Delivery {
+    const { messages, tokens, journal } = this.#broker;
+    const wasDeferred = messages.state[slot] === MessageState.deferred;
+    if (mode === 'receive-and-delete') {
+      const view = this.view(slot, undefined);
+      const position = this.#owner.kill(slot, 'client');
+      this.take(slot);
+      this.#owner.forget(slot);
+      return { ...view, lock: undefined, position };
+    }
+    const lock = new MessageLock({ ...tokens.next(), slot, wasDeferred });
+    const session = this.#sessionOf(slot);
+    if (session) {
+      session.messageLocks.add(lock);
+      lock.lockedUntilMs = session.lock?.lockedUntilMs ?? this.#broker.clock.wallMs();
+    } else {
+      lock.lockedUntilMs = this.#expiry.add(lock);
+    }
+    this.#locks.set(lock.number, lock);
+    const view = this.view(slot, lock.lockedUntilMs);
+    messages.state[slot] = MessageState.locked;
+    return { ...view, lock, position: journal.appended };
+  }
+
+  #mustBeLocked(lock: MessageLock): void {
+    if (this.#locks.get(lock.number) === lock) return;
+    if (this.sessions)
+      throw new BrokerRefusal(
+        'session-lock-lost',
+        'The session lock has expired or was released. Accept the session again.',
+      );
+    throw messageLockLost();
+  }
+
+  #endLock(lock: MessageLock): void {
+    this.#locks.delete(lock.number);
+    const session = this.#sessionOf(lock.slot);
+    if (session) session.messageLocks.delete(lock);
+    else this.#expiry.remove(lock);
+  }
+
+  /** Ends the lock and takes its message out of the subqueue. */
+  #leave(lock: MessageLock): void {
+    this.#endLock(lock);
+    this.take(lock.slot);
+  }
+
+  #deadLetter(
+    lock: MessageLock,
+    info: DeadLetterInfo & { overlay?: Buffer },
+    cause: Cause,
+    deliveryCount?: number,
+  ): number {
+    const { slot } = lock;
+    const { reason, description } = info;
+    const deadLetter = {
+      ...(reason === undefined ? {} : { reason }),
+      ...(description === undefined ? {} : { description }),
+    };
+    const change = { ...this.#present(slot, info.overlay), deadLetter };
+    const position = this.#owner.change(
+      slot,
+      { ...change, deliveryCount: deliveryCount ?? change.deliveryCount },
+      cause,
+    );
+    this.#leave(lock);
+    this.#owner.toDeadLetterQueue(slot);
+    return position;
+  }
+
+  #defer(lock: MessageLock, overlay: Buffer | undefined): number {
+    const { slot } = lock;
+    const present = this.#present(slot, overlay);
+    const deliveryCount = present.deliveryCount + 1;
+    const position = this.#owner.change(slot, { ...present, deliveryCount, deferred: true }, 'client');
+    this.#endLock(lock);
+    this.#broker.messages.state[slot] = MessageState.deferred;
+    return position;
+  }
+
+  /** A delivery failed: abandoned, or its lock expired. The message comes back, or has failed once too often. */
+  #fail(lock: MessageLock, cause: Cause, overlay?: Buffer): number {
+    const { slot } = lock;
+    const present = this.#present(slot, overlay);
+    const deliveryCount = present.deliveryCount + 1;
+    if (this.#maxDeliveryCount !== undefined && deliveryCount >= this.#maxDeliveryCount) {
+      const description = `Message could not be consumed after ${this.#maxDeliveryCount} delivery attempts.`;
+      const info = { reason: 'MaxDeliveryCountExceeded', description, ...(overlay ? { overlay } : {}) };
+      return this.#deadLetter(lock, info, cause, deliveryCount);
+    }
+    const position = this.#owner.change(slot, { ...present, deliveryCount, deferred: lock.wasDeferred }, cause);
+    this.#unlock(lock);
+    return position;
+  }
+
+  /** What is written of a message, as it stands. */
+  #present(slot: number, overlay?: Buffer): MessageChange {
+    const { messages } = this.#broker;
+    const extra = messages.extras.get(slot);
+    return {
+      deliveryCount: messages.deliveryCount[slot] as number,
+      deferred: false,
+      deadLetter: extra?.deadLetter,
+      overlay: overlay ?? extra?.overlay,
+    };
+  }
+
+  /** Ends a lock without settling its message, which goes back to where it was, or is over. */
+  #unlock(lock: MessageLock): void {
+    const { slot } = lock;
+    this.#endLock(lock);
+    if (lock.wasDeferred) this.#broker.messages.state[slot] = MessageState.deferred;
+    else if (!this.#owner.expireIfOver(slot)) this.#place(slot);
+  }
+
+  #place(slot: number): void {
+    const session = this.#sessionOf(slot);
+    session?.aside.delete(slot);
+    (session?.lane ?? this.#plain).putBack(slot);
+    if (session) this.#offer(session);
+    else this.#serve();
+  }
+
+  #offer(session: MessageSession): void {
+    this.sessions?.changed(session);
+    this.#serveSession(session);
+  }
+}

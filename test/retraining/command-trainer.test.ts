@@ -164,31 +164,24 @@ test('a trainer that hangs is ended after maxRunMs, and that counts as an attemp
 });
 
 test('a trainer that ignores SIGTERM is killed after the grace period', async (t) => {
-  const { folder, trainer } = setUp(
+  const cwd = temporaryFolder(t);
+  const { trainer } = setUp(
     t,
     `import { writeFileSync } from 'node:fs';
-     process.on('SIGTERM', () => writeFileSync(process.cwd() + '/got-sigterm', ''));
+     process.on('SIGTERM', () => writeFileSync('got-sigterm', ''));
      setInterval(() => {}, 1000);
-     writeFileSync(process.cwd() + '/up', String(process.pid));`,
-    {},
+     writeFileSync('up', '');`,
+    { cwd },
   );
-  const inFolder = new CommandTrainer({
-    command: program(folder, readFileSync(join(folder, 'trainer.mjs'), 'utf8')),
-    folder: join(folder, 'runs'),
-    cwd: folder,
-    files,
-    clock: systemClock,
-  });
-  void trainer;
-  const handle = inFolder.start(runOf());
-  await eventually(() => existsSync(join(folder, 'up')) && readFileSync(join(folder, 'up'), 'utf8') !== '');
+  const handle = trainer.start(runOf());
+  await eventually(() => existsSync(join(cwd, 'up')));
   const startedMs = performance.now();
   handle.stop(400);
   const end = failure(await handle.result);
   const tookMs = performance.now() - startedMs;
   assert.equal(end.meaning, 'interrupted');
   assert.deepEqual(end.exit, { kind: 'signalled', signal: 'SIGKILL' });
-  assert.ok(existsSync(join(folder, 'got-sigterm')));
+  assert.ok(existsSync(join(cwd, 'got-sigterm')));
   assert.ok(tookMs >= 390 && tookMs < 10_000, `${tookMs} ms`);
 });
 
@@ -270,7 +263,7 @@ test('the checkpoint of an attempt is handed to the next attempt at the same pla
 });
 
 test('of old run folders only the newest are kept', async (t) => {
-  const { folder, trainer } = setUp(t, `process.exit(75)`);
+  const { folder, trainer } = setUp(t, ['/no/such/trainer']);
   for (let epoch = 1; epoch <= RUN_FOLDERS_KEPT + 2; epoch++)
     await trainer.start(runOf({ epoch, runId: `run-${epoch}` })).result;
   const [model] = readdirSync(join(folder, 'runs'));

@@ -59,7 +59,8 @@ export class Recovery {
         if (live) this.#takeHistoryPart(record);
         break;
       default:
-        if (live && record.kind === RecordKind.change) this.#takeChange(record);
+        if (record.kind !== RecordKind.change) throw unknownType(record);
+        if (live) this.#takeChange(record);
     }
   }
 
@@ -132,7 +133,8 @@ export class Recovery {
     this.#historyOfPart.set(id, queue.history);
   }
 
-  #takeChange({ id, refs, bytes }: RecoveredRecord): void {
+  #takeChange(record: RecoveredRecord): void {
+    const { id, refs, bytes } = record;
     const owner = refs[0] as number;
     switch (bytes[0]) {
       case RecordType.messageChange:
@@ -154,10 +156,7 @@ export class Recovery {
         break;
       }
       default:
-        throw new RetrainError(
-          'DATA_VERSION',
-          `record ${id} of the log has type ${bytes[0]}, which this release does not know; use a newer one`,
-        );
+        throw unknownType(record);
     }
   }
 
@@ -187,6 +186,13 @@ export class Recovery {
     }
     return undefined;
   }
+}
+
+function unknownType({ id, bytes }: RecoveredRecord): RetrainError {
+  return new RetrainError(
+    'DATA_VERSION',
+    `record ${id} of the log has type ${bytes[0]}, which this release does not know; use a newer one`,
+  );
 }
 
 function raise(queue: RecoveredQueue, counters: Counters): void {

@@ -1,0 +1,147 @@
+import type { Delivery, IncomingMessage, Outcome, ReceiveMode, SessionLock, Subqueue } from '../../src/broker/index.ts';
+import { BrokerRefusal, Namespace, type Queue, type Receiver } from '../../src/broker/index.ts';
+import type { Random } from '../../src/runtime/random.ts';
+import { type Journal, type LogRecord, RecordKind } from '../../src/storage/index.ts';
+import { parseQueueDescription, type QueueDescriptionInput } from '../../src/topology/index.ts';
+import { FakeClock } from '../fake-clock.ts';
+
+/** A journal that keeps records by the liveness rules of storage, so that a restart sees what the log would tell. */
+class MemoryJournal implements Journal {
+  readonly records = new Map<number, LogRecord>();
+  readonly dead = new Set<number>();
+  appended = 0;
+  #lastId = 0;
+
+  get durable(): number {
+    return this.appended;
+  }
+
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
+  append(batch: readonly LogRecord[]): number {
+    for (const record of batch) {
+      const bytes = Buffer.isBuffer(record.bytes) ? Buffer.from(record.bytes) : Buffer.concat(record.bytes);
+      this.records.set(record.id, { ...record, bytes });
+      if (record.kind === RecordKind.gone) for (const id of record.refs) this.dead.add(id);
+      if (record.kind === RecordKind.change && record.refs[1] !== undefined) this.dead.add(record.refs[1]);
+    }
+    return ++this.appended;
+  }
+
+  read(id: number): Buffer {
+    return this.records.get(id)?.bytes as Buffer;
+  }
+
+  isLive({ id, kind, refs }: LogRecord): boolean {
+    return !this.dead.has(id) && (kind !== RecordKind.change || !this.dead.has(refs[0] as number));
+  }
+}
+
+/** Counts up: good enough for tokens and keys, and the same in every run. */
+function countingRandom(): Random {
+  let next = 0;
+  return { bytes: (length) => Buffer.alloc(length, ++next), fraction: () => 0.5 };
+}
+
+export class BrokerHarness {
+  readonly clock = new FakeClock();
+  readonly journal = new MemoryJournal();
+  readonly #random = countingRandom();
+  namespace = this.#start();
+
+  /** Loses all that is volatile and starts again from the records. */
+  restart(): void {
+    this.namespace.stop();
+    this.clock.dropTimers();
+    this.namespace = this.#start();
+  }
+
+  create(description: QueueDescriptionInput): Queue {
+    return this.namespace.createQueue(parseQueueDescription(description)).queue;
+  }
+
+  queue(name: string): Queue {
+    const queue = this.namespace.queue(name);
+    if (!queue) throw new Error(`no queue ${name}`);
+    return queue;
+  }
+
+  text(delivery: { bodyId: number }): string {
+    return this.journal.read(delivery.bodyId).toString();
+  }
+
+  /** Takes up to `count` messages with a receiver that is closed afterwards. */
+  receive(subqueue: Subqueue, options: { count?: number; mode?: ReceiveMode; session?: SessionLock } = {}): Delivery[] {
+    const deliveries: Delivery[] = [];
+    const { count = 1, mode = 'peek-lock', session } = options;
+    const receiver = subqueue.openReceiver({
+      mode,
+      ...(session ? { session } : {}),
+      onDelivery: (d) => deliveries.push(d),
+    });
+    receiver.setCredit(count);
+    receiver.close();
+    return deliveries;
+  }
+
+  texts(subqueue: Subqueue, options: { count?: number; mode?: ReceiveMode; session?: SessionLock } = {}): string[] {
+    return this.receive(subqueue, { count: 100, ...options }).map((delivery) => this.text(delivery));
+  }
+
+  accept(subqueue: Subqueue, sessionId?: string, holder = 'link'): Accepting {
+    return new Accepting(subqueue, { sessionId, holder });
+  }
+
+  #start(): Namespace {
+    const namespace = new Namespace({ clock: this.clock, random: this.#random });
+    for (const record of this.journal.records.values()) {
+      if (record.kind === RecordKind.entry || record.kind === RecordKind.change) {
+        namespace.replay({ ...record, kind: record.kind, bytes: record.bytes as Buffer }, this.journal.isLive(record));
+      }
+    }
+    namespace.start(this.journal);
+    return namespace;
+  }
+}
+
+/** Somebody who asks for a session: what has become of it so far. */
+export class Accepting {
+  lock: SessionLock | undefined;
+  refusal: BrokerRefusal | undefined;
+  lost: BrokerRefusal | undefined;
+  readonly cancel: () => void;
+
+  constructor(subqueue: Subqueue, options: { sessionId: string | undefined; holder: string; timeoutMs?: number }) {
+    const accepting = subqueue.acceptSession({
+      timeoutMs: 60_000,
+      ...options,
+      onGranted: (lock) => (this.lock = lock),
+      onRefused: (refusal) => (this.refusal = refusal),
+      onLost: (refusal) => (this.lost = refusal),
+    });
+    this.cancel = () => accepting.cancel();
+  }
+
+  get granted(): SessionLock {
+    if (!this.lock) throw new Error('not granted');
+    return this.lock;
+  }
+}
+
+export function message(text: string, more: Partial<IncomingMessage> = {}): IncomingMessage {
+  const bytes = Buffer.from(text);
+  return { bytes, sizeBytes: bytes.length, ...more };
+}
+
+export function settle(subqueue: Subqueue, delivery: Delivery | undefined, outcome: Outcome): void {
+  if (!delivery?.lock) throw new Error('nothing is locked');
+  subqueue.settle(delivery.lock, outcome);
+}
+
+export function refusedAs(reason: BrokerRefusal['reason']): (error: unknown) => boolean {
+  return (error) => error instanceof BrokerRefusal && error.reason === reason;
+}
+
+export type { Receiver };

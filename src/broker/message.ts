@@ -42,6 +42,8 @@ export interface MessageView {
 
 /** A message handed to a receiver. It must not leave before the journal is durable up to `position`. */
 export interface Delivery extends MessageView {
+  /** The message's bytes, as they came. */
+  readonly body: Buffer | Promise<Buffer>;
   /** Undefined for receive-and-delete: the message is gone already. */
   readonly lock: MessageLock | undefined;
   readonly position: number;

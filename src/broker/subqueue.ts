@@ -346,12 +346,14 @@ export class Subqueue {
   #hand(slot: number, mode: ReceiveMode): Delivery {
     const { messages, tokens, journal } = this.#broker;
     const wasDeferred = messages.state[slot] === MessageState.deferred;
+    // Asked for first: the journal promises nothing about the bytes of a message that is gone.
+    const body = journal.read(messages.bodyId[slot] as number);
     if (mode === 'receive-and-delete') {
       const view = this.view(slot, undefined);
       const position = this.#owner.kill(slot, 'client');
       this.take(slot);
       this.#owner.forget(slot);
-      return { ...view, lock: undefined, position };
+      return { ...view, body, lock: undefined, position };
     }
     const lock = new MessageLock({ ...tokens.next(), slot, wasDeferred });
     const session = this.#sessionOf(slot);
@@ -364,7 +366,7 @@ export class Subqueue {
     this.#locks.set(lock.number, lock);
     const view = this.view(slot, lock.lockedUntilMs);
     messages.state[slot] = MessageState.locked;
-    return { ...view, lock, position: journal.appended };
+    return { ...view, body, lock, position: journal.appended };
   }
 
   #mustBeLocked(lock: MessageLock): void {

@@ -13,14 +13,14 @@ export const PLAN_IDENTITIES_MAX_BYTES = 12 * 1024;
 export const ANSWERED_MAX = 256;
 /** Requests with attempts or clones that are remembered; the one touched longest ago leaves first. */
 export const WAITING_MAX = 128;
-/** Bytes of JSON of a run's metrics. */
-export const METRICS_MAX_BYTES = 3 * 1024;
 /** Bytes of JSON of an artifact's path or URI. */
-export const ARTIFACT_MAX_BYTES = 2 * 1024;
-/** Bytes of JSON of a reason in words; a longer one is cut. */
+export const ARTIFACT_MAX_BYTES = 4 * 1024;
+/** Bytes of JSON of a reason or of a trainer's notes; longer ones are cut. */
 export const REASON_MAX_BYTES = 1024;
 /** Bytes of JSON of the last lines of a trainer's output; the beginning is cut off. */
 export const OUTPUT_TAIL_MAX_BYTES = 2 * 1024;
+/** The highest `retrainhop` that a message may claim; a request that really waited a million times is a mistake. */
+export const HOP_MAX = 999_999;
 /** Events waiting to be told: one per request of a plan and a few about the run itself. */
 export const PENDING_EVENTS_MAX = PLAN_REQUESTS_MAX + 8;
 
@@ -58,9 +58,19 @@ const ownerSchema = z.strictObject({
 });
 export type Owner = z.output<typeof ownerSchema>;
 
-const requestRefSchema = z.strictObject({ source: text, id: text });
 /** A request's identity: CloudEvents `source` and `id`. */
-export type RequestRef = z.output<typeof requestRefSchema>;
+export interface RequestRef {
+  readonly source: string;
+  readonly id: string;
+}
+
+const runRequestSchema = z.strictObject({
+  source: text,
+  id: text,
+  /** `retrainhop` of the message that brought it. */
+  hop: count,
+});
+export type RunRequest = z.output<typeof runRequestSchema>;
 
 const pendingEventSchema = z.strictObject({
   outcome: z.enum(OUTCOMES),
@@ -76,7 +86,7 @@ const runFields = {
   /** Grows by one with every take-over and every re-acceptance of the session: a standing counter means a dead owner. */
   lease: count,
   startedAtMs: wallMs,
-  requests: z.array(requestRefSchema).min(1).max(PLAN_REQUESTS_MAX),
+  requests: z.array(runRequestSchema).min(1).max(PLAN_REQUESTS_MAX),
 };
 
 const resultFields = {

@@ -10,11 +10,15 @@ export type TriggerKind = (typeof TRIGGER_KINDS)[number];
 const NAME_MAX_LENGTH = 200;
 /** Characters of an address. */
 const URI_MAX_LENGTH = 2_048;
-/** Data items in one request; what is bigger belongs behind `dataref` or into one manifest. */
+/** Items of `data` in one request; more belong into a manifest that one item names. */
 export const DATA_ITEMS_MAX = 1_000;
+/** Levels of nesting in a parameter: deeper text is an attack on whoever walks it. */
+const PARAMETER_MAX_DEPTH = 32;
+/** Characters of a refused value that an error repeats. */
+const SHOWN_MAX_LENGTH = 80;
 
 const name = z.string().min(1).max(NAME_MAX_LENGTH);
-const instant = z.iso.datetime({ offset: true });
+const instant = z.iso.datetime({ offset: true, error: 'use RFC 3339 with an offset, such as 2026-01-31T00:00:00Z' });
 
 const modelSchema = z
   .strictObject({
@@ -33,6 +37,10 @@ const triggerSchema = z
     threshold: z.number().optional(),
     window: z
       .strictObject({ from: instant, to: instant, count: z.int().nonnegative().optional() })
+      .refine(({ from, to }) => Date.parse(from) <= Date.parse(to), {
+        path: ['to'],
+        error: 'use an instant that is not before window.from',
+      })
       .optional()
       .describe('The stretch of observations behind the trigger; `count` is how many there were.'),
   })
@@ -51,6 +59,12 @@ const dataItemSchema = z
   })
   .describe('Data to train on. Give `etag` or `sha256`, so that changed content at the same address counts as new.');
 
+const parameterSchema = z
+  .unknown()
+  .refine((value) => isJson(value, PARAMETER_MAX_DEPTH), {
+    error: `use JSON of at most ${PARAMETER_MAX_DEPTH} levels`,
+  });
+
 /**
  * The data of a `retrain.requested.v1` event. Unknown fields are refused: a misspelt `deadlin` that is silently ignored
  * would cost a wrong run; a new field comes with a new version of the type.
@@ -60,7 +74,7 @@ export const retrainRequestSchema = z.strictObject({
   trigger: triggerSchema,
   data: z.array(dataItemSchema).max(DATA_ITEMS_MAX).default([]),
   parameters: z
-    .record(z.string().min(1).max(NAME_MAX_LENGTH), z.json())
+    .record(name, parameterSchema)
     .default({})
     .describe('Handed to the trainer as they are; in a merged plan the later request wins, key by key.'),
   deadline: instant.optional().describe('A request that is not answered by then is dead-lettered, not trained.'),
@@ -79,5 +93,60 @@ export type Parameters = RetrainRequest['parameters'];
 export function parseRequest(value: unknown): RetrainRequest {
   const result = retrainRequestSchema.safeParse(value);
   if (result.success) return result.data;
-  throw new RetrainError('REQUEST_INVALID', `request is not valid: ${result.error.issues[0]?.message}`);
+  const [first, ...others] = result.error.issues;
+  const more = others.length > 0 ? ` (and ${others.length} more)` : '';
+  throw new RetrainError('REQUEST_INVALID', `request: ${first ? explain(first, value) : 'is not valid'}${more}`);
+}
+
+/** The published contract of a request's data for producers in every language: JSON Schema 2020-12. */
+export function retrainRequestJsonSchema(): Record<string, unknown> {
+  return {
+    title: 'retrain.requested.v1',
+    ...z.toJSONSchema(retrainRequestSchema, { target: 'draft-2020-12', io: 'input' }),
+  };
+}
+
+function explain(issue: z.core.$ZodIssue, value: unknown): string {
+  const field = fieldOf(issue.path);
+  if (issue.code === 'unrecognized_keys')
+    return `${fieldOf([...issue.path, issue.keys[0] ?? ''])} is not a known field: remove it or correct its spelling`;
+  const found = valueAt(value, issue.path);
+  if (found === undefined) return `${field} is missing: add it`;
+  const remedy =
+    issue.code === 'invalid_value' ? `use one of ${issue.values.map(String).join(', ')}` : oneLine(issue.message);
+  return `${field} = ${show(found)}: ${remedy}`;
+}
+
+function fieldOf(path: readonly PropertyKey[]): string {
+  let field = '';
+  for (const part of path) field += typeof part === 'number' ? `[${part}]` : `${field && '.'}${String(part)}`;
+  return field === '' ? 'the whole' : oneLine(field).slice(0, 2 * SHOWN_MAX_LENGTH);
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let found = value;
+  for (const part of path) {
+    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, part)) return undefined;
+    found = (found as Record<PropertyKey, unknown>)[part];
+  }
+  return found;
+}
+
+function show(value: unknown): string {
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  const text = typeof value === 'string' ? JSON.stringify(value.slice(0, SHOWN_MAX_LENGTH)) : String(value);
+  return oneLine(text).slice(0, SHOWN_MAX_LENGTH);
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+}
+
+function isJson(value: unknown, levelsLeft: number): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || levelsLeft === 0) return false;
+  const plain = Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value));
+  return plain && Object.values(value).every((inner) => isJson(inner, levelsLeft - 1));
 }

@@ -1,10 +1,10 @@
 import type { BrokerState } from './broker-state.ts';
 import { Lane } from './lane.ts';
-import { LockExpiry } from './lock-expiry.ts';
 import type { DeadLetterInfo, Delivery, MessageView, Outcome, ReceiveMode } from './message.ts';
 import type { Cause } from './message-records.ts';
 import type { MessageChange } from './records.ts';
-import { MessageLock, messageLockLost } from './message-lock.ts';
+import type { MessageLock } from './message-lock.ts';
+import { MessageLocks } from './message-locks.ts';
 import { type MessageSession, type SessionLock, sessionLockLost } from './message-session.ts';
 import { MessageState, NONE } from './message-table.ts';
 import { viewMessage } from './message-view.ts';
@@ -49,8 +49,7 @@ export class Subqueue {
   /** Undefined: messages do not go to a dead-letter queue however often they fail. */
   readonly #maxDeliveryCount: number | undefined;
   readonly #plain: Lane;
-  readonly #locks = new Map<number, MessageLock>();
-  readonly #expiry: LockExpiry<MessageLock>;
+  readonly #locks: MessageLocks;
   readonly #row = new ReceiverRow();
   readonly #plainHasMessage = (): boolean => this.#plain.count > 0;
   readonly #servePlain = (receiver: Receiver): boolean => this.#serveOne(this.#plain, receiver);
@@ -69,8 +68,8 @@ export class Subqueue {
     this.#owner = options.owner;
     this.#maxDeliveryCount = options.maxDeliveryCount;
     this.#plain = new Lane(options.broker.messages);
-    this.#expiry = new LockExpiry({
-      clock: options.broker.clock,
+    this.#locks = new MessageLocks({
+      broker: options.broker,
       durationMs: options.lockDurationMs,
       onExpired: (lock) => this.#fail(lock, 'broker'),
     });
@@ -181,7 +180,7 @@ export class Subqueue {
   }
 
   stop(refusal: BrokerRefusal): void {
-    this.#expiry.stop();
+    this.#locks.stop();
     this.sessions?.stop(refusal);
   }
 
@@ -189,8 +188,7 @@ export class Subqueue {
 
   /** The lock that a token stands for, while it is held. */
   lockedMessage(token: Buffer): MessageLock | undefined {
-    const number = this.#broker.tokens.numberOf(token);
-    return number === undefined ? undefined : this.#locks.get(number);
+    return this.#locks.find(token);
   }
 
   /** @throws BrokerRefusal `message-lock-lost`, `session-lock-lost`, `not-allowed`, `quota-exceeded`; the lock is as it was then */
@@ -228,8 +226,7 @@ export class Subqueue {
         'not-allowed',
         'Messages of a session are locked with the session: renew the session lock.',
       );
-    lock.lockedUntilMs = this.#expiry.renew(lock);
-    return { lockedUntilMs: lock.lockedUntilMs };
+    return { lockedUntilMs: this.#locks.renew(lock) };
   }
 
   // looking and fetching --------------------------------------------------------------------------------------------
@@ -344,7 +341,7 @@ export class Subqueue {
 
   /** Gives a message that stands in no lane to a receiver: under a lock, or for good. */
   #hand(slot: number, mode: ReceiveMode): Delivery {
-    const { messages, tokens, journal } = this.#broker;
+    const { messages, journal } = this.#broker;
     const wasDeferred = messages.state[slot] === MessageState.deferred;
     // Asked for first: the journal promises nothing about the bytes of a message that is gone.
     const body = journal.read(messages.bodyId[slot] as number);
@@ -355,35 +352,18 @@ export class Subqueue {
       this.#owner.forget(slot);
       return { ...view, body, lock: undefined, position };
     }
-    const lock = new MessageLock({ ...tokens.next(), slot, wasDeferred });
-    const session = this.#sessionOf(slot);
-    if (session) {
-      session.messageLocks.add(lock);
-      lock.lockedUntilMs = session.lock?.lockedUntilMs ?? this.#broker.clock.wallMs();
-    } else {
-      lock.lockedUntilMs = this.#expiry.add(lock);
-    }
-    this.#locks.set(lock.number, lock);
+    const lock = this.#locks.grant(slot, { wasDeferred, session: this.#sessionOf(slot) });
     const view = this.view(slot, lock.lockedUntilMs);
     messages.state[slot] = MessageState.locked;
     return { ...view, body, lock, position: journal.appended };
   }
 
   #mustBeLocked(lock: MessageLock): void {
-    if (this.#locks.get(lock.number) === lock) return;
-    if (this.sessions)
-      throw new BrokerRefusal(
-        'session-lock-lost',
-        'The session lock has expired or was released. Accept the session again.',
-      );
-    throw messageLockLost();
+    this.#locks.mustHold(lock, { inSession: this.sessions !== undefined });
   }
 
   #endLock(lock: MessageLock): void {
-    this.#locks.delete(lock.number);
-    const session = this.#sessionOf(lock.slot);
-    if (session) session.messageLocks.delete(lock);
-    else this.#expiry.remove(lock);
+    this.#locks.end(lock, this.#sessionOf(lock.slot));
   }
 
   /** Ends the lock and takes its message out of the subqueue. */

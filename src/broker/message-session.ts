@@ -8,6 +8,7 @@ import { BrokerRefusal } from './refusal.ts';
 /** The messages of one session id, with the state that applications keep there. It exists while it has a message, a state or a lock. */
 export class MessageSession {
   readonly id: string;
+  readonly #messages: MessageTable;
   /** Its place in the directory; the table's column `session` holds it. */
   readonly index: number;
   readonly lane: Lane;
@@ -21,7 +22,16 @@ export class MessageSession {
   constructor(options: { id: string; index: number; messages: MessageTable }) {
     this.id = options.id;
     this.index = options.index;
+    this.#messages = options.messages;
     this.lane = new Lane(options.messages);
+  }
+
+  /** Its messages in ascending order. A session is small beside its queue: sorting it costs less than walking the queue. */
+  slotsFrom(sequenceNumber: number): number[] {
+    const numberOf = (slot: number): number => this.#messages.sequenceNumber[slot] as number;
+    return [...this.lane.slots(), ...this.aside]
+      .filter((slot) => numberOf(slot) >= sequenceNumber)
+      .sort((a, b) => numberOf(a) - numberOf(b));
   }
 
   get isEmpty(): boolean {

@@ -287,12 +287,7 @@ export class Subqueue {
 
   #peekable(options: { fromSequenceNumber: number; sessionId?: string }): Iterable<number> {
     if (!this.sessions || options.sessionId === undefined) return this.index.from(options.fromSequenceNumber);
-    const session = this.sessions.find(options.sessionId);
-    if (!session) return [];
-    // A session is small beside its queue: sorting it costs less than walking the queue.
-    return [...session.lane.slots(), ...session.aside]
-      .filter((slot) => this.#sequenceNumber(slot) >= options.fromSequenceNumber)
-      .sort((a, b) => this.#sequenceNumber(a) - this.#sequenceNumber(b));
+    return this.sessions.find(options.sessionId)?.slotsFrom(options.fromSequenceNumber) ?? [];
   }
 
   #serve(): void {

@@ -1,0 +1,84 @@
+import type { Attach, Link } from '../amqp/index.ts';
+import type { AccessRight } from './access-rule.ts';
+import { parseAddress } from './address.ts';
+import { serveCbs } from './cbs-node.ts';
+import type { ClientConnection } from './client-connection.ts';
+import { entityNotFoundText, failure, failureOf } from './error-mapping.ts';
+import { LIMITS } from './limits.ts';
+import { ManagementNode } from './management-node.ts';
+import { openReceiver } from './open-receiver.ts';
+import { ReplyEndpoint } from './reply-endpoint.ts';
+import { RequestEndpoint } from './request-endpoint.ts';
+import { SenderEndpoint } from './sender-endpoint.ts';
+
+/**
+ * Answers the attach of a client's link: finds the node that the address names, checks the token, and puts an endpoint behind
+ * the link or refuses it (service-bus-protocol.md §3, §4).
+ */
+export function attachLink(client: ClientConnection, link: Link, attach: Attach): void {
+  const sends = link.role === 'receiver';
+  const terminus = sends ? attach.target : attach.source;
+  if (terminus && 'coordinator' in terminus && terminus.coordinator)
+    return client.refuse(link, failure('amqp:not-implemented', 'Transactions are not supported.'));
+  const address = terminus?.address;
+  if (typeof address !== 'string' || address === '')
+    return client.refuse(
+      link,
+      failure(
+        'amqp:not-implemented',
+        `The ${sends ? 'target' : 'source'} must have an address: dynamic and anonymous nodes are not supported.`,
+      ),
+    );
+  const { path, kind } = parseAddress(address);
+  if (kind === 'cbs') return attachCbs(client, link, attach);
+
+  const rights: readonly AccessRight[] = kind === 'management' ? ['Send', 'Listen'] : sends ? ['Send'] : ['Listen'];
+  const claim = { path, rights };
+  if (!client.permits(claim))
+    return client.refuse(
+      link,
+      failure(
+        'amqp:unauthorized-access',
+        `Unauthorized access. '${rights.join("' or '")}' claim(s) are required to perform this operation. Resource: 'sb://${client.host}/${path}'.`,
+      ),
+      path,
+    );
+  const entity = client.service.namespace.resolve(path);
+  if (!entity) return client.refuse(link, failure('amqp:not-found', entityNotFoundText(client.host, path)), path);
+
+  try {
+    if (kind === 'management') {
+      if (!sends)
+        return new ReplyEndpoint({ client, link, claim, node: `${path.toLowerCase()}/$management` }).accept(attach);
+      const node = new ManagementNode(client, path, entity);
+      const maxMessageSizeBytes = entity.queue.maxMessageSizeBytes + LIMITS.requestEnvelopeBytes;
+      return new RequestEndpoint({ client, link, claim, node, maxMessageSizeBytes }).accept(attach);
+    }
+    if (!sends) return openReceiver({ client, link, attach, claim, entity });
+    if (entity.subqueue !== entity.queue.active)
+      return client.refuse(
+        link,
+        failure(
+          'amqp:not-allowed',
+          `Messages cannot be sent to '${path}': only the broker moves messages to a dead-letter queue.`,
+        ),
+        path,
+      );
+    return new SenderEndpoint({ client, link, claim, queue: entity.queue }).accept(attach);
+  } catch (error) {
+    const refusal = failureOf(error);
+    if (!refusal) throw error;
+    client.refuse(link, refusal, path);
+  }
+}
+
+function attachCbs(client: ClientConnection, link: Link, attach: Attach): void {
+  if (link.role === 'sender') return new ReplyEndpoint({ client, link, claim: undefined, node: '$cbs' }).accept(attach);
+  new RequestEndpoint({
+    client,
+    link,
+    claim: undefined,
+    node: serveCbs(client),
+    maxMessageSizeBytes: LIMITS.requestEnvelopeBytes,
+  }).accept(attach);
+}

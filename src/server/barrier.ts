@@ -1,0 +1,88 @@
+/** Lets one held output out. `subject` and `detail` are what `hold` was given: the call costs no closure per message. */
+export interface Exit<Subject, Detail> {
+  leave(subject: Subject, detail: Detail): void;
+  /** Outputs of this exit that are still held; the barrier keeps it. */
+  held: number;
+}
+
+/** Slots that the ring begins with; it doubles when it is full. What is in flight is bounded by the credit of all links. */
+const INITIAL_SLOTS = 1_024;
+
+/**
+ * The durability barrier: nothing that depends on a position of the log (an accepted, a delivery, a session grant, a reply)
+ * leaves before the log says that this position is on disk. Outputs leave in the order in which they were held; one that is
+ * durable already leaves at once, unless another of the same exit still waits before it.
+ */
+export class Barrier {
+  #positions = new Float64Array(INITIAL_SLOTS);
+  #exits: (Exit<unknown, unknown> | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined);
+  #subjects: unknown[] = new Array(INITIAL_SLOTS).fill(undefined);
+  #details: unknown[] = new Array(INITIAL_SLOTS).fill(undefined);
+  #head = 0;
+  #size = 0;
+  #durable = 0;
+  #closed = false;
+
+  /** Outputs that wait. */
+  get size(): number {
+    return this.#size;
+  }
+
+  hold<Subject, Detail>(position: number, exit: Exit<Subject, Detail>, subject: Subject, detail: Detail): void {
+    if (this.#closed) return;
+    if (position <= this.#durable && exit.held === 0) {
+      exit.leave(subject, detail);
+      return;
+    }
+    if (this.#size === this.#positions.length) this.#grow();
+    const slot = (this.#head + this.#size) & (this.#positions.length - 1);
+    this.#positions[slot] = position;
+    this.#exits[slot] = exit as Exit<unknown, unknown>;
+    this.#subjects[slot] = subject;
+    this.#details[slot] = detail;
+    this.#size++;
+    exit.held++;
+  }
+
+  /** The log is durable up to `position`: lets out, in order, what waited for it. */
+  release(position: number): void {
+    this.#durable = position;
+    while (this.#size > 0 && !this.#closed) {
+      const slot = this.#head;
+      if ((this.#positions[slot] as number) > position) return;
+      const exit = this.#exits[slot] as Exit<unknown, unknown>;
+      const subject = this.#subjects[slot];
+      const detail = this.#details[slot];
+      this.#exits[slot] = this.#subjects[slot] = this.#details[slot] = undefined;
+      this.#head = (slot + 1) & (this.#positions.length - 1);
+      this.#size--;
+      exit.held--;
+      exit.leave(subject, detail);
+    }
+  }
+
+  /** Drops what waits, and everything held from now on: after a failed write nothing that depends on the log may leave. */
+  close(): void {
+    this.#closed = true;
+    this.#size = 0;
+    this.#exits = [];
+    this.#subjects = [];
+    this.#details = [];
+  }
+
+  #grow(): void {
+    const slots = this.#positions.length;
+    const positions = new Float64Array(slots * 2);
+    for (let i = 0; i < slots; i++) positions[i] = this.#positions[(this.#head + i) & (slots - 1)] as number;
+    const unroll = <T>(ring: T[]): (T | undefined)[] => [
+      ...ring.slice(this.#head),
+      ...ring.slice(0, this.#head),
+      ...new Array<undefined>(slots).fill(undefined),
+    ];
+    this.#exits = unroll(this.#exits);
+    this.#subjects = unroll(this.#subjects);
+    this.#details = unroll(this.#details);
+    this.#positions = positions;
+    this.#head = 0;
+  }
+}

@@ -1,0 +1,149 @@
+import type {
+  AmqpError,
+  Attach,
+  Connection,
+  ConnectionHandler,
+  DeliveryState,
+  IncomingDelivery,
+  Link,
+  Open,
+  OutgoingDelivery,
+  Session,
+} from '../amqp/index.ts';
+import { attachLink } from './attach.ts';
+import { Claims } from './claims.ts';
+import { failure } from './error-mapping.ts';
+import type { Failure } from './error-mapping.ts';
+import type { Claim, LinkEndpoint } from './link-endpoint.ts';
+import type { ReplyEndpoint } from './reply-endpoint.ts';
+import type { Service } from './service.ts';
+
+/** What the driver does for the connection that it drives. */
+export interface ConnectionOwner {
+  onOpened(): void;
+  onOutput(): void;
+  /** The AMQP connection is over; what is still to be written may leave. */
+  onFinished(): void;
+}
+
+/** One client: its claims, its links, and who answers on each of them. */
+export class ClientConnection implements ConnectionHandler {
+  readonly service: Service;
+  readonly claims: Claims;
+  /** Links on which replies of `$cbs` and `$management` leave. */
+  readonly replies = new Set<ReplyEndpoint>();
+  opened = false;
+  connection: Connection | undefined;
+  /** Host that the client believes to talk to, without port; error texts name it. */
+  host = 'localhost';
+  readonly #owner: ConnectionOwner;
+  readonly #endpoints = new Set<LinkEndpoint>();
+
+  constructor(service: Service, owner: ConnectionOwner) {
+    this.service = service;
+    this.#owner = owner;
+    this.claims = new Claims(service.clock, () => this.#detachUnclaimed());
+  }
+
+  permits(claim: Claim): boolean {
+    return claim.rights.some((right) => this.claims.permits(claim.path, right));
+  }
+
+  /** The link of `endpoint` has been accepted, or waits to be. */
+  add(endpoint: LinkEndpoint): void {
+    this.#endpoints.add(endpoint);
+  }
+
+  /** Another endpoint takes over the link of `endpoint`, which is told nothing. */
+  replace(endpoint: LinkEndpoint): void {
+    this.#endpoints.delete(endpoint);
+  }
+
+  /** Ends a link from our side. */
+  detach(endpoint: LinkEndpoint, error: Failure): void {
+    if (!this.#remove(endpoint)) return;
+    endpoint.link.detach(this.service.errorOf(error, endpoint.claim?.path));
+  }
+
+  /** Refuses a link that waits for its attach (2.6.3: attach without terminus, then detach with the error). */
+  refuse(link: Link, error: Failure, path?: string): void {
+    const endpoint = link.context as LinkEndpoint | undefined;
+    if (endpoint) this.#remove(endpoint);
+    link.refuse(this.service.errorOf(error, path));
+  }
+
+  onOpen(open: Open): void {
+    this.opened = true;
+    if (open.hostname) this.host = open.hostname.replace(/:\d+$/, '');
+    this.#owner.onOpened();
+  }
+
+  onBegin(_session: Session): void {}
+
+  onAttach(link: Link, attach: Attach): void {
+    attachLink(this, link, attach);
+  }
+
+  onFlow(link: Link): void {
+    (link.context as LinkEndpoint | undefined)?.onFlow();
+  }
+
+  onTransfer(link: Link, delivery: IncomingDelivery): void {
+    (link.context as LinkEndpoint | undefined)?.onTransfer(delivery);
+  }
+
+  onDisposition(link: Link, delivery: OutgoingDelivery, state: DeliveryState | undefined, settled: boolean): void {
+    (link.context as LinkEndpoint | undefined)?.onDisposition(delivery, state, settled);
+  }
+
+  onDetach(link: Link): void {
+    const endpoint = link.context as LinkEndpoint | undefined;
+    if (endpoint) this.#remove(endpoint);
+  }
+
+  onEnd(session: Session): void {
+    for (const endpoint of [...this.#endpoints]) if (endpoint.link.session === session) this.#remove(endpoint);
+  }
+
+  onClose(_error?: AmqpError): void {
+    this.dropLinks();
+    this.#owner.onFinished();
+  }
+
+  /** Frees what the links hold: the client is gone, or will be. */
+  dropLinks(): void {
+    for (const endpoint of [...this.#endpoints]) this.#remove(endpoint);
+    this.claims.close();
+  }
+
+  onOutput(): void {
+    this.#owner.onOutput();
+  }
+
+  /** No deliveries while the peer does not take what it has. */
+  get writable(): boolean {
+    return this.connection?.writable ?? false;
+  }
+
+  onWritable(): void {
+    for (const endpoint of [...this.#endpoints]) if (endpoint.open) endpoint.onWritable();
+  }
+
+  onFault(fault: unknown): void {
+    this.service.onFault(fault);
+  }
+
+  #remove(endpoint: LinkEndpoint): boolean {
+    if (!this.#endpoints.delete(endpoint)) return false;
+    endpoint.close();
+    return true;
+  }
+
+  /** A token has expired: links that no other token covers go (service-bus-protocol.md §1.4). */
+  #detachUnclaimed(): void {
+    for (const endpoint of [...this.#endpoints]) {
+      if (!endpoint.claim || this.permits(endpoint.claim)) continue;
+      this.detach(endpoint, failure('amqp:unauthorized-access', 'ExpiredToken: The token of this link has expired.'));
+    }
+  }
+}

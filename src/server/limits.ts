@@ -1,0 +1,51 @@
+/** Every limit of this room, with its unit. What the AMQP engine and the broker bound themselves is listed there. */
+export const LIMITS = {
+  /** Connections at a time; Service Bus allows 5,000 AMQP connections per namespace. */
+  connections: 5_000,
+  /** A connection that has not opened AMQP, or has no valid token, after this time is closed (Service Bus: about 20 s). */
+  authenticationMs: 20_000,
+  /** Idle time-out that we ask of peers; the service advertises 240 s. */
+  idleTimeoutMs: 240_000,
+  /** Largest frame that we take. */
+  maxFrameSizeBytes: 65_536,
+  /** Bytes that wait in one transport before its deliveries and its reading pause. */
+  outputHighWaterBytes: 1024 * 1024,
+  /** Bytes of messages taken but not yet durable, over all connections, before reading pauses. */
+  intakeBytes: 64 * 1024 * 1024,
+  /** Messages that one sender link may have in flight without an answer. */
+  senderCredit: 1_000,
+  /** Requests that one `$management` or `$cbs` link may have in flight. */
+  requestCredit: 100,
+  /** Replies of `$management` and `$cbs` that wait for credit on one link. */
+  repliesWaiting: 1_000,
+  /** Largest request to `$cbs`, and what a request to `$management` may have besides one message of the queue's largest size. */
+  requestEnvelopeBytes: 1024 * 1024,
+  /** Messages taken from the queue for one receiver link whose transfers have not left yet. */
+  deliveryWindowMessages: 1_024,
+  /** The same in bytes; one message more may be over it. */
+  deliveryWindowBytes: 4 * 1024 * 1024,
+  /** Messages in one batch transfer. */
+  batchMessages: 4_500,
+  /** Largest message of a queue that states none (Service Bus Standard). */
+  maxMessageSizeBytes: 256 * 1024,
+  /** Characters of a MessageId or SessionId. */
+  identifierChars: 128,
+  /** Tokens that one connection may hold at a time. */
+  tokensPerConnection: 1_000,
+  /** Messages of one answer to peek-message or receive-by-sequence-number. */
+  replyMessages: 1_000,
+  /** Bytes of messages of one such answer; the first message always fits. */
+  replyBytes: 1024 * 1024,
+  /** Lock tokens or sequence numbers in one `$management` request. */
+  requestItems: 4_500,
+  /** Wait for a free session when the client states none (Service Bus: 1 minute). */
+  nextSessionMs: 60_000,
+  /** Longest such wait that a client may ask for. */
+  nextSessionMaxMs: 65 * 60_000,
+  /** Time that peers get at shutdown to take what is still to be written. */
+  closeGraceMs: 1_000,
+  /** Time that an HTTP client gets for its request's head and body. */
+  httpRequestMs: 10_000,
+  /** HTTP connections at a time. */
+  httpConnections: 100,
+} as const;

@@ -1,0 +1,69 @@
+import { AmqpTyped, AmqpUuid } from '../amqp/index.ts';
+import type { AmqpMap, AmqpValue } from '../amqp/index.ts';
+import type { Delivery, MessageView } from '../broker/index.ts';
+import { LIMITS } from './limits.ts';
+import type { Operation } from './management-node.ts';
+import { encodeMessage } from './message-encoder.ts';
+import type { NodeReply } from './request-node.ts';
+
+/** `receiver-settle-mode` of receive-by-sequence-number. */
+const RECEIVE_AND_DELETE = 0;
+
+const NOTHING_FOUND = {
+  statusCode: 204,
+  condition: 'com.microsoft:message-not-found',
+  description: 'No messages were found.',
+};
+
+/** `peek-message`: messages in any state from a sequence number on, as many as fit one answer. */
+export async function peekMessages({ arguments: given, subqueue, client }: Operation): Promise<NodeReply> {
+  const sessionId = given.optionalString('session-id');
+  const count = Math.min(LIMITS.replyMessages, Math.max(0, given.integer('message-count')));
+  const fromSequenceNumber = Math.max(0, given.integer('from-sequence-number'));
+  const { messages, position } = subqueue.peek({
+    fromSequenceNumber,
+    count,
+    ...(sessionId === undefined ? {} : { sessionId }),
+  });
+  const views = fitting(messages);
+  // All reads begin in this turn, in which no message can go.
+  const bodies = await Promise.all(views.map((view) => client.service.journal.read(view.bodyId)));
+  if (views.length === 0) return { ...NOTHING_FOUND, position };
+  const items = views.map((view, i) => new Map([['message', Buffer.concat(encodeMessage(bodies[i] as Buffer, view))]]));
+  return { ...found(items), position };
+}
+
+/** As many messages as one answer holds: the first always, further ones while the bytes last. */
+function fitting(views: readonly MessageView[]): readonly MessageView[] {
+  let bytes = 0;
+  const end = views.findIndex((view, i) => (bytes += view.sizeBytes) > LIMITS.replyBytes && i > 0);
+  return end === -1 ? views : views.slice(0, end);
+}
+
+/** `receive-by-sequence-number`: fetches deferred messages, all or none. */
+export async function receiveBySequenceNumber({ arguments: given, subqueue, client }: Operation): Promise<NodeReply> {
+  const sessionId = given.optionalString('session-id');
+  const mode = given.integer('receiver-settle-mode') === RECEIVE_AND_DELETE ? 'receive-and-delete' : 'peek-lock';
+  const { deliveries, position } = subqueue.receiveBySequenceNumber({
+    sequenceNumbers: given.integers('sequence-numbers'),
+    mode,
+    ...(sessionId === undefined ? {} : { sessionId }),
+  });
+  const bodies = await Promise.all(deliveries.map((delivery) => client.service.journal.read(delivery.bodyId)));
+  return { ...found(deliveries.map((delivery, i) => fetched(delivery, bodies[i] as Buffer))), position };
+}
+
+/** Go and Python take the token from the message's own annotation, the others from the map (service-bus-protocol.md §8.2). */
+function fetched(delivery: Delivery, stored: Buffer): AmqpMap {
+  const token = delivery.lock?.token;
+  const item = new Map<AmqpValue, AmqpValue>([
+    ['message', Buffer.concat(encodeMessage(stored, delivery, token ? { lockToken: token } : {}))],
+    ['sequence-number', new AmqpTyped('long', BigInt(delivery.sequenceNumber))],
+  ]);
+  if (token) item.set('lock-token', new AmqpUuid(token));
+  return item;
+}
+
+function found(items: readonly AmqpMap[]): NodeReply {
+  return { statusCode: 200, description: 'OK', body: new Map([['messages', items]]) };
+}

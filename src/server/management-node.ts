@@ -1,0 +1,84 @@
+import { lookup } from '../amqp/index.ts';
+import type { AmqpMap } from '../amqp/index.ts';
+import type { Queue, Subqueue } from '../broker/index.ts';
+import { RetrainError } from '../errors.ts';
+import type { AccessRight } from './access-rule.ts';
+import type { ClientConnection } from './client-connection.ts';
+import { cancelScheduledMessages, scheduleMessages } from './management-scheduling.ts';
+import { peekMessages, receiveBySequenceNumber } from './management-messages.ts';
+import { renewLocks, updateDisposition } from './management-locks.ts';
+import { getSessionState, listSessions, renewSessionLock, setSessionState } from './management-sessions.ts';
+import { RequestArguments } from './request-arguments.ts';
+import type { NodeReply, NodeRequest, RequestNode } from './request-node.ts';
+
+/** One `$management` request, for the function that carries it out. */
+export interface Operation {
+  readonly client: ClientConnection;
+  readonly queue: Queue;
+  readonly subqueue: Subqueue;
+  readonly arguments: RequestArguments;
+  /** Name of the receiver link that the request belongs to (`associated-link-name`). */
+  readonly linkName: string | undefined;
+}
+
+interface OperationEntry {
+  readonly right: AccessRight;
+  readonly run: (operation: Operation) => NodeReply | Promise<NodeReply>;
+}
+
+/** Operations by name, without the prefix `com.microsoft:` (service-bus-protocol.md §8.2). */
+const OPERATIONS: ReadonlyMap<string, OperationEntry> = new Map<string, OperationEntry>([
+  ['renew-lock', { right: 'Listen', run: renewLocks }],
+  ['update-disposition', { right: 'Listen', run: updateDisposition }],
+  ['peek-message', { right: 'Listen', run: peekMessages }],
+  ['receive-by-sequence-number', { right: 'Listen', run: receiveBySequenceNumber }],
+  ['schedule-message', { right: 'Send', run: scheduleMessages }],
+  ['cancel-scheduled-message', { right: 'Send', run: cancelScheduledMessages }],
+  ['renew-session-lock', { right: 'Listen', run: renewSessionLock }],
+  ['get-session-state', { right: 'Listen', run: getSessionState }],
+  ['set-session-state', { right: 'Listen', run: setSessionState }],
+  ['get-message-sessions', { right: 'Listen', run: listSessions }],
+]);
+
+const PREFIX = 'com.microsoft:';
+
+/** The node `<entity>/$management`: what a client can ask of an entity besides sending and receiving. */
+export class ManagementNode implements RequestNode {
+  readonly address: string;
+  readonly #client: ClientConnection;
+  readonly #path: string;
+  readonly #entity: { readonly queue: Queue; readonly subqueue: Subqueue };
+
+  constructor(client: ClientConnection, path: string, entity: { readonly queue: Queue; readonly subqueue: Subqueue }) {
+    this.address = `${path.toLowerCase()}/$management`;
+    this.#client = client;
+    this.#path = path;
+    this.#entity = entity;
+  }
+
+  answer(request: NodeRequest): NodeReply | Promise<NodeReply> {
+    const entry = request.operation.startsWith(PREFIX)
+      ? OPERATIONS.get(request.operation.slice(PREFIX.length))
+      : undefined;
+    if (!entry) {
+      const description = `The operation '${request.operation}' is not supported by this node.`;
+      return { statusCode: 501, condition: 'amqp:not-implemented', description };
+    }
+    if (!this.#client.claims.permits(this.#path, entry.right))
+      throw new RetrainError(
+        'UNAUTHORIZED',
+        `Unauthorized access. '${entry.right}' claim(s) are required to perform this operation. Resource: 'sb://${this.#client.host}/${this.#path}'.`,
+      );
+    return entry.run({
+      client: this.#client,
+      ...this.#entity,
+      arguments: new RequestArguments(request.body),
+      linkName: textOf(request.properties, 'associated-link-name'),
+    });
+  }
+}
+
+function textOf(properties: AmqpMap, name: string): string | undefined {
+  const value = lookup(properties, name);
+  return typeof value === 'string' ? value : undefined;
+}

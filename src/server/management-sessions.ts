@@ -1,0 +1,54 @@
+import { AmqpArray, AmqpTimestamp, AmqpTyped } from '../amqp/index.ts';
+import type { AmqpMap } from '../amqp/index.ts';
+import type { SessionLock } from '../broker/index.ts';
+import { RetrainError } from '../errors.ts';
+import { LIMITS } from './limits.ts';
+import type { Operation } from './management-node.ts';
+import type { NodeReply } from './request-node.ts';
+
+/** `renew-session-lock`: volatile, nothing to wait for. */
+export function renewSessionLock(operation: Operation): NodeReply {
+  const { lockedUntilMs } = heldSession(operation).renew();
+  return {
+    statusCode: 200,
+    description: 'OK',
+    body: new Map([['expiration', new AmqpTimestamp(Math.floor(lockedUntilMs))]]),
+  };
+}
+
+export function getSessionState(operation: Operation): NodeReply {
+  const { bytes, position } = heldSession(operation).state();
+  return { statusCode: 200, description: 'OK', body: new Map([['session-state', bytes ?? null]]), position };
+}
+
+/** `set-session-state`: null clears it. */
+export function setSessionState(operation: Operation): NodeReply {
+  const { position } = heldSession(operation).setState(operation.arguments.optionalBinary('session-state'));
+  return { statusCode: 200, description: 'OK', position };
+}
+
+/** `get-message-sessions`: sessions that have messages or a state, a page at a time. */
+export function listSessions({ arguments: given, subqueue, client }: Operation): NodeReply {
+  const skip = Math.max(0, given.optionalInteger('skip') ?? 0);
+  const top = Math.min(LIMITS.requestItems, Math.max(0, given.optionalInteger('top') ?? LIMITS.requestItems));
+  const ids = subqueue.sessionIds({ skip, top });
+  const position = client.service.journal.appended;
+  if (ids.length === 0) return { statusCode: 204, description: 'There are no further sessions.', position };
+  const body: AmqpMap = new Map<string, AmqpTyped | AmqpArray>([
+    ['skip', new AmqpTyped('int', skip + ids.length)],
+    ['sessions-ids', new AmqpArray('string', ids)],
+  ]);
+  return { statusCode: 200, description: 'OK', body, position };
+}
+
+/** The lock of the session that the request names, which the link that it comes from must hold. */
+function heldSession({ arguments: given, subqueue, linkName }: Operation): SessionLock {
+  const sessionId = given.string('session-id');
+  const lock = subqueue.session(sessionId);
+  if (!lock || (linkName !== undefined && lock.holder !== linkName))
+    throw new RetrainError(
+      'LOCK_LOST',
+      `The session lock has expired on the MessageSession '${sessionId}'. Accept a new MessageSession.`,
+    );
+  return lock;
+}

@@ -1,0 +1,195 @@
+import { HEADER, Writer, readComposite, scanSections } from '../amqp/index.ts';
+import type { AmqpMap, AmqpValue, MessageHeader, MessageSections } from '../amqp/index.ts';
+import type { MessageView } from '../broker/index.ts';
+import { keyText, readAnnotations } from './message-intake.ts';
+import { DEAD_LETTER_DESCRIPTION, DEAD_LETTER_REASON, readOverlay } from './settlement.ts';
+
+/**
+ * A stored message as a client gets it: header and annotations are written anew with what the broker knows, everything
+ * behind them passes through as it came. Application properties are only touched when something was laid over them.
+ *
+ * The common message (no header of its own but with delivery count, no annotations) costs one copy of a template.
+ */
+
+const STATE_CODE = { active: 0, deferred: 1, scheduled: 2 } as const;
+
+/** Annotations that the broker sets; a sender's values for them do not count (service-bus-protocol.md §6.4). */
+const SEQUENCE_NUMBER = 'x-opt-sequence-number';
+const ENQUEUED_TIME = 'x-opt-enqueued-time';
+const ENQUEUE_SEQUENCE_NUMBER = 'x-opt-enqueue-sequence-number';
+const MESSAGE_STATE = 'x-opt-message-state';
+const LOCKED_UNTIL = 'x-opt-locked-until';
+const BROKER_ANNOTATIONS: ReadonlySet<string> = new Set([
+  SEQUENCE_NUMBER,
+  ENQUEUED_TIME,
+  ENQUEUE_SEQUENCE_NUMBER,
+  MESSAGE_STATE,
+  LOCKED_UNTIL,
+]);
+const LOCK_TOKEN = 'x-opt-lock-token';
+
+const DELIVERY_ANNOTATIONS = 0x71;
+const MESSAGE_ANNOTATIONS = 0x72;
+const APPLICATION_PROPERTIES = 0x74;
+
+export interface EncodeOptions {
+  /** Adds the delivery annotation `x-opt-lock-token`, 16 bytes in RFC order. */
+  readonly lockToken?: Buffer;
+}
+
+/** The pieces of the encoded message, to be sent one after the other; they share memory with `stored`. */
+export function encodeMessage(stored: Buffer, view: MessageView, options: EncodeOptions = {}): Buffer[] {
+  const sections = scanSections(stored);
+  const plain =
+    sections.headerStart === sections.headerEnd &&
+    sections.messageAnnotationsStart === sections.messageAnnotationsEnd &&
+    sections.deliveryAnnotationsStart === sections.deliveryAnnotationsEnd &&
+    !options.lockToken;
+  const head = plain ? TEMPLATE.fill(view) : writeHead(stored, sections, view, options);
+  if (!view.overlay && !view.deadLetter) return [head, stored.subarray(sections.propertiesStart)];
+  return [
+    head,
+    stored.subarray(sections.propertiesStart, sections.propertiesEnd),
+    writeApplicationProperties(stored, sections, view),
+    stored.subarray(sections.bodyStart),
+  ];
+}
+
+function writeHead(stored: Buffer, sections: MessageSections, view: MessageView, options: EncodeOptions): Buffer {
+  const writer = new Writer();
+  const header =
+    sections.headerEnd > sections.headerStart ? readComposite(HEADER, stored, sections.headerStart).value : undefined;
+  writeHeader(writer, header, view.deliveryCount);
+  if (options.lockToken) {
+    writer.writeDescriptor(DELIVERY_ANNOTATIONS);
+    writer.beginMap();
+    if (sections.deliveryAnnotationsEnd > sections.deliveryAnnotationsStart) {
+      for (const [key, value] of readAnnotations(stored, sections.deliveryAnnotationsStart)) {
+        if (keyText(key) === LOCK_TOKEN) continue;
+        writer.writeValue(key);
+        writer.writeValue(value);
+      }
+    }
+    writer.writeSymbol(LOCK_TOKEN);
+    writer.writeUuid(options.lockToken);
+    writer.endMap();
+  } else {
+    writer.writeRaw(stored.subarray(sections.deliveryAnnotationsStart, sections.deliveryAnnotationsEnd));
+  }
+  writer.writeDescriptor(MESSAGE_ANNOTATIONS);
+  writer.beginMap();
+  if (sections.messageAnnotationsEnd > sections.messageAnnotationsStart) {
+    for (const [key, value] of readAnnotations(stored, sections.messageAnnotationsStart)) {
+      if (BROKER_ANNOTATIONS.has(keyText(key) ?? '')) continue;
+      writer.writeValue(key);
+      writer.writeValue(value);
+    }
+  }
+  writeBrokerAnnotations(writer, view);
+  writer.endMap();
+  return writer.take();
+}
+
+function writeHeader(writer: Writer, header: MessageHeader | undefined, deliveryCount: number): void {
+  writer.writeDescriptor(HEADER.code);
+  writer.beginList();
+  if (header?.durable === undefined) writer.writeNull();
+  else writer.writeBoolean(header.durable);
+  if (header?.priority === undefined) writer.writeNull();
+  else writer.writeUbyte(header.priority);
+  if (header?.ttl === undefined) writer.writeNull();
+  else writer.writeUint(header.ttl);
+  if (header?.firstAcquirer === undefined) writer.writeNull();
+  else writer.writeBoolean(header.firstAcquirer);
+  writer.writeUint(deliveryCount);
+  writer.endList();
+}
+
+function writeBrokerAnnotations(writer: Writer, view: MessageView): void {
+  writer.writeSymbol(SEQUENCE_NUMBER);
+  writer.writeLong(view.sequenceNumber);
+  writer.writeSymbol(ENQUEUED_TIME);
+  writer.writeTimestamp(view.enqueuedTimeMs);
+  writer.writeSymbol(ENQUEUE_SEQUENCE_NUMBER);
+  writer.writeLong(view.enqueuedSequenceNumber);
+  writer.writeSymbol(MESSAGE_STATE);
+  writer.writeInt(STATE_CODE[view.state]);
+  if (view.lockedUntilMs === undefined) return;
+  writer.writeSymbol(LOCKED_UNTIL);
+  writer.writeTimestamp(Math.round(view.lockedUntilMs));
+}
+
+function writeApplicationProperties(stored: Buffer, sections: MessageSections, view: MessageView): Buffer {
+  const properties = new Map<AmqpValue, AmqpValue>();
+  const lay = (map: AmqpMap): void => {
+    for (const [key, value] of map) properties.set(keyText(key) ?? key, value);
+  };
+  if (sections.applicationPropertiesEnd > sections.applicationPropertiesStart)
+    lay(readAnnotations(stored, sections.applicationPropertiesStart));
+  if (view.overlay) lay(readOverlay(view.overlay));
+  if (view.deadLetter?.reason !== undefined) properties.set(DEAD_LETTER_REASON, view.deadLetter.reason);
+  if (view.deadLetter?.description !== undefined) properties.set(DEAD_LETTER_DESCRIPTION, view.deadLetter.description);
+  const writer = new Writer();
+  writer.writeDescriptor(APPLICATION_PROPERTIES);
+  writer.writeMap(properties);
+  return writer.take();
+}
+
+/** Header and annotations of a message that has none of its own, encoded by hand so that one copy and five writes make it. */
+class HeadTemplate {
+  readonly #unlocked = templateOf([SEQUENCE_NUMBER, ENQUEUED_TIME, ENQUEUE_SEQUENCE_NUMBER, MESSAGE_STATE]);
+  readonly #locked = templateOf([SEQUENCE_NUMBER, ENQUEUED_TIME, ENQUEUE_SEQUENCE_NUMBER, MESSAGE_STATE, LOCKED_UNTIL]);
+
+  fill(view: MessageView): Buffer {
+    const template = view.lockedUntilMs === undefined ? this.#unlocked : this.#locked;
+    const { offsets } = template;
+    const head = Buffer.allocUnsafe(template.bytes.length);
+    template.bytes.copy(head);
+    head.writeUInt32BE(view.deliveryCount, DELIVERY_COUNT_AT);
+    writeInt64(head, view.sequenceNumber, offsets[0] as number);
+    writeInt64(head, view.enqueuedTimeMs, offsets[1] as number);
+    writeInt64(head, view.enqueuedSequenceNumber, offsets[2] as number);
+    head.writeInt32BE(STATE_CODE[view.state], offsets[3] as number);
+    if (view.lockedUntilMs !== undefined) writeInt64(head, Math.round(view.lockedUntilMs), offsets[4] as number);
+    return head;
+  }
+}
+
+/** Header: described list8 of four nulls and delivery-count as uint. */
+const HEADER_BYTES = Buffer.from([0x00, 0x53, 0x70, 0xc0, 0x0a, 0x05, 0x40, 0x40, 0x40, 0x40, 0x70, 0, 0, 0, 0]);
+const DELIVERY_COUNT_AT = 11;
+const LONG = { code: 0x81, bytes: 8 };
+const TIMESTAMP = { code: 0x83, bytes: 8 };
+const INT = { code: 0x71, bytes: 4 };
+const TYPE_OF: Record<string, { readonly code: number; readonly bytes: number }> = {
+  [SEQUENCE_NUMBER]: LONG,
+  [ENQUEUED_TIME]: TIMESTAMP,
+  [ENQUEUE_SEQUENCE_NUMBER]: LONG,
+  [MESSAGE_STATE]: INT,
+  [LOCKED_UNTIL]: TIMESTAMP,
+};
+
+function templateOf(names: readonly string[]): { readonly bytes: Buffer; readonly offsets: readonly number[] } {
+  const map = Buffer.from([0x00, 0x53, MESSAGE_ANNOTATIONS, 0xd1, 0, 0, 0, 0, 0, 0, 0, names.length * 2]);
+  const parts = [HEADER_BYTES, map];
+  const offsets: number[] = [];
+  let length = HEADER_BYTES.length + map.length;
+  for (const name of names) {
+    const type = TYPE_OF[name] ?? LONG;
+    const key = Buffer.concat([Buffer.from([0xa3, name.length]), Buffer.from(name), Buffer.from([type.code])]);
+    parts.push(key, Buffer.alloc(type.bytes));
+    offsets.push(length + key.length);
+    length += key.length + type.bytes;
+  }
+  // The size of a map32 counts what follows it.
+  map.writeUInt32BE(length - HEADER_BYTES.length - 8, 4);
+  return { bytes: Buffer.concat(parts), offsets };
+}
+
+/** Writes a non-negative integer below 2^53 as 8 bytes. */
+function writeInt64(buffer: Buffer, value: number, offset: number): void {
+  buffer.writeUInt32BE(Math.floor(value / 2 ** 32), offset);
+  buffer.writeUInt32BE(value >>> 0, offset + 4);
+}
+
+const TEMPLATE = new HeadTemplate();

@@ -1,0 +1,227 @@
+import type { DeliveryState, Link, OutgoingDelivery } from '../amqp/index.ts';
+import type { Delivery, Queue, ReceiveMode, Receiver, SessionLock, Subqueue } from '../broker/index.ts';
+import type { Exit } from './barrier.ts';
+import type { ClientConnection } from './client-connection.ts';
+import { DeliveryWindow } from './delivery-window.ts';
+import { entityNotFoundText, failure, failureOf } from './error-mapping.ts';
+import { Fifo } from './fifo.ts';
+import { LinkEndpoint } from './link-endpoint.ts';
+import type { Claim } from './link-endpoint.ts';
+import { swapGuidOrder } from './lock-token.ts';
+import { encodeMessage } from './message-encoder.ts';
+import { settlementOf } from './settlement.ts';
+
+type Body = Buffer | Promise<Buffer>;
+
+interface Waiting {
+  readonly delivery: Delivery;
+  body: Buffer | undefined;
+}
+
+/** Tag of a pre-settled transfer: nobody refers to it. */
+const NO_TAG = Buffer.alloc(1);
+
+/**
+ * A link on which a client receives from a queue, a dead-letter queue or a session.
+ *
+ * A message goes three steps: *taken* from the broker for a credit (from then on its lock burns), through the barrier, *sent*
+ * when its bytes are read. `#taken` counts those on the way; the broker is given credit for what the client has granted less
+ * what is on the way, within `DeliveryWindow`, and none while the peer does not take its output. `#pump` alone decides that.
+ */
+export class ReceiverEndpoint extends LinkEndpoint {
+  readonly #client: ClientConnection;
+  readonly #subqueue: Subqueue;
+  readonly #session: SessionLock | undefined;
+  readonly #receiver: Receiver;
+  readonly #mode: ReceiveMode;
+  readonly #window = new DeliveryWindow();
+  readonly #deliveries: Exit<Delivery, Body>;
+  readonly #settlements: Exit<OutgoingDelivery, DeliveryState>;
+  readonly #stopListening: () => void;
+  /** Durable messages whose bytes are still being read, or that stand behind such a one, or that lack credit. */
+  readonly #reading = new Fifo<Waiting>();
+  #taken = 0;
+  #pumping = false;
+
+  constructor(options: {
+    readonly client: ClientConnection;
+    readonly link: Link;
+    readonly claim: Claim;
+    readonly queue: Queue;
+    readonly subqueue: Subqueue;
+    readonly mode: ReceiveMode;
+    readonly session?: SessionLock;
+  }) {
+    super(options.link, options.claim);
+    const { client, claim, subqueue, mode, session } = options;
+    this.#client = client;
+    this.#subqueue = subqueue;
+    this.#session = session;
+    this.#mode = mode;
+    this.#deliveries = { held: 0, leave: (delivery, body) => this.#leave(delivery, body) };
+    this.#settlements = { held: 0, leave: (delivery, echo) => this.#answer(delivery, echo) };
+    const onDelivery = (delivery: Delivery): void => this.#take(delivery);
+    this.#receiver = subqueue.openReceiver(session ? { mode, session, onDelivery } : { mode, onDelivery });
+    this.#stopListening = options.queue.onDeleted(() =>
+      client.detach(this, failure('amqp:not-found', entityNotFoundText(client.host, claim.path))),
+    );
+    client.add(this);
+  }
+
+  /** The link has been accepted. */
+  begin(): void {
+    this.#pump();
+  }
+
+  override onFlow(): void {
+    if (this.#reading.size > 0) this.#sendRead();
+    this.#pump();
+  }
+
+  override onWritable(): void {
+    this.#pump();
+  }
+
+  override onDisposition(delivery: OutgoingDelivery, state: DeliveryState | undefined, settled: boolean): void {
+    const { lock, overlay } = delivery.context as Delivery;
+    if (!lock || !state) return;
+    const { service } = this.#client;
+    const settlement = settlementOf(state, overlay);
+    if (!settlement) {
+      if (state.kind === 'transactional' && !settled)
+        this.#refuse(delivery, failure('amqp:not-implemented', 'Transactions are not supported.'));
+      return;
+    }
+    try {
+      const { position } = this.#subqueue.settle(lock, settlement.outcome);
+      if (!settled) service.barrier.hold(position, this.#settlements, delivery, settlement.echo);
+    } catch (error) {
+      const refusal = failureOf(error);
+      if (!refusal) throw error;
+      if (!settled) this.#refuse(delivery, refusal);
+    }
+  }
+
+  override close(): void {
+    super.close();
+    this.#stopListening();
+    this.#receiver.close();
+    // A session goes with its link; locks of other messages run on, so that `$management` may still settle them (§6.5).
+    this.#session?.release();
+    for (let waiting = this.#reading.shift(); waiting; waiting = this.#reading.shift())
+      this.#giveBack(waiting.delivery);
+  }
+
+  #refuse(delivery: OutgoingDelivery, refusal: { condition: string; statusCode: number; description: string }): void {
+    const error = this.#client.service.errorOf(refusal, this.claim?.path);
+    this.link.settleOutgoing(delivery, { kind: 'rejected', error });
+  }
+
+  #answer(delivery: OutgoingDelivery, echo: DeliveryState): void {
+    if (this.open) this.link.settleOutgoing(delivery, echo);
+  }
+
+  #take(delivery: Delivery): void {
+    this.#taken++;
+    const { service } = this.#client;
+    service.barrier.hold(delivery.position, this.#deliveries, delivery, delivery.body);
+  }
+
+  /** The delivery is durable: it goes, behind those before it. */
+  #leave(delivery: Delivery, body: Body): void {
+    if (!this.open) {
+      this.#giveBack(delivery);
+      if (!Buffer.isBuffer(body)) body.catch(() => undefined);
+      return;
+    }
+    if (Buffer.isBuffer(body) && this.#reading.size === 0 && this.#maySend(delivery)) {
+      this.#send(delivery, body);
+      this.#pumpIfLow();
+      return;
+    }
+    const waiting: Waiting = { delivery, body: Buffer.isBuffer(body) ? body : undefined };
+    this.#reading.push(waiting);
+    if (Buffer.isBuffer(body)) return;
+    body.then(
+      (bytes) => {
+        waiting.body = bytes;
+        this.#sendRead();
+      },
+      (fault: unknown) => {
+        this.#client.service.onFault(fault);
+        this.#client.detach(this, failure('amqp:internal-error', 'The bytes of a message could not be read.'));
+      },
+    );
+  }
+
+  #sendRead(): void {
+    for (let first = this.#reading.peek(); first?.body && this.open; first = this.#reading.peek()) {
+      if (!this.#maySend(first.delivery)) return;
+      this.#reading.shift();
+      this.#send(first.delivery, first.body);
+    }
+    this.#pumpIfLow();
+  }
+
+  /** Without credit a locked message can go back; one that was deleted has to wait for credit. */
+  #maySend(delivery: Delivery): boolean {
+    return delivery.lock !== undefined || this.link.credit > 0;
+  }
+
+  #send(delivery: Delivery, body: Buffer): void {
+    const { link } = this;
+    // The client has taken credit back since the message was taken for it.
+    if (link.credit === 0) return this.#giveBack(delivery);
+    this.#taken--;
+    this.#window.note(body.length);
+    link.send({
+      tag: delivery.lock ? swapGuidOrder(delivery.lock.token) : NO_TAG,
+      payload: encodeMessage(body, delivery),
+      settled: this.#mode === 'receive-and-delete',
+      context: delivery,
+    });
+  }
+
+  /** A message that cannot be sent returns to its place, as if it had not been taken; one that was deleted is lost. */
+  #giveBack(delivery: Delivery): void {
+    this.#taken--;
+    if (!delivery.lock) return;
+    try {
+      this.#subqueue.settle(delivery.lock, { kind: 'release' });
+    } catch (error) {
+      // The lock has gone in the meantime, and the message is back already.
+      if (!failureOf(error)) throw error;
+    }
+  }
+
+  /** Asks for more only when half of the window has left: not once for each message. */
+  #pumpIfLow(): void {
+    if (this.#taken * 2 <= this.#window.messages && this.#receiver.credit === 0) this.#pump();
+  }
+
+  #pump(): void {
+    if (this.#pumping || !this.open || !this.link.attached) return;
+    this.#pumping = true;
+    try {
+      this.#pumpOnce();
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #pumpOnce(): void {
+    const { link } = this;
+    const receiver = this.#receiver;
+    for (;;) {
+      const writable = this.#client.writable;
+      const room = writable ? Math.min(link.credit, this.#window.messages) - this.#taken : 0;
+      receiver.setCredit(Math.max(0, room));
+      if (!this.open || !link.drain || this.#taken > 0 || !writable) return;
+      // Whatever was ready has been sent when the broker left credit over; else there may be more.
+      if (link.credit > 0 && receiver.credit === 0) continue;
+      receiver.setCredit(0);
+      link.drained();
+      return;
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import { SENDER_SETTLE_MODE } from '../amqp/index.ts';
+import type { Attach, DeliveryState, Link, OutgoingDelivery, Session } from '../amqp/index.ts';
+import type { ClientConnection } from './client-connection.ts';
+import { failure } from './error-mapping.ts';
+import { Fifo } from './fifo.ts';
+import { LIMITS } from './limits.ts';
+import { LinkEndpoint } from './link-endpoint.ts';
+import type { Claim } from './link-endpoint.ts';
+
+/** A link on which a client takes the replies of `$cbs` or of a `$management` node. */
+export class ReplyEndpoint extends LinkEndpoint {
+  /** Lower-case address of the node. */
+  readonly node: string;
+  readonly #client: ClientConnection;
+  readonly #waiting = new Fifo<Buffer>();
+  #lastTag = 0;
+
+  constructor(options: {
+    readonly client: ClientConnection;
+    readonly link: Link;
+    readonly claim: Claim | undefined;
+    readonly node: string;
+  }) {
+    super(options.link, options.claim);
+    this.#client = options.client;
+    this.node = options.node;
+    this.#client.add(this);
+    this.#client.replies.add(this);
+  }
+
+  accept(_attach: Attach): void {
+    this.link.accept();
+    this.onFlow();
+  }
+
+  /** Address that the client gave its end of the link; requests name it as reply-to. */
+  get replyAddress(): string | undefined {
+    return this.link.remoteAttach?.target?.address;
+  }
+
+  reply(payload: Buffer): void {
+    if (!this.open) return;
+    if (this.#waiting.size >= LIMITS.repliesWaiting) {
+      const text = `${LIMITS.repliesWaiting} replies wait for credit on this link. Give credit before sending requests.`;
+      return this.#client.detach(this, failure('amqp:resource-limit-exceeded', text));
+    }
+    this.#waiting.push(payload);
+    this.onFlow();
+  }
+
+  override onFlow(): void {
+    const { link } = this;
+    while (link.credit > 0) {
+      const payload = this.#waiting.shift();
+      if (!payload) break;
+      const tag = Buffer.allocUnsafe(4);
+      tag.writeUInt32BE((this.#lastTag = (this.#lastTag + 1) >>> 0));
+      link.send({ tag, payload: [payload], settled: link.sndSettleMode === SENDER_SETTLE_MODE.settled });
+    }
+    if (link.drain) link.drained();
+  }
+
+  override onDisposition(delivery: OutgoingDelivery, state: DeliveryState | undefined, settled: boolean): void {
+    if (!settled) this.link.settleOutgoing(delivery, state);
+  }
+
+  override close(): void {
+    super.close();
+    this.#client.replies.delete(this);
+  }
+}
+
+/**
+ * The link on which the reply to a request leaves (service-bus-protocol.md §2.1): reply-to names its target address or the
+ * link itself; without reply-to it is the one from the same node in the same session.
+ */
+export function findReplyLink(
+  links: Iterable<ReplyEndpoint>,
+  request: { readonly replyTo: string | undefined; readonly node: string; readonly session: Session },
+): ReplyEndpoint | undefined {
+  let byName: ReplyEndpoint | undefined;
+  let bySession: ReplyEndpoint | undefined;
+  for (const endpoint of links) {
+    if (request.replyTo !== undefined) {
+      if (endpoint.replyAddress === request.replyTo) return endpoint;
+      if (endpoint.link.name === request.replyTo) byName = endpoint;
+    } else if (endpoint.node === request.node && endpoint.link.session === request.session) {
+      bySession = endpoint;
+    }
+  }
+  return byName ?? bySession;
+}

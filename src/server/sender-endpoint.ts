@@ -1,0 +1,105 @@
+import { ACCEPTED } from '../amqp/index.ts';
+import type { Attach, IncomingDelivery, Link } from '../amqp/index.ts';
+import type { Queue } from '../broker/index.ts';
+import type { Exit } from './barrier.ts';
+import type { ClientConnection } from './client-connection.ts';
+import { entityNotFoundText, failure, failureOf } from './error-mapping.ts';
+import type { Failure } from './error-mapping.ts';
+import { LIMITS } from './limits.ts';
+import { LinkEndpoint } from './link-endpoint.ts';
+import type { Claim } from './link-endpoint.ts';
+import { BATCH_MESSAGE_FORMAT, readBatch, readMessage } from './message-intake.ts';
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** A link on which a client sends messages to a queue. Each delivery is accepted once its messages are durable. */
+export class SenderEndpoint extends LinkEndpoint implements Exit<IncomingDelivery, number> {
+  /** Deliveries that wait for the disk; the barrier counts them. */
+  held = 0;
+  readonly #client: ClientConnection;
+  readonly #queue: Queue;
+  readonly #stopListening: () => void;
+  /** Deliveries answered since credit was last given. */
+  #answered = 0;
+
+  constructor(options: {
+    readonly client: ClientConnection;
+    readonly link: Link;
+    readonly claim: Claim;
+    readonly queue: Queue;
+  }) {
+    super(options.link, options.claim);
+    this.#client = options.client;
+    this.#queue = options.queue;
+    this.#stopListening = options.queue.onDeleted(() =>
+      this.#client.detach(this, failure('amqp:not-found', entityNotFoundText(this.#client.host, options.claim.path))),
+    );
+    this.#client.add(this);
+  }
+
+  accept(_attach: Attach): void {
+    this.link.accept({ maxMessageSize: this.#queue.maxMessageSizeBytes });
+    this.link.addCredit(LIMITS.senderCredit);
+  }
+
+  override onTransfer(delivery: IncomingDelivery): void {
+    const { payload } = delivery;
+    // Held until the delivery is durable, the delivery must not keep the received bytes alive.
+    delivery.payload = NO_BYTES;
+    const { service } = this.#client;
+    let position: number;
+    try {
+      if (delivery.oversize) {
+        this.#refuse(
+          delivery,
+          failure(
+            'amqp:link:message-size-exceeded',
+            `The received message (delivery-id:${delivery.id}) exceeds the limit (${this.#queue.maxMessageSizeBytes} bytes) currently allowed on the link.`,
+          ),
+        );
+        return;
+      }
+      if (delivery.state?.kind === 'transactional') {
+        this.#refuse(delivery, failure('amqp:not-implemented', 'Transactions are not supported.'));
+        return;
+      }
+      const messages = delivery.messageFormat === BATCH_MESSAGE_FORMAT ? readBatch(payload) : [readMessage(payload)];
+      position = this.#queue.send(messages).position;
+    } catch (error) {
+      const refusal = failureOf(error);
+      if (!refusal) throw error;
+      this.#refuse(delivery, refusal);
+      return;
+    }
+    service.intake.take(payload.length);
+    service.barrier.hold(position, this, delivery, payload.length);
+  }
+
+  /** The messages of `delivery` are durable. */
+  leave(delivery: IncomingDelivery, bytes: number): void {
+    this.#client.service.intake.giveBack(bytes);
+    if (!this.open) return;
+    if (!delivery.settled) this.link.settle(delivery, ACCEPTED);
+    this.#giveCredit();
+  }
+
+  override close(): void {
+    super.close();
+    this.#stopListening();
+  }
+
+  #refuse(delivery: IncomingDelivery, refusal: Failure): void {
+    if (!this.open) return;
+    if (!delivery.settled) {
+      const error = this.#client.service.errorOf(refusal, this.claim?.path);
+      this.link.settle(delivery, { kind: 'rejected', error });
+    }
+    this.#giveCredit();
+  }
+
+  #giveCredit(): void {
+    if (++this.#answered < LIMITS.senderCredit / 2) return;
+    this.link.addCredit(this.#answered);
+    this.#answered = 0;
+  }
+}

@@ -1,0 +1,220 @@
+import { join } from 'node:path';
+import { Namespace } from '../broker/index.ts';
+import { RetrainError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Disk } from '../runtime/disk.ts';
+import type { Random } from '../runtime/random.ts';
+import { Log } from '../storage/index.ts';
+import type { QueueDescription } from '../topology/index.ts';
+import type { AccessRule } from './access-rule.ts';
+import { ConnectionDriver } from './connection-driver.ts';
+import { LIMITS } from './limits.ts';
+import { Service } from './service.ts';
+import type { Transport, TransportListener } from './transport.ts';
+
+export interface ServerOptions {
+  /** The log lies in its subfolder `log`. */
+  readonly dataFolder: string;
+  /** Queues that must exist. One that exists already must have the same description. */
+  readonly queues: readonly QueueDescription[];
+  readonly rules: readonly AccessRule[];
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Told of faults of our own; clients see `amqp:internal-error`. */
+  readonly onFault?: (fault: unknown) => void;
+  /** Bytes of a segment of the log; its default unless given. */
+  readonly segmentBytes?: number;
+}
+
+const GOODBYE = { condition: 'amqp:connection:forced', description: 'The server shuts down. Connect again later.' };
+
+/**
+ * The broker as a whole, without a network: log, namespace, and the clients whose transports it was given. Everything that
+ * it needs of the world is a parameter, so that a simulation runs the same code.
+ */
+export class Server implements AsyncDisposable {
+  /** Resolves when the disk has failed: nothing further is promised to anybody, and the process must end with exit code 74. */
+  readonly failed: Promise<RetrainError>;
+  readonly #service: Service;
+  readonly #log: Log;
+  readonly #drivers = new Set<ConnectionDriver>();
+  #state: 'open' | 'closing' | 'failed' = 'open';
+  #closed: Promise<void> = Promise.resolve();
+  #reportFailure: (error: RetrainError) => void = () => undefined;
+  #onEmpty: (() => void) | undefined;
+  #onFlushed: (() => void) | undefined;
+
+  private constructor(service: Service, log: Log) {
+    this.#service = service;
+    this.#log = log;
+    this.failed = new Promise((resolve) => {
+      this.#reportFailure = resolve;
+    });
+  }
+
+  /**
+   * Opens the log, brings the namespace back from it and makes the queues that are missing.
+   *
+   * @throws RetrainError `DATA_LOCKED`, `DATA_CORRUPT`, `DATA_VERSION`, `CONFIGURATION_INVALID` (a queue exists with another
+   * description), or what the disk says
+   */
+  static async open(options: ServerOptions): Promise<Server> {
+    const { clock, random, disk } = options;
+    const namespace = new Namespace({ clock, random });
+    let server: Server | undefined;
+    let failure: RetrainError | undefined;
+    const log = await Log.open({
+      disk,
+      clock,
+      folder: join(options.dataFolder, 'log'),
+      ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
+      onRecord: (record, live) => namespace.replay(record, live),
+      onDurable: (position) => {
+        if (server) server.#release(position);
+      },
+      onFailed: (error) => {
+        failure = error;
+        if (server) server.#fail(error);
+      },
+      snapshot: () => namespace.snapshot(),
+    });
+    const service = new Service({
+      clock,
+      random,
+      namespace,
+      journal: log,
+      rules: options.rules,
+      onFault: options.onFault ?? (() => undefined),
+    });
+    server = new Server(service, log);
+    try {
+      namespace.start(log);
+      service.barrier.release(log.durable);
+      for (const queue of options.queues) ensureQueue(namespace, queue);
+    } catch (error) {
+      namespace.stop();
+      await log.close();
+      throw error;
+    }
+    if (failure) server.#fail(failure);
+    return server;
+  }
+
+  /** False once it closes or its disk has failed. */
+  get healthy(): boolean {
+    return this.#state === 'open';
+  }
+
+  get connections(): number {
+    return this.#drivers.size;
+  }
+
+  /** Serves a client until one of both sides goes. Tell the returned listener what happens on the transport. */
+  accept(transport: Transport): TransportListener {
+    if (this.#state !== 'open' || this.#drivers.size >= LIMITS.connections) {
+      transport.destroy();
+      return NOBODY;
+    }
+    const driver = new ConnectionDriver({
+      service: this.#service,
+      transport,
+      onClosed: (closed) => this.#forget(closed),
+    });
+    this.#drivers.add(driver);
+    return driver;
+  }
+
+  /** Lets out what is becoming durable, says goodbye to clients, closes the log. A second call waits for the first. */
+  async close(): Promise<void> {
+    if (this.#state !== 'open') return this.#closed;
+    this.#state = 'closing';
+    this.#closed = this.#shutDown();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #shutDown(): Promise<void> {
+    const { namespace, barrier } = this.#service;
+    await this.#flushed();
+    for (const driver of this.#drivers) driver.close(GOODBYE);
+    await this.#empty();
+    namespace.stop();
+    barrier.close();
+    await this.#log.close();
+  }
+
+  #release(position: number): void {
+    this.#service.barrier.release(position);
+    if (this.#service.barrier.size === 0) this.#onFlushed?.();
+  }
+
+  /** Until nothing waits for the disk any more, or `LIMITS.closeGraceMs` have passed. */
+  async #flushed(): Promise<void> {
+    if (this.#service.barrier.size === 0) return;
+    const { promise, resolve } = deferred();
+    this.#onFlushed = resolve;
+    const cancel = this.#service.clock.after(LIMITS.closeGraceMs, resolve);
+    await promise;
+    cancel();
+  }
+
+  /** Until every transport has closed; drivers destroy theirs after `LIMITS.closeGraceMs`. */
+  #empty(): Promise<void> {
+    if (this.#drivers.size === 0) return Promise.resolve();
+    const { promise, resolve } = deferred();
+    this.#onEmpty = resolve;
+    return promise;
+  }
+
+  #forget(driver: ConnectionDriver): void {
+    this.#drivers.delete(driver);
+    if (this.#drivers.size === 0) this.#onEmpty?.();
+  }
+
+  /** Memory holds what never became durable: nothing of it may leave, so everybody is sent away. */
+  #fail(error: RetrainError): void {
+    if (this.#state === 'failed') return;
+    this.#state = 'failed';
+    this.#service.barrier.close();
+    this.#service.namespace.stop();
+    for (const driver of this.#drivers)
+      driver.close({
+        condition: 'amqp:connection:forced',
+        description: 'The disk of the server has failed. Connect again later.',
+      });
+    this.#closed = this.#empty().then(() => {
+      this.#reportFailure(error);
+      return this.#log.close();
+    });
+  }
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
+const NOBODY: TransportListener = { onData: () => undefined, onDrain: () => undefined, onClose: () => undefined };
+
+function ensureQueue(namespace: Namespace, wanted: QueueDescription): void {
+  const existing = namespace.queue(wanted.name)?.description;
+  if (!existing) {
+    namespace.createQueue(wanted);
+    return;
+  }
+  const names = Object.keys(wanted) as (keyof QueueDescription)[];
+  const different = names.filter((name) => name !== 'name' && wanted[name] !== existing[name]);
+  if (different.length === 0) return;
+  const said = different.map((name) => `${name} is ${existing[name]}, not ${wanted[name]}`).join('; ');
+  throw new RetrainError(
+    'CONFIGURATION_INVALID',
+    `queue '${wanted.name}' exists in the data folder with other settings: ${said}. Give it the settings that it has, or start with another data folder.`,
+  );
+}

@@ -1,0 +1,51 @@
+import type { AmqpError } from '../amqp/index.ts';
+import type { Namespace } from '../broker/index.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import type { Journal } from '../storage/index.ts';
+import type { AccessRule } from './access-rule.ts';
+import { Barrier } from './barrier.ts';
+import type { Failure } from './error-mapping.ts';
+import { IntakeBudget } from './intake-budget.ts';
+
+/** What every connection shares: the namespace, its journal, and what stands between the two and the clients. */
+export class Service {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly namespace: Namespace;
+  readonly journal: Journal;
+  readonly rules: readonly AccessRule[];
+  readonly barrier = new Barrier();
+  readonly intake = new IntakeBudget();
+  /** Told of faults of our own, which a client sees as `amqp:internal-error`. */
+  readonly onFault: (fault: unknown) => void;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly namespace: Namespace;
+    readonly journal: Journal;
+    readonly rules: readonly AccessRule[];
+    readonly onFault: (fault: unknown) => void;
+  }) {
+    this.clock = options.clock;
+    this.random = options.random;
+    this.namespace = options.namespace;
+    this.journal = options.journal;
+    this.rules = options.rules;
+    this.onFault = options.onFault;
+  }
+
+  /** The error as it goes over the wire, with the tracking text that the service appends (service-bus-protocol.md §10.6). */
+  errorOf(failure: Failure, path?: string): AmqpError {
+    return { condition: failure.condition, description: this.describe(failure, path) };
+  }
+
+  describe(failure: Failure, path?: string): string {
+    const hex = this.random.bytes(16).toString('hex');
+    const id = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+    const timestamp = new Date(this.clock.wallMs()).toISOString().slice(0, 19);
+    const tracker = path === undefined ? 'NoSystemTracker' : `retrain:Queue:${path}`;
+    return `${failure.description} TrackingId:${id}_G0, SystemTracker:${tracker}, Timestamp:${timestamp}`;
+  }
+}

@@ -10,13 +10,12 @@ export interface Observation {
 /**
  * Observations are grouped in tumbling windows: every one belongs to exactly one window.
  *
- * - `count`: a window closes with its `count`-th observation. Where more than `maxGapMs` lies between two observations, the
- *   unfinished window is discarded, because its halves tell of different times.
+ * - `count`: a window closes with its `count`-th observation, however far apart they lie in time.
  * - `time`: windows are `durationMs` long, aligned at `originMs` (default 0, the epoch). A window closes when an observation of
  *   a later one arrives, or by `advance`. With fewer than `minCount` observations (default 1) it is discarded.
  */
 export type WindowRule =
-  | { readonly by: 'count'; readonly count: number; readonly maxGapMs?: number }
+  | { readonly by: 'count'; readonly count: number }
   | { readonly by: 'time'; readonly durationMs: number; readonly originMs?: number; readonly minCount?: number };
 
 export interface RatioMonitorOptions {
@@ -27,8 +26,13 @@ export interface RatioMonitorOptions {
   /** Above 1. A window decays when its mean is above `baseline * ratio`, or below `baseline / ratio` for scores. */
   readonly ratio: number;
   readonly window: WindowRule;
-  /** The reference, above 0, in the metric's unit. Without one the first full window becomes the reference. */
+  /** The reference, above 0, in the metric's unit. Without one the mean of the first full windows becomes the reference. */
   readonly baseline?: number;
+  /**
+   * How many windows make a reference, 1 to `BASELINE_WINDOWS_MAX`; 1 by default. Where the metric has seasons, take as many as
+   * level them out, or a good season becomes the reference for the bad ones.
+   */
+  readonly baselineWindows?: number;
   /** Windows that are not judged after a decay, at most `COOL_DOWN_WINDOWS_MAX`; 0 by default. */
   readonly coolDownWindows?: number;
 }
@@ -56,8 +60,8 @@ export interface DecayEvent {
 /**
  * What a window meant when it closed.
  *
- * - `baseline`: it became the reference. - `steady`: within the limit. - `decayed`: beyond it.
- * - `cooling`: not judged, a decay was reported shortly before. - `discarded`: too thin, or torn by a gap.
+ * - `baseline`: it went into the reference. - `steady`: within the limit. - `decayed`: beyond it.
+ * - `cooling`: not judged, a decay was reported shortly before. - `discarded`: too few observations to tell anything.
  */
 export type ClosedWindow =
   | {
@@ -74,6 +78,7 @@ export type ClosedWindow =
 
 export const RATIO_DETECTOR = 'ratio';
 export const COOL_DOWN_WINDOWS_MAX = 1_000;
+export const BASELINE_WINDOWS_MAX = 1_000;
 /** Observations that a window by count may span. */
 export const WINDOW_COUNT_MAX = 10_000_000;
 /** The range of an ECMAScript date, in milliseconds either side of the epoch (ECMA-262, 21.4.1.1). */
@@ -89,6 +94,12 @@ const stateSchema = z.strictObject({
   version: z.literal(STATE_VERSION),
   metric: z.string(),
   baseline: z.number().positive().nullable(),
+  /** The windows that will make the reference, as far as they have closed. */
+  gathered: z.strictObject({
+    windows: z.int().min(0).max(BASELINE_WINDOWS_MAX),
+    count: z.int().min(0),
+    sum: z.number(),
+  }),
   coolDownLeft: z.int().min(0).max(COOL_DOWN_WINDOWS_MAX),
   lateCount: z.int().min(0),
   lateBeforeMs: eventTime.nullable(),
@@ -114,6 +125,7 @@ interface OpenWindow {
 export class RatioMonitor {
   readonly #options: RatioMonitorOptions;
   #baseline: number | undefined;
+  #gathered = { windows: 0, count: 0, sum: 0 };
   #coolDownLeft = 0;
   #lateCount = 0;
   /** Earlier observations belong to a window that has closed. */
@@ -143,6 +155,7 @@ export class RatioMonitor {
         `metric is ${JSON.stringify(options.metric)} but the monitor's state is of ${JSON.stringify(kept.metric)}: use another state file`,
       );
     monitor.#baseline = kept.baseline ?? undefined;
+    monitor.#gathered = kept.gathered;
     monitor.#coolDownLeft = kept.coolDownLeft;
     monitor.#lateCount = kept.lateCount;
     monitor.#lateBeforeMs = kept.lateBeforeMs ?? undefined;
@@ -156,6 +169,7 @@ export class RatioMonitor {
       version: STATE_VERSION,
       metric: this.#options.metric,
       baseline: this.#baseline ?? null,
+      gathered: { ...this.#gathered },
       coolDownLeft: this.#coolDownLeft,
       lateCount: this.#lateCount,
       lateBeforeMs: this.#lateBeforeMs ?? null,
@@ -188,7 +202,6 @@ export class RatioMonitor {
     }
     let closed: ClosedWindow | undefined;
     if (rule.by === 'time') closed = this.advance(timeMs);
-    else if (this.#open && timeMs - this.#open.toMs > (rule.maxGapMs ?? Infinity)) closed = this.#close(false);
     this.#add(timeMs, value);
     if (rule.by === 'count' && this.#open?.count === rule.count) closed = this.#close(true);
     return closed;
@@ -204,12 +217,13 @@ export class RatioMonitor {
   }
 
   /**
-   * Starts afresh for another model: the open window and any cool-down are dropped. Without `baseline` the next full window
-   * becomes the reference.
+   * Starts afresh for another model: the open window and any cool-down are dropped. Without `baseline` the next full windows
+   * make the reference.
    */
   rebase(baseline?: number): void {
     checkBaseline(baseline);
     this.#baseline = baseline;
+    this.#gathered = { windows: 0, count: 0, sum: 0 };
     this.#coolDownLeft = 0;
     if (this.#open) this.#lateBeforeMs = this.#open.toMs;
     this.#open = undefined;
@@ -235,10 +249,8 @@ export class RatioMonitor {
     const observed = open.sum / open.count;
     const window = { from: instant(open.fromMs), to: instant(open.toMs), count: open.count };
     if (!full) return { kind: 'discarded', observed, window };
-    // A mean of 0 (or less) has no multiple that could serve as a limit: wait for a window that can be the reference.
     if (this.#baseline === undefined) {
-      if (observed <= 0) return { kind: 'discarded', observed, window };
-      this.#baseline = observed;
+      this.#gather(open);
       return { kind: 'baseline', observed, window };
     }
     if (this.#coolDownLeft > 0) {
@@ -246,6 +258,18 @@ export class RatioMonitor {
       return { kind: 'cooling', observed, window };
     }
     return this.#judge(observed, window, this.#baseline);
+  }
+
+  /** Adds a window to those that will make the reference. Of a mean of 0 or below no multiple is a limit: then it goes on. */
+  #gather({ count, sum }: OpenWindow): void {
+    const gathered = this.#gathered;
+    gathered.windows = Math.min(gathered.windows + 1, BASELINE_WINDOWS_MAX);
+    gathered.count += count;
+    gathered.sum += sum;
+    const mean = gathered.sum / gathered.count;
+    if (gathered.windows < (this.#options.baselineWindows ?? 1) || !(mean > 0)) return;
+    this.#baseline = mean;
+    this.#gathered = { windows: 0, count: 0, sum: 0 };
   }
 
   #judge(observed: number, window: MetricWindow, baseline: number): ClosedWindow {
@@ -293,16 +317,16 @@ function parseState(state: unknown): RatioMonitorState {
   );
 }
 
-function checkOptions({ metric, ratio, window, baseline, coolDownWindows = 0 }: RatioMonitorOptions): void {
+function checkOptions(options: RatioMonitorOptions): void {
+  const { metric, ratio, window, baseline, baselineWindows = 1, coolDownWindows = 0 } = options;
   if (metric === '') throw invalid('metric', metric, 'a name', 'name what is observed, such as "mape"');
   if (!Number.isFinite(ratio) || ratio <= 1)
     throw invalid('ratio', ratio, 'a number above 1', 'use 1.5 for half as much again');
   checkBaseline(baseline);
+  checkWhole('baselineWindows', baselineWindows, { min: 1, max: BASELINE_WINDOWS_MAX });
   checkWhole('coolDownWindows', coolDownWindows, { min: 0, max: COOL_DOWN_WINDOWS_MAX });
   if (window.by === 'count') {
     checkWhole('window.count', window.count, { min: 1, max: WINDOW_COUNT_MAX });
-    if (window.maxGapMs !== undefined && !(window.maxGapMs > 0))
-      throw invalid('window.maxGapMs', window.maxGapMs, 'a number above 0', 'leave it out to allow any gap');
     return;
   }
   checkWhole('window.durationMs', window.durationMs, { min: 1, max: TIME_MAX_MS });
@@ -312,7 +336,7 @@ function checkOptions({ metric, ratio, window, baseline, coolDownWindows = 0 }: 
 
 function checkBaseline(baseline: number | undefined): void {
   if (baseline === undefined || (Number.isFinite(baseline) && baseline > 0)) return;
-  throw invalid('baseline', baseline, 'a number above 0', 'leave it out to take the first full window');
+  throw invalid('baseline', baseline, 'a number above 0', 'leave it out to take the first full windows');
 }
 
 function checkWhole(field: string, value: number, { min, max }: { min: number; max: number }): void {

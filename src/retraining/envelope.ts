@@ -7,7 +7,7 @@ import { cloneMessageId, replayId, SOURCE_MAX_LENGTH } from './identity.ts';
 import { HOP_MAX } from './ledger-record.ts';
 import { MODEL_NAME_RULE, isModelName } from './model-name.ts';
 import { present } from './present.ts';
-import { parseRequest } from './request.ts';
+import { isInstant, parseRequest } from './request.ts';
 import type { RetrainRequest } from './request.ts';
 
 export const REQUESTED_TYPE = 'retrain.requested.v1';
@@ -19,7 +19,6 @@ const WIRE_ID = new RegExp(`^[\\x20-\\x7e]{1,${WIRE_ID_MAX_LENGTH}}$`);
 const WIRE_SOURCE = new RegExp(`^[\\x21-\\x7e]{1,${SOURCE_MAX_LENGTH}}$`);
 const SEQUENCE = /^[0-9]{1,19}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-const instantSchema = z.iso.datetime({ offset: true });
 
 /** What requests and control events have in common. Their identity is `source` and `id`. */
 interface ModelEvent {
@@ -220,7 +219,7 @@ function textOf(attributes: CloudEvent['attributes'], name: string): string | un
 function instantOf(name: string, value: AttributeValue | undefined): string | undefined {
   if (value === undefined || value === '') return undefined;
   if (typeof value === 'number' && Math.abs(value) <= 8.64e15) return new Date(value).toISOString();
-  if (typeof value === 'string' && instantSchema.safeParse(value).success) return value;
+  if (typeof value === 'string' && isInstant(value)) return value;
   throw bad(name, value, 'use RFC 3339 with an offset, such as 2026-01-31T00:00:00Z');
 }
 

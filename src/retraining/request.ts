@@ -59,11 +59,9 @@ const dataItemSchema = z
   })
   .describe('Data to train on. Give `etag` or `sha256`, so that changed content at the same address counts as new.');
 
-const parameterSchema = z
-  .unknown()
-  .refine((value) => isJson(value, PARAMETER_MAX_DEPTH), {
-    error: `use JSON of at most ${PARAMETER_MAX_DEPTH} levels`,
-  });
+const parameterSchema = z.unknown().refine((value) => isJson(value, PARAMETER_MAX_DEPTH), {
+  error: `use JSON of at most ${PARAMETER_MAX_DEPTH} levels`,
+});
 
 /**
  * The data of a `retrain.requested.v1` event. Unknown fields are refused: a misspelt `deadlin` that is silently ignored
@@ -96,6 +94,11 @@ export function parseRequest(value: unknown): RetrainRequest {
   const [first, ...others] = result.error.issues;
   const more = others.length > 0 ? ` (and ${others.length} more)` : '';
   throw new RetrainError('REQUEST_INVALID', `request: ${first ? explain(first, value) : 'is not valid'}${more}`);
+}
+
+/** Whether `text` is RFC 3339 with an offset, as every time in requests and events has to be. */
+export function isInstant(text: string): boolean {
+  return instant.safeParse(text).success;
 }
 
 /** The published contract of a request's data for producers in every language: JSON Schema 2020-12. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve as absolute } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RetrainError } from '../errors.ts';
 import type { FolderLock } from './disk.ts';
@@ -61,7 +61,7 @@ async function shortPath(folder: string): Promise<{ path: string; forget: () => 
   const longest = join(folder, `lock.${process.pid}.000000000000`);
   if (Buffer.byteLength(longest) <= MAX_SOCKET_PATH_BYTES) return { path: folder, forget: async () => {} };
   const linkFolder = await mkdtemp(join(tmpdir(), 'rt-'));
-  await symlink(folder, join(linkFolder, 'd'));
+  await symlink(absolute(folder), join(linkFolder, 'd'));
   return { path: join(linkFolder, 'd'), forget: () => rm(linkFolder, { recursive: true, force: true }) };
 }
 

@@ -1,0 +1,45 @@
+import { RetrainError } from '../errors.ts';
+import { MAX_REFS } from './frame.ts';
+import { type LogRecord, RecordKind } from './journal.ts';
+import type { Liveness } from './liveness.ts';
+
+/** Above this many records the bodies of a batch are looked up in a set. */
+const SCAN_UP_TO = 8;
+
+/**
+ * Checks a batch before anything of it is appended: a record that breaks the rules of its kind would make recovery refuse the whole log.
+ *
+ * @throws RetrainError `ARGUMENT_INVALID`.
+ */
+export function checkBatch(
+  batch: readonly LogRecord[],
+  { liveness, nextId }: { liveness: Liveness; nextId: number },
+): void {
+  let bodies: Set<number> | undefined;
+  const isNewBody = (id: number): boolean => {
+    if (batch.length <= SCAN_UP_TO) return batch.some((other) => other.id === id && other.kind === RecordKind.body);
+    bodies ??= new Set(batch.filter(({ kind }) => kind === RecordKind.body).map((body) => body.id));
+    return bodies.has(id);
+  };
+  for (const { kind, id, refs } of batch) {
+    if (!(id > 0 && id < nextId)) throw broken(id, 'its id does not come from nextId');
+    if (liveness.table.find(id)) throw broken(id, 'it has been appended before');
+    if (refs.length > MAX_REFS) throw broken(id, `it has ${refs.length} refs, the limit is ${MAX_REFS}`);
+    for (const ref of refs)
+      if (!(ref > 0 && ref < id)) throw broken(id, `ref ${ref} is not the id of an earlier record`);
+    if (kind === RecordKind.body) {
+      if (refs.length > 0) throw broken(id, 'a body has no refs');
+    } else if (kind === RecordKind.entry) {
+      for (const ref of refs) {
+        if (!liveness.isLive(ref) && !isNewBody(ref)) throw broken(id, `ref ${ref} is not the body of a live entry`);
+      }
+    } else if (kind === RecordKind.change) {
+      if (refs.length < 1 || refs.length > 2)
+        throw broken(id, 'a change has an owner and at most one change to supersede');
+    }
+  }
+}
+
+function broken(id: number, why: string): RetrainError {
+  return new RetrainError('ARGUMENT_INVALID', `record ${id} cannot be appended: ${why}`);
+}

@@ -1,0 +1,251 @@
+import type { Clock, CancelTimer } from '../runtime/clock.ts';
+import type { Disk } from '../runtime/disk.ts';
+import { PARTIAL } from './segment-file.ts';
+
+// Room is taken from the file system before it is needed, by writing zeros: the next segment, so that a write never has to allocate, and
+// a reserve, so that settlements and compaction go on when the disk is full. A file is zero when it bears one of these names:
+//
+//   spare-<n>.zero   a future segment            reserve.zero   the reserve
+//   *.partial        being filled: removed at the next start
+
+const RESERVE = 'reserve.zero';
+const SPARE_NAME = /^spare-(\d+)\.zero$/;
+
+/** One is the next segment; one more saves allocating anew when segments come and go at the same pace. */
+const MAX_SPARES = 2;
+
+/** How often a full disk is tried again. */
+const RETRY_MS = 10_000;
+
+const ZEROS = Buffer.alloc(1024 * 1024);
+
+export interface SpareFile {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+export interface SpareFilesOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly folder: string;
+  readonly segmentBytes: number;
+  readonly reserveBytes: number;
+  /** A write or sync failed for another reason than a full disk. */
+  readonly onFailed: (cause: unknown) => void;
+}
+
+/** The prepared files of a log. */
+export class SpareFiles {
+  readonly #options: SpareFilesOptions;
+  readonly #spares: SpareFile[] = [];
+  #reserve: SpareFile | undefined;
+  /** Recycled segments, to be zeroed or removed. */
+  readonly #used: SpareFile[] = [];
+  #claim: ((file: SpareFile) => void) | undefined;
+  #names = 0;
+  #full = false;
+  #busy = false;
+  #filling: Promise<void> | undefined;
+  #cancelRetry: CancelTimer | undefined;
+  #closed = false;
+
+  constructor(options: SpareFilesOptions) {
+    this.#options = options;
+  }
+
+  get hasReserve(): boolean {
+    return this.#reserve !== undefined;
+  }
+
+  /** Whether the disk refused room for the reserve or the next segment. */
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** Bytes that the log can still take without asking the file system. */
+  get readyBytes(): number {
+    return this.#spares.reduce((sum, { bytes }) => sum + bytes, this.#reserve?.bytes ?? 0);
+  }
+
+  get bytes(): number {
+    return this.#used.reduce((sum, { bytes }) => sum + bytes, this.readyBytes);
+  }
+
+  get files(): number {
+    return this.#spares.length + this.#used.length + (this.#reserve ? 1 : 0);
+  }
+
+  /** Keeps what an earlier run prepared, and prepares the rest as far as there is room. */
+  async open(names: readonly string[]): Promise<void> {
+    const { disk, folder, segmentBytes, reserveBytes } = this.#options;
+    for (const name of names) {
+      const path = `${folder}/${name}`;
+      const number = SPARE_NAME.exec(name)?.[1];
+      if (number !== undefined) this.#names = Math.max(this.#names, Number(number));
+      if (name === RESERVE && (await sizeOf(disk, path)) === reserveBytes)
+        this.#reserve = { path, bytes: reserveBytes };
+      else if (number !== undefined && this.#spares.length < MAX_SPARES && (await sizeOf(disk, path)) === segmentBytes)
+        this.#spares.push({ path, bytes: segmentBytes });
+      else if (number !== undefined || name === RESERVE || name.endsWith(PARTIAL)) await disk.remove(path);
+    }
+    await disk.syncFolder(folder);
+    this.#fill();
+    await this.#filling;
+  }
+
+  /**
+   * A file for the next segment, at once or as soon as it is ready; undefined when there is no room. Only with `useReserve` it may
+   * be the reserve. At most one claim waits at a time, and when it turns out that there is no room the reserve serves it.
+   */
+  claim({ useReserve }: { useReserve: boolean }): SpareFile | Promise<SpareFile> | undefined {
+    if (this.#claim) return undefined;
+    const spare = this.#spares.shift();
+    if (spare) {
+      this.#fill();
+      return spare;
+    }
+    if (!this.#full && this.#reserve) {
+      const claimed = new Promise<SpareFile>((resolve) => (this.#claim = resolve));
+      this.#fill();
+      return claimed;
+    }
+    return useReserve ? this.#takeReserve() : undefined;
+  }
+
+  /** Takes a file that is no longer a segment: its old name is durably gone. */
+  recycle(file: SpareFile): void {
+    this.#used.push(file);
+    this.#full = false;
+    this.#fill();
+  }
+
+  /** The name under which a segment waits to be recycled. */
+  nextPartialPath(): string {
+    return `${this.#options.folder}/spare-${++this.#names}.zero${PARTIAL}`;
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelRetry?.();
+    await this.#filling;
+  }
+
+  #takeReserve(): SpareFile | undefined {
+    const reserve = this.#reserve;
+    this.#reserve = undefined;
+    this.#fill();
+    return reserve;
+  }
+
+  #fill(): void {
+    if (this.#busy || this.#closed) return;
+    this.#busy = true;
+    this.#cancelRetry?.();
+    this.#filling = this.#work().catch((cause: unknown) => this.#options.onFailed(cause));
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#closed && this.#wanting()) {
+      try {
+        await this.#step();
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        await this.#yieldToFullDisk();
+        if (this.#used.length === 0) break;
+        await this.#removeUsed();
+      }
+    }
+    // In the turn of the last look, so that no claim falls between.
+    this.#busy = false;
+  }
+
+  #wanting(): boolean {
+    return !this.#reserve || this.#claim !== undefined || this.#spares.length === 0 || this.#used.length > 0;
+  }
+
+  /** One file: the reserve first, then the next segment. */
+  async #step(): Promise<void> {
+    const { folder, segmentBytes, reserveBytes } = this.#options;
+    const used = this.#used[0];
+    if (!this.#reserve) {
+      const path = `${folder}/${RESERVE}`;
+      if (used?.bytes === reserveBytes)
+        await this.#zero(this.#used.shift() as SpareFile, { mode: 'write', finalPath: path });
+      else await this.#zero({ path: path + PARTIAL, bytes: reserveBytes }, { mode: 'create', finalPath: path });
+      this.#reserve = { path, bytes: reserveBytes };
+      return;
+    }
+    if (used && (used.bytes !== segmentBytes || (!this.#claim && this.#spares.length >= MAX_SPARES))) {
+      await this.#removeUsed();
+      return;
+    }
+    const partial = used ? (this.#used.shift() as SpareFile).path : this.nextPartialPath();
+    const path = partial.slice(0, -PARTIAL.length);
+    await this.#zero({ path: partial, bytes: segmentBytes }, { mode: used ? 'write' : 'create', finalPath: path });
+    this.#full = false;
+    const claim = this.#claim;
+    this.#claim = undefined;
+    if (claim) claim({ path, bytes: segmentBytes });
+    else this.#spares.push({ path, bytes: segmentBytes });
+  }
+
+  /** Fills a file with zeros, durably, and gives it the name that says so. */
+  async #zero(
+    { path, bytes }: SpareFile,
+    { mode, finalPath }: { mode: 'write' | 'create'; finalPath: string },
+  ): Promise<void> {
+    const { disk, folder } = this.#options;
+    const file = await disk.open(path, mode);
+    try {
+      for (let at = 0; at < bytes; at += ZEROS.length) {
+        await file.write([ZEROS.subarray(0, Math.min(ZEROS.length, bytes - at))], at);
+      }
+      await file.sync();
+    } catch (error) {
+      if (isFull(error)) await disk.remove(path);
+      throw error;
+    } finally {
+      await file.close();
+    }
+    await disk.rename(path, finalPath);
+    await disk.syncFolder(folder);
+  }
+
+  async #removeUsed(): Promise<void> {
+    const { disk, folder } = this.#options;
+    await disk.remove((this.#used.shift() as SpareFile).path);
+    await disk.syncFolder(folder);
+  }
+
+  /** There is no room: whoever waits for a segment gets the reserve, and the disk is tried again after a while. */
+  async #yieldToFullDisk(): Promise<void> {
+    const { disk, clock, folder } = this.#options;
+    this.#full = true;
+    await disk.syncFolder(folder);
+    if (this.#used.length > 0 || this.#closed) return;
+    const claim = this.#claim;
+    const reserve = this.#reserve;
+    if (claim && reserve) {
+      this.#claim = undefined;
+      this.#reserve = undefined;
+      claim(reserve);
+    }
+    this.#cancelRetry?.();
+    this.#cancelRetry = clock.after(RETRY_MS, () => this.#fill());
+  }
+}
+
+async function sizeOf(disk: Disk, path: string): Promise<number> {
+  const file = await disk.open(path, 'read');
+  try {
+    return await file.size();
+  } finally {
+    await file.close();
+  }
+}
+
+export function isFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}

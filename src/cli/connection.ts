@@ -1,0 +1,95 @@
+import type { ServiceBusClient } from '@azure/service-bus';
+import type { Command } from 'commander';
+import { RetrainError } from '../errors.ts';
+import { closeClient, createClient, parseConnection, toRetrainError } from '../retraining/connection.ts';
+import type { Connection } from '../retraining/connection.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { DEFAULT_QUEUE } from '../topology/index.ts';
+
+/** The variable that holds the connection string when `--connection` does not give it. */
+export const CONNECTION_VARIABLE = 'RETRAIN_CONNECTION_STRING';
+
+/** One operation of the official client. */
+const OPERATION_MS = 5_000;
+/** A broker that has not answered by then counts as unreachable, whatever is still being tried. */
+const ANSWER_MS = 9_000;
+
+export interface ConnectionOptions {
+  readonly connection?: string;
+  readonly queue?: string;
+}
+
+/** A queue of a broker. */
+export interface Place {
+  readonly connection: Connection;
+  readonly queue: string;
+}
+
+export function addConnectionOptions(command: Command): Command {
+  return command
+    .option('--connection <string>', `connection string; ${CONNECTION_VARIABLE} keeps it out of the process list`)
+    .option(
+      '--queue <name>',
+      `queue of the requests (default: the connection string's EntityPath, or ${DEFAULT_QUEUE.name})`,
+    );
+}
+
+/** @throws RetrainError `CONNECTION_STRING_INVALID`; the message never shows the key. */
+export function placeOf(options: ConnectionOptions, env: NodeJS.ProcessEnv = process.env): Place {
+  const text = options.connection ?? env[CONNECTION_VARIABLE];
+  if (text === undefined)
+    throw new RetrainError(
+      'CONNECTION_STRING_INVALID',
+      `no connection string: give --connection, or set ${CONNECTION_VARIABLE} to what retrain broker prints`,
+    );
+  const connection = parseConnection(text);
+  return { connection, queue: options.queue ?? connection.entityPath ?? DEFAULT_QUEUE.name };
+}
+
+/**
+ * Does `work` with an official client that gives up early instead of trying for minutes, and closes it.
+ *
+ * @throws RetrainError, whatever the client raised
+ */
+export async function withClient<T>(place: Place, work: (client: ServiceBusClient) => Promise<T>): Promise<T> {
+  const client = createClient(place.connection, { retry: { maxRetries: 0, timeoutInMs: OPERATION_MS } });
+  try {
+    return await withinAnswerTime(work(client), place);
+  } catch (error) {
+    throw explained(error, place);
+  } finally {
+    await closeClient(client, { clock: systemClock });
+  }
+}
+
+/** Raises the reason when broker, key or queue cannot be used: for a worker, which otherwise waits for a broker forever. */
+export async function checkQueue(place: Place): Promise<void> {
+  await withClient(place, (client) => client.createReceiver(place.queue).peekMessages(1));
+}
+
+/** The client's own limits do not cover a peer that takes the connection and is silent. */
+function withinAnswerTime<T>(work: Promise<T>, place: Place): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = systemClock.after(ANSWER_MS, () => reject(unreachable(place, `no answer in ${ANSWER_MS} ms`)));
+    void work.then(resolve, reject).finally(cancel);
+  });
+}
+
+/** What a peer that does not speak AMQP makes the client raise. */
+const NOT_AMQP = new Set(['ProtocolError', 'OperationTimeoutError']);
+
+function explained(error: unknown, place: Place): Error {
+  const { host, keyName } = place.connection;
+  // A producer that was given a client knows its host without the port.
+  if (error instanceof RetrainError && error.cause instanceof Error) return explained(error.cause, place);
+  if (error instanceof Error && NOT_AMQP.has(error.name)) return unreachable(place, error.message, error);
+  return toRetrainError(error, { host, entity: place.queue, keyName });
+}
+
+function unreachable({ connection }: Place, said: string, cause?: Error): RetrainError {
+  return new RetrainError(
+    'UNREACHABLE',
+    `no broker answers at ${connection.host} (${said}): check that it runs and that host and port are right`,
+    { cause },
+  );
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module';
+import { Command } from 'commander';
+import { brokerCommand } from './broker.ts';
+import { demoCommand } from './demo.ts';
+import { EXIT, EXIT_CODES_HELP } from './exit-code.ts';
+import { explainFailure, stackOf } from './failure.ts';
+import { requestCommand } from './request.ts';
+import { statusCommand } from './status.ts';
+import { workerCommand } from './worker.ts';
+
+const { version } = createRequire(import.meta.url)('retrain/package.json') as { version: string };
+
+function program(): Command {
+  const root = new Command('retrain')
+    .description('Retrains models on request, over a durable queue: Azure Service Bus or the embedded broker.')
+    .version(version, '--version', 'print the version')
+    .addHelpText('after', `\nExample:\n  retrain demo\n\n${EXIT_CODES_HELP}`);
+  for (const command of [demoCommand(), brokerCommand(), workerCommand(), requestCommand(), statusCommand()])
+    root.addCommand(command);
+  for (const command of [root, ...root.commands])
+    command
+      .option('--verbose', 'show stack traces')
+      .exitOverride()
+      .showSuggestionAfterError()
+      // What is wrong is said once, by `run`.
+      .configureOutput({ outputError: () => undefined });
+  return root;
+}
+
+async function run(): Promise<number> {
+  const root = program();
+  try {
+    await root.parseAsync();
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    const called = root.commands.find((command) => command.name() === process.argv[2]);
+    const verbose = [root, called].some((command) => command?.opts()['verbose'] === true);
+    const { line, exitCode } = explainFailure(error, called ? `retrain ${called.name()}` : 'retrain');
+    if (line !== '') process.stderr.write(`retrain: ${line}\n`);
+    if (verbose && line !== '') process.stderr.write(`${stackOf(error)}\n`);
+    return exitCode;
+  }
+}
+
+// Whoever reads our output may have seen enough, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.disk),
+);
+
+// Not by running out of work: a client that waits for a dead peer must not keep a finished command alive.
+process.exit(await run());

@@ -1,0 +1,40 @@
+import { InvalidArgumentError } from 'commander';
+
+// Parsers of option values. What they refuse, commander reports with the option's name and the value.
+
+/** Adds a value of a repeatable option to those before it. */
+export function collect(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
+export function port(value: string): number {
+  return whole(value, { min: 0, max: 65_535, remedy: 'use 0 to 65535; 0 picks a free port' });
+}
+
+export function count(value: string): number {
+  return whole(value, { min: 1, max: 1_000_000, remedy: 'use a whole number of 1 or more' });
+}
+
+function whole(value: string, { min, max, remedy }: { min: number; max: number; remedy: string }): number {
+  const number = Number(value);
+  if (/^\d+$/.test(value) && number >= min && number <= max) return number;
+  throw new InvalidArgumentError(remedy);
+}
+
+export function decimal(value: string): number {
+  const number = Number(value);
+  if (value.trim() !== '' && Number.isFinite(number)) return number;
+  throw new InvalidArgumentError('use a number such as 0.05');
+}
+
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** The longest span that makes sense for a run or a pause. */
+const SPAN_MAX_MS = 366 * 86_400_000;
+
+/** Milliseconds of a span such as `90s`, `15m`, `2h` or `1d`. */
+export function span(value: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value);
+  const ms = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);
+  if (ms <= SPAN_MAX_MS) return ms;
+  throw new InvalidArgumentError('use a number and a unit, such as 90s, 15m, 2h or 1d, up to 366d');
+}

@@ -1,0 +1,65 @@
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { RetrainingProducer } from '../retraining/producer.ts';
+import { TRIGGER_KINDS } from '../retraining/request.ts';
+import { files } from '../runtime/files.ts';
+import { addConnectionOptions, placeOf, withClient } from './connection.ts';
+import type { ConnectionOptions } from './connection.ts';
+import { collect, decimal } from './option.ts';
+import { parameter, requestInput } from './request-input.ts';
+import type { RequestFlags } from './request-input.ts';
+
+interface RequestOptions extends ConnectionOptions, RequestFlags {
+  readonly dedupeKey?: string;
+  readonly outbox?: string;
+  readonly json?: true;
+}
+
+export function requestCommand(): Command {
+  return addConnectionOptions(new Command('request'))
+    .description('Asks for a model to be retrained and prints the id of the request.')
+    .option('--model <name>', 'the model')
+    .option('--model-version <version>', 'its version')
+    .addOption(new Option('--kind <kind>', 'why (default: manual)').choices([...TRIGGER_KINDS]))
+    .option('--metric <name>', 'the metric that tells why')
+    .option('--detector <name>', 'what noticed it')
+    .option('--baseline <n>', "the metric's reference", decimal)
+    .option('--observed <n>', 'what was observed', decimal)
+    .option('--threshold <n>', 'the limit that was crossed', decimal)
+    .option('--window-from <time>', 'first observation behind it, RFC 3339')
+    .option('--window-to <time>', 'last observation behind it, RFC 3339')
+    .option('--data <uri>', 'data to train on; repeatable', collect)
+    .option('--parameter <key=value>', 'handed to the trainer, the value as JSON or text; repeatable', parameter)
+    .option('--deadline <time>', 'dead-letter it when not answered by then, RFC 3339')
+    .option('--requested-by <who>', 'for the record')
+    .option('--dedupe-key <key>', 'the same key is accepted once; name the model and the occasion')
+    .option('--from <file>', 'the request as JSON, - for stdin; flags win over it')
+    .option('--outbox <dir>', 'keep the request here until the broker has it; also sends what is left over')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  retrain request --model births --data https://example.net/births-2024.csv
+  retrain request --model births --kind performance-decay --metric mape --baseline 2.2 --observed 3.5 --threshold 3.3`,
+    )
+    .action(runRequest);
+}
+
+async function runRequest(options: RequestOptions): Promise<void> {
+  const input = await requestInput(options, { files, stdin: process.stdin });
+  const place = placeOf(options);
+  const { outbox, dedupeKey } = options;
+  const sent = await withClient(place, async (client) => {
+    await using producer = new RetrainingProducer({
+      client,
+      queue: place.queue,
+      ...(outbox !== undefined && { outboxFolder: resolve(outbox) }),
+    });
+    const sent = await producer.request(input, dedupeKey === undefined ? {} : { dedupeKey });
+    const { failed } = await producer.flush();
+    for (const { error } of failed) console.error(`retrain: left in the outbox: ${error.message}`);
+    return sent;
+  });
+  console.log(options.json ? JSON.stringify({ ...sent, model: input.model.name, queue: place.queue }) : sent.id);
+}

@@ -1,0 +1,4 @@
+import { Command } from 'commander';
+export function workerCommand(): Command {
+  return new Command('worker');
+}

@@ -1,67 +1,475 @@
 import { RetrainError } from '../errors.ts';
-import type { AmqpError, Open } from './composites.ts';
+import { readDescriptor, readFields, writeComposite } from './composite-codec.ts';
+import * as tables from './composites.ts';
+import type { AmqpError, Composite, Encodable, Open } from './composites.ts';
+import { CONDITION } from './conditions.ts';
 import type { ConnectionHandler, ConnectionOptions } from './connection-options.ts';
-import type { Session, SessionOptions } from './session.ts';
+import { hexCode, Reader } from './decoder.ts';
+import { DispositionFields } from './disposition-frame.ts';
+import { FlowFields } from './flow-frame.ts';
+import { FRAME_HEADER_BYTES, FRAME_TYPE, FrameReader } from './frame-reader.ts';
+import { Handshake } from './handshake.ts';
+import { IdleWatch } from './idle-watch.ts';
+import { DEFAULTS, LIMITS } from './limits.ts';
+import { linkKey, type Link } from './link.ts';
+import { Output } from './output.ts';
+import { ProtocolError } from './protocol-error.ts';
+import { Session, type SessionOptions } from './session.ts';
+import { SlotTable } from './slot-table.ts';
+import { TransferFields } from './transfer-frame.ts';
+import { Writer } from './writer.ts';
 
-/** One AMQP connection, of either role: bytes and "now" in, bytes and handler calls out. */
+/**
+ * handshake: headers and SASL (see handshake.ts). opening: AMQP frames may come, the first must be open. open: the peer's open
+ * has come. closing: our close has gone out, only the peer's close is still taken. closed: over, `onClose` was called.
+ */
+type State = 'handshake' | 'opening' | 'open' | 'closing' | 'closed';
+
+/** One AMQP connection, of either role: bytes and "now" in, bytes and handler calls out. Times are monotonic, in milliseconds. */
 export class Connection {
   readonly options: ConnectionOptions;
   readonly handler: ConnectionHandler;
   /** For the owner. */
-  context: unknown;
+  context: unknown = undefined;
+
+  // What follows up to the constructor is for the engine.
+  readonly output = new Output();
+  readonly incomingWindow: number;
+  readonly handleMax: number;
+  readonly maxUnsettled: number;
+  readonly maxMessageSizeBytes: number;
+  /** The largest frame that we send: the peer's maximum or ours, whichever is smaller. */
+  remoteMaxFrameSize: number = LIMITS.minMaxFrameSizeBytes;
+
+  readonly #limits: typeof DEFAULTS;
+  readonly #frames: FrameReader;
+  readonly #handshake: Handshake;
+  readonly #watch: IdleWatch;
+  readonly #reader = new Reader(Buffer.alloc(0));
+  readonly #writer = new Writer();
+  readonly #transfer = new TransferFields();
+  readonly #flow = new FlowFields();
+  readonly #disposition = new DispositionFields();
+  #state: State = 'handshake';
+  #openSent = false;
+  #remoteOpen: Open | undefined = undefined;
+  /** Sessions by the channel on which we send, and by the one on which the peer does. */
+  readonly #local: SlotTable<Session>;
+  readonly #remote = new Map<number, Session>();
+  /** Links that are attached or about to be, by `linkKey`. */
+  readonly #links = new Map<string, Link>();
+  /** Sessions with gathered dispositions or flows. */
+  #queue: Session[] = [];
+  #partialBytes = 0;
+  #announced = false;
+  #blocked = false;
 
   constructor(options: ConnectionOptions, handler: ConnectionHandler) {
     this.options = options;
     this.handler = handler;
+    const limits = { ...DEFAULTS, ...options } as typeof DEFAULTS;
+    this.#limits = limits;
+    this.incomingWindow = limits.incomingWindow;
+    this.handleMax = limits.handleMax;
+    this.maxUnsettled = limits.maxUnsettled;
+    this.maxMessageSizeBytes = limits.maxMessageSizeBytes;
+    this.#frames = new FrameReader(limits.maxFrameSizeBytes);
+    this.#handshake = new Handshake(options, this.output);
+    this.#watch = new IdleWatch(limits.idleTimeoutMs);
+    this.#local = new SlotTable(limits.channelMax);
   }
 
-  /** Begins: a client sends its header, for both the time to shake hands runs. `nowMs` is monotonic time, here and below. */
-  start(_nowMs: number): void {
-    throw new RetrainError('ARGUMENT_INVALID', 'not written yet');
+  /** Begins: a client sends its header, for both the time to shake hands runs. */
+  start(nowMs: number): void {
+    this.#watch.start(nowMs);
+    this.#handshake.start();
+    this.touch();
   }
 
   /** Takes bytes of the peer. Never throws. May keep views of `chunk`, which must not change afterwards. */
-  receive(_chunk: Buffer, _nowMs: number): void {
-    throw new RetrainError('ARGUMENT_INVALID', 'not written yet');
+  receive(chunk: Buffer, nowMs: number): void {
+    if (this.#state === 'closed') return;
+    this.#watch.input(nowMs);
+    try {
+      this.#frames.push(chunk);
+      if (this.#state === 'handshake' && !this.#shakeHands()) return;
+      while (!this.closed && this.#frames.next()) this.#onFrame();
+    } catch (cause) {
+      this.#caught(cause);
+    }
   }
 
   /** Heartbeats, idle time-out, time to shake hands. Returns the time of the next call, or undefined when none is needed. */
-  tick(_nowMs: number): number | undefined {
-    throw new RetrainError('ARGUMENT_INVALID', 'not written yet');
+  tick(nowMs: number): number | undefined {
+    if (this.#state === 'closed') return undefined;
+    try {
+      this.#onTime(nowMs);
+    } catch (cause) {
+      this.#caught(cause);
+    }
+    return this.closed ? undefined : this.#watch.nextMs;
   }
 
-  /** Everything that is to be written, in order. */
+  #onTime(nowMs: number): void {
+    switch (this.#watch.due(nowMs)) {
+      case 'heartbeat':
+        // Output that waits to be taken shows the same as an empty frame.
+        if (this.output.bytes === 0) this.output.frame(FRAME_TYPE.amqp, 0, Buffer.alloc(0));
+        this.#watch.output();
+        this.touch();
+        break;
+      case 'peer-silent':
+        this.fail(CONDITION.connectionForced, 'the peer was silent for longer than the idle time-out');
+        break;
+      case 'handshake-late':
+        this.fail(CONDITION.connectionForced, `the peer sent no open within ${LIMITS.handshakeMs} ms`);
+        break;
+      case 'close-late':
+        this.#finish(
+          this.describe(CONDITION.connectionForced, `the peer did not answer close within ${LIMITS.closeMs} ms`),
+        );
+        break;
+      case 'nothing':
+    }
+  }
+
+  /** Everything that is to be written, in order: small frames together, large payloads as they were given. */
   takeOutput(): Buffer[] {
-    throw new RetrainError('ARGUMENT_INVALID', 'not written yet');
+    this.#flush();
+    this.#announced = false;
+    this.#watch.output();
+    const pieces = this.output.take();
+    if (this.#blocked) {
+      this.#blocked = false;
+      if (!this.closed) this.#guard(() => this.handler.onWritable?.());
+    }
+    return pieces;
   }
 
   /** The transport is gone: reports `onClose` if that has not happened. */
-  disconnected(): void {}
+  disconnected(): void {
+    this.#finish(this.describe(CONDITION.connectionForced, 'the transport was closed'));
+  }
 
   /** Bytes of output that nobody took. */
   get pendingOutputBytes(): number {
-    return 0;
+    return this.output.bytes;
   }
 
   /** Less than `highWaterBytes` of output wait; senders with much to say stop when it is false and go on at `onWritable`. */
   get writable(): boolean {
-    return true;
+    return !this.#blocked;
   }
 
   /** No more input is taken and `onClose` was called; output may still wait. */
   get closed(): boolean {
-    return false;
+    return this.#state === 'closed';
   }
 
   /** The peer's open, once it has come. */
   get remoteOpen(): Open | undefined {
-    return undefined;
+    return this.#remoteOpen;
   }
 
-  openSession(_options?: SessionOptions): Session {
-    throw new RetrainError('ARGUMENT_INVALID', 'not written yet');
+  /** Begins a session; `onBegin` tells of the answer. Throws `ARGUMENT_INVALID` before the peer's open and without a free channel. */
+  openSession(options: SessionOptions = {}): Session {
+    if (this.#state !== 'open')
+      throw new RetrainError('ARGUMENT_INVALID', 'the connection is not open: wait for onOpen');
+    const session = this.#newSession();
+    if (!session) {
+      throw new RetrainError(
+        'ARGUMENT_INVALID',
+        `channel-max ${this.#local.max} allows no further session: end one first`,
+      );
+    }
+    session.begin(options.properties);
+    return session;
   }
 
-  /** Sends close; `onClose` follows with the peer's answer. */
-  close(_error?: AmqpError): void {}
+  /** Sends close; `onClose` follows with the peer's answer. Before open it ends the connection at once. */
+  close(error?: AmqpError): void {
+    if (this.#state === 'closing' || this.#state === 'closed') return;
+    if (this.#state === 'handshake') {
+      this.#finish(error);
+      return;
+    }
+    this.#sendClose(error);
+    this.#watch.closing();
+    this.#state = 'closing';
+  }
+
+  #shakeHands(): boolean {
+    const done = this.#handshake.advance(this.#frames);
+    this.touch();
+    if (!done) return false;
+    this.#frames.maxFrameSizeBytes = this.#limits.maxFrameSizeBytes;
+    this.#state = 'opening';
+    if (this.options.role === 'client') this.#sendOpen();
+    return true;
+  }
+
+  #caught(cause: unknown): void {
+    if (cause instanceof ProtocolError) {
+      this.#guard(() => this.fail(cause.condition, cause.message));
+      return;
+    }
+    this.#guard(() => this.handler.onFault?.(cause));
+    this.#guard(() => this.fail(CONDITION.internalError, 'an internal error occurred'));
+  }
+
+  /** Calls back at a place where an exception has nowhere to go. */
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch {
+      this.#finish(this.describe(CONDITION.internalError, 'an internal error occurred'));
+    }
+  }
+
+  #onFrame(): void {
+    const frames = this.#frames;
+    if (frames.type !== FRAME_TYPE.amqp) {
+      throw new ProtocolError(CONDITION.framingError, `a frame has the type ${frames.type}, which is not AMQP's`);
+    }
+    if (frames.channel > this.#limits.channelMax) {
+      const message = `channel ${frames.channel} is over the channel-max of ${this.#limits.channelMax}`;
+      throw new ProtocolError(CONDITION.framingError, message);
+    }
+    if (frames.bodyStart === frames.bodyEnd) return;
+    const reader = this.#reader;
+    reader.reset(frames.buffer, frames.bodyStart, frames.bodyEnd);
+    const code = readDescriptor(reader);
+    if (this.#state === 'closing' && code !== tables.CLOSE.code) return;
+    if (this.#state === 'opening' && code !== tables.OPEN.code && code !== tables.CLOSE.code) {
+      throw new ProtocolError(CONDITION.illegalState, `performative ${hexCode(code)} came before open`);
+    }
+    switch (code) {
+      case tables.OPEN.code:
+        this.#onOpen(readFields(reader, tables.OPEN));
+        break;
+      case tables.BEGIN.code:
+        this.#onBegin(readFields(reader, tables.BEGIN), frames.channel);
+        break;
+      case tables.CLOSE.code:
+        this.#onClose(readFields(reader, tables.CLOSE).error);
+        break;
+      default:
+        this.#onSessionFrame(code, frames.channel);
+    }
+  }
+
+  #onSessionFrame(code: number, channel: number): void {
+    const session = this.#remote.get(channel);
+    if (session === undefined) {
+      throw new ProtocolError(
+        CONDITION.illegalState,
+        `performative ${hexCode(code)} came on channel ${channel}, which has no session`,
+      );
+    }
+    const reader = this.#reader;
+    if (code === tables.END.code) {
+      const { error } = readFields(reader, tables.END);
+      this.#remote.delete(channel);
+      this.#local.remove(session.localChannel);
+      session.onEnd(error);
+      return;
+    }
+    if (!session.open) return;
+    switch (code) {
+      case tables.TRANSFER.code:
+        this.#transfer.read(reader);
+        session.onTransfer(this.#transfer, reader.buffer, reader.offset, reader.end);
+        break;
+      case tables.DISPOSITION.code:
+        this.#disposition.read(reader);
+        session.onDisposition(this.#disposition);
+        break;
+      case tables.FLOW.code:
+        this.#flow.read(reader);
+        session.onFlow(this.#flow);
+        break;
+      case tables.ATTACH.code:
+        session.onAttach(readFields(reader, tables.ATTACH));
+        break;
+      case tables.DETACH.code:
+        session.onDetach(readFields(reader, tables.DETACH));
+        break;
+      default:
+        throw new ProtocolError(CONDITION.notImplemented, `performative ${hexCode(code)} is unknown`);
+    }
+  }
+
+  #onOpen(open: Open): void {
+    if (this.#state !== 'opening') throw new ProtocolError(CONDITION.illegalState, 'open came twice');
+    if (open.maxFrameSize < LIMITS.minMaxFrameSizeBytes) {
+      throw new ProtocolError(CONDITION.invalidField, `max-frame-size ${open.maxFrameSize} is under 512`);
+    }
+    if (open.idleTimeOut && open.idleTimeOut < LIMITS.minIdleTimeoutMs) {
+      const message = `idle-time-out ${open.idleTimeOut} ms is under the ${LIMITS.minIdleTimeoutMs} ms that are supported`;
+      throw new ProtocolError(CONDITION.invalidField, message);
+    }
+    this.#remoteOpen = open;
+    this.remoteMaxFrameSize = Math.min(open.maxFrameSize, this.#limits.maxFrameSizeBytes);
+    this.#local.max = Math.min(open.channelMax, this.#limits.channelMax);
+    this.#watch.opened(open.idleTimeOut);
+    if (!this.#openSent) this.#sendOpen();
+    this.#state = 'open';
+    this.handler.onOpen(open);
+  }
+
+  #sendOpen(): void {
+    const { containerId, hostname, properties, offeredCapabilities, desiredCapabilities } = this.options;
+    const { maxFrameSizeBytes, channelMax, idleTimeoutMs } = this.#limits;
+    this.#openSent = true;
+    this.send(0, tables.OPEN, {
+      containerId,
+      hostname,
+      maxFrameSize: maxFrameSizeBytes,
+      channelMax,
+      idleTimeOut: idleTimeoutMs || undefined,
+      offeredCapabilities,
+      desiredCapabilities,
+      properties: properties ?? new Map(),
+    });
+  }
+
+  #newSession(): Session | undefined {
+    return this.#local.create((channel) => new Session(this, channel));
+  }
+
+  #onBegin(begin: tables.Begin, channel: number): void {
+    if (this.#remote.has(channel)) {
+      throw new ProtocolError(CONDITION.illegalState, `begin came on channel ${channel}, which has a session`);
+    }
+    const answered = begin.remoteChannel !== undefined;
+    const session = answered ? this.#local.get(begin.remoteChannel) : this.#newSession();
+    if (session === undefined && answered) {
+      throw new ProtocolError(
+        CONDITION.illegalState,
+        `begin answers channel ${begin.remoteChannel}, where no session was begun`,
+      );
+    }
+    if (session === undefined) {
+      throw new ProtocolError(CONDITION.resourceLimitExceeded, 'channel-max allows no further session');
+    }
+    this.#remote.set(channel, session);
+    session.onBegin(begin, channel);
+    if (!answered) session.begin(undefined, channel);
+    this.handler.onBegin(session, begin);
+  }
+
+  #onClose(error: AmqpError | undefined): void {
+    if (this.#state !== 'closing') this.#sendClose(undefined);
+    this.#finish(error);
+  }
+
+  #sendClose(error: AmqpError | undefined): void {
+    if (!this.#openSent) this.#sendOpen();
+    this.#flush();
+    this.send(0, tables.CLOSE, { error });
+  }
+
+  /** The connection cannot go on: sends close with an error, if the peer can understand one, and is closed. */
+  fail(condition: string, description: string): void {
+    if (this.#state === 'closed') return;
+    const error = this.describe(condition, description);
+    if (this.#state === 'opening' || this.#state === 'open') this.#sendClose(error);
+    this.#finish(error);
+  }
+
+  #finish(error: AmqpError | undefined): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    for (const session of this.#local.values()) session.drop();
+    this.#links.clear();
+    this.#queue = [];
+    this.#frames.clear();
+    this.handler.onClose(error);
+  }
+
+  /** An error of our own making; its description is cut so that it fits the smallest frame. */
+  describe(condition: string, description: string): AmqpError {
+    return { condition, description: description.slice(0, LIMITS.errorDescriptionChars) };
+  }
+
+  /** Appends a frame with this performative. */
+  send<C extends Composite>(channel: number, composite: C, value: Encodable<C>): void {
+    writeComposite(this.#writer, composite, value);
+    const body = this.#writer.take();
+    const limit = this.#remoteOpen ? this.remoteMaxFrameSize : this.#limits.maxFrameSizeBytes;
+    if (body.length + FRAME_HEADER_BYTES > limit) {
+      this.fail(
+        CONDITION.frameSizeTooSmall,
+        `${composite.symbol} of ${body.length} bytes does not fit a frame of ${limit}`,
+      );
+      return;
+    }
+    this.output.frame(FRAME_TYPE.amqp, channel, body);
+    this.touch();
+  }
+
+  /** Output was added: announces it once, and ends a connection whose output is not taken. */
+  touch(): void {
+    const { bytes } = this.output;
+    if (bytes >= this.#limits.highWaterBytes) this.#block(bytes);
+    if (!this.#announced && bytes > 0) {
+      this.#announced = true;
+      this.handler.onOutput();
+    }
+  }
+
+  #block(bytes: number): void {
+    this.#blocked = true;
+    if (bytes <= this.#limits.maxPendingOutputBytes || this.#state === 'closed') return;
+    this.output.clear();
+    this.fail(CONDITION.resourceLimitExceeded, `more than ${this.#limits.maxPendingOutputBytes} bytes of output wait`);
+  }
+
+  /** Asks for a `flush` of the session with the next output. */
+  enqueue(session: Session): void {
+    this.#queue.push(session);
+    if (!this.#announced) {
+      this.#announced = true;
+      this.handler.onOutput();
+    }
+  }
+
+  #flush(): void {
+    if (this.#queue.length === 0) return;
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const session of queue) session.flush();
+  }
+
+  /** Throws `ARGUMENT_INVALID` unless a link of this key can be attached from our side. */
+  claimLink(key: string, link: Link): void {
+    if (this.#links.has(key)) {
+      throw new RetrainError('ARGUMENT_INVALID', `a ${link.role} link named ${link.name} exists: choose another name`);
+    }
+    this.#links.set(key, link);
+  }
+
+  /** Notes a link that the peer attaches; a link of the same name is detached as stolen (2.6.1). False when there are too many. */
+  admitLink(key: string, link: Link): boolean {
+    this.#links.get(key)?.detach(this.describe(CONDITION.stolen, 'the link was attached again'));
+    if (this.#links.size >= this.#limits.maxLinks) return false;
+    this.#links.set(key, link);
+    return true;
+  }
+
+  forgetLink(link: Link): void {
+    const key = linkKey(link.name, link.role);
+    if (this.#links.get(key) === link) this.#links.delete(key);
+  }
+
+  /** Counts memory of messages of which frames are still to come. */
+  holdPartial(bytes: number): void {
+    this.#partialBytes += bytes;
+    if (bytes > 0 && this.#partialBytes > this.#limits.maxPartialBytes) {
+      throw new ProtocolError(
+        CONDITION.resourceLimitExceeded,
+        `messages in part hold more than ${this.#limits.maxPartialBytes} bytes`,
+      );
+    }
+  }
 }

@@ -40,7 +40,7 @@ export { DEFAULTS } from './limits.ts';
 export { Link, RECEIVER_SETTLE_MODE, SENDER_SETTLE_MODE, type AcceptOptions, type AttachOptions } from './link.ts';
 export { AmqpDecodeError } from './protocol-error.ts';
 export { readPlainResponse } from './sasl.ts';
-export { readProperty, scanSections, type MessageSections } from './sections.ts';
+export { readEntry, readProperty, scanSections, type BodyKind, type MessageSections } from './sections.ts';
 export { Session, type SessionOptions } from './session.ts';
 export {
   AmqpArray,

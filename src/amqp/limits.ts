@@ -12,6 +12,8 @@ export const LIMITS = {
   minMaxFrameSizeBytes: 512,
   /** A frame size in bytes below which outgoing payload is copied into the shared output buffer instead of passed through. */
   copiedPayloadBytes: 4096,
+  /** Deliveries of one link that wait for the session's window; the link shows no credit while there are as many. */
+  waitingDeliveries: 1024,
   /** Bytes of one shared output buffer. */
   outputBufferBytes: 65_536,
   /** Characters of the description in an error that the engine itself raises: a close must fit the smallest frame. */

@@ -1,7 +1,27 @@
 import { RetrainError } from '../errors.ts';
-import type { AmqpError, Attach, Coordinator, DeliveryState, Source, Target } from './composites.ts';
-import type { IncomingDelivery, OutgoingDelivery, OutgoingMessage } from './delivery.ts';
+import type {
+  ATTACH,
+  AmqpError,
+  Attach,
+  Coordinator,
+  DeliveryState,
+  Detach,
+  Encodable,
+  Source,
+  Target,
+} from './composites.ts';
+import { DETACH } from './composites.ts';
+import { CONDITION } from './conditions.ts';
+import { IncomingDelivery, OutgoingDelivery, type OutgoingMessage } from './delivery.ts';
+import { ABSENT } from './fields-in-place.ts';
+import { Fifo } from './fifo.ts';
+import type { FlowFields, LinkFlow } from './flow-frame.ts';
+import { LIMITS } from './limits.ts';
+import type { WaitingDelivery } from './outgoing-transfers.ts';
+import { PartialDelivery } from './partial-delivery.ts';
+import { serialAdd, serialBefore, serialDistance, type SerialNumber } from './serial-number.ts';
 import type { Session } from './session.ts';
+import type { TransferFields } from './transfer-frame.ts';
 import type { Fields } from './value.ts';
 
 /** snd-settle-mode (2.8.2). */
@@ -9,115 +29,486 @@ export const SENDER_SETTLE_MODE = { unsettled: 0, settled: 1, mixed: 2 } as cons
 /** rcv-settle-mode (2.8.3). */
 export const RECEIVER_SETTLE_MODE = { first: 0, second: 1 } as const;
 
-export interface AttachOptions {
-  readonly name: string;
-  /** What we are. */
-  readonly role: 'sender' | 'receiver';
-  readonly source?: Source;
-  readonly target?: Target | Coordinator;
+/** The answer to an attach; what is absent echoes the peer's attach, an absent `properties` is an empty map. */
+export interface AcceptOptions {
+  readonly source?: Source | undefined;
+  readonly target?: Target | Coordinator | undefined;
   readonly sndSettleMode?: number;
   readonly rcvSettleMode?: number;
   /** Sender: 0 unless given. */
   readonly initialDeliveryCount?: number;
-  /** Bytes; 0 or absent: no maximum but the connection's. */
+  /** Receiver: bytes; 0 or absent: no maximum but the connection's. */
   readonly maxMessageSize?: number;
   readonly offeredCapabilities?: readonly string[];
   readonly desiredCapabilities?: readonly string[];
   readonly properties?: Fields;
+}
+
+export interface AttachOptions extends AcceptOptions {
+  readonly name: string;
+  /** What we are. */
+  readonly role: 'sender' | 'receiver';
   readonly context?: unknown;
 }
 
-/** The answer to an attach; what is absent echoes the peer's attach, an absent `properties` is an empty map. */
-export interface AcceptOptions {
-  readonly source?: Source;
-  readonly target?: Target | Coordinator;
-  readonly sndSettleMode?: number;
-  readonly rcvSettleMode?: number;
-  readonly initialDeliveryCount?: number;
-  /** Bytes; 0 or absent: no maximum but the connection's. */
-  readonly maxMessageSize?: number;
-  readonly offeredCapabilities?: readonly string[];
-  readonly desiredCapabilities?: readonly string[];
-  readonly properties?: Fields;
+/**
+ * attach-received: the peer's attach waits for `accept` or `refuse`. attach-sent: ours waits for the peer's. attached: both are
+ * there. detach-sent: ours has gone out; what still comes is thrown away until the peer's detach. refused: the same, after
+ * `refuse`. detached: nothing comes any more.
+ */
+type LinkState = 'new' | 'attach-received' | 'attach-sent' | 'attached' | 'detach-sent' | 'refused' | 'detached';
+
+/** The most credit that is taken from a peer: serial numbers further apart have no order. */
+const MAX_CREDIT = 0x7fff_ffff;
+
+/** Two links may share a name when they go in opposite directions (2.6.1). */
+export function linkKey(name: string, role: 'sender' | 'receiver'): string {
+  return `${role}:${name}`;
 }
 
-/** One link of a session, seen from our side. */
+/** One link of a session, seen from our side (2.6). */
 export class Link {
   readonly session: Session;
   readonly name: string;
   readonly role: 'sender' | 'receiver';
   /** The peer's attach; undefined until it has answered ours. */
-  remoteAttach: Attach | undefined;
-  /** Modes agreed on: the peer's when it attached, its answer's when we did. */
-  sndSettleMode: number;
-  rcvSettleMode: number;
+  remoteAttach: Attach | undefined = undefined;
+  /** Modes agreed on. */
+  sndSettleMode: number = SENDER_SETTLE_MODE.mixed;
+  rcvSettleMode: number = RECEIVER_SETTLE_MODE.first;
   /** Bytes that a message may have: ours for a receiver, the peer's for a sender; 0 is no maximum. */
-  maxMessageSize: number;
+  maxMessageSize = 0;
   /** Sender: the receiver wants its credit used up or given back (see `drained`). Receiver: we have asked for that. */
-  drain: boolean;
+  drain = false;
+  /** Receiver: messages that the sender has said to have, if it has. */
+  available: number | undefined = undefined;
+  /** Deliveries that are not settled. */
+  unsettled = 0;
   /** For the owner. */
-  context: unknown;
+  context: unknown = undefined;
+
+  // What follows is for the engine.
+  localHandle = -1;
+  remoteHandle = -1;
+  flowsSent = 0;
+  readonly waiting = new Fifo<WaitingDelivery>();
+  #state: LinkState = 'new';
+  /** Deliveries sent or received, and how far that number may go. */
+  #deliveryCount: SerialNumber = 0;
+  #creditLimit: SerialNumber = 0;
+  /** Sender: the delivery-count that a receiver means which has not seen our attach. */
+  #initialCount: SerialNumber = 0;
+  /** Receiver: the furthest limit ever granted. A sender that has not seen a lower one yet may still go that far. */
+  #grantedLimit: SerialNumber = 0;
+  #partial: PartialDelivery | undefined = undefined;
+  #flowQueued = false;
+  #drainedLater = false;
 
   constructor(session: Session, name: string, role: 'sender' | 'receiver') {
     this.session = session;
     this.name = name;
     this.role = role;
-    this.remoteAttach = undefined;
-    this.sndSettleMode = 2;
-    this.rcvSettleMode = 0;
-    this.maxMessageSize = 0;
-    this.drain = false;
-    this.context = undefined;
   }
 
   /** Both sides have attached and none has detached. */
   get attached(): boolean {
-    return false;
+    return this.#state === 'attached';
   }
 
-  /** Sender: deliveries that may be sent now. Receiver: deliveries that the sender may still send. */
+  /**
+   * Sender: deliveries that may be sent now: the receiver's credit, but no more than the limits on unsettled and on waiting
+   * deliveries allow. Receiver: deliveries that the sender may still send.
+   */
   get credit(): number {
-    return 0;
+    const credit = Math.max(0, serialDistance(this.#deliveryCount, this.#creditLimit));
+    if (this.role === 'receiver') return credit;
+    if (this.#state !== 'attached') return 0;
+    const { maxUnsettled } = this.session.connection;
+    return Math.max(0, Math.min(credit, maxUnsettled - this.unsettled, LIMITS.waitingDeliveries - this.waiting.length));
   }
 
-  /** Deliveries that are not settled. */
-  get unsettled(): number {
-    return 0;
+  /** Answers the peer's attach. Without effect when the link is gone or answered. */
+  accept(options: AcceptOptions = {}): void {
+    const remote = this.remoteAttach;
+    if (this.#state !== 'attach-received' || remote === undefined || !this.#takeHandle()) return;
+    this.sndSettleMode = options.sndSettleMode ?? remote.sndSettleMode;
+    this.rcvSettleMode = options.rcvSettleMode ?? remote.rcvSettleMode;
+    this.#sendAttach({ source: remote.source, target: remote.target, ...options });
+    this.#state = 'attached';
+    // Credit that came before the answer counts from the delivery-count that we have stated only now.
+    if (this.role === 'sender') this.#countFrom(options.initialDeliveryCount ?? 0);
   }
 
-  /** Answers the peer's attach. Without effect when the link is gone. */
-  accept(_options: AcceptOptions = {}): void {
-    throw new RetrainError('ARGUMENT_INVALID', 'not written yet');
+  /** Answers the peer's attach with one that lacks the terminus of our side, and a detach with the error (2.6.3). */
+  refuse(error: AmqpError): void {
+    if (this.#state !== 'attach-received') return;
+    this.#refuse(error);
+    this.#state = 'refused';
   }
 
-  /** Answers the peer's attach with one that has no source or target, and a detach with the error (2.6.3). */
-  refuse(_error: AmqpError): void {}
+  #refuse(error: AmqpError | undefined): void {
+    const remote = this.remoteAttach;
+    if (!remote || !this.#takeHandle()) return;
+    this.#sendAttach(this.role === 'sender' ? { target: remote.target } : { source: remote.source });
+    this.session.send(DETACH, { handle: this.localHandle, closed: true, error });
+  }
 
-  detach(_error?: AmqpError, _closed = true): void {}
+  /** Detaches from our side; `onDetach` follows with the peer's answer. */
+  detach(error?: AmqpError, closed = true): void {
+    if (this.#state === 'attach-received') {
+      this.#refuse(error);
+      this.#state = 'detach-sent';
+    } else if (this.#state === 'attached' || this.#state === 'attach-sent') {
+      this.session.flushDispositions();
+      this.session.send(DETACH, { handle: this.localHandle, closed, error });
+      this.#state = 'detach-sent';
+    }
+    this.#stop();
+  }
 
   /** Receiver: grants `count` deliveries more. Flows of one turn leave as one. */
-  addCredit(_count: number): void {}
+  addCredit(count: number): void {
+    this.setCredit(this.credit + count);
+  }
 
   /** Receiver: lets the sender send `count` deliveries from now on. */
-  setCredit(_count: number): void {}
+  setCredit(count: number): void {
+    this.#assertRole('receiver');
+    this.#creditLimit = serialAdd(this.#deliveryCount, Math.min(count, MAX_CREDIT));
+    if (serialBefore(this.#grantedLimit, this.#creditLimit)) this.#grantedLimit = this.#creditLimit;
+    this.#queueFlow();
+  }
 
   /** Receiver: asks the sender to use up its credit or give it back; `onDrained` follows. */
-  drainCredit(): void {}
+  drainCredit(): void {
+    this.#assertRole('receiver');
+    this.drain = true;
+    this.#queueFlow();
+  }
+
+  #queueFlow(): void {
+    if (this.#flowQueued || (this.#state !== 'attached' && this.#state !== 'attach-sent')) return;
+    this.#flowQueued = true;
+    this.session.queueFlow(this);
+  }
 
   /** Receiver: settles with an outcome. Consecutive deliveries with an equal outcome in one turn leave as one disposition. */
-  settle(_delivery: IncomingDelivery, _state: DeliveryState | undefined): void {}
+  settle(delivery: IncomingDelivery, state: DeliveryState | undefined): void {
+    if (this.session.unsettled.settleIncoming(delivery)) this.session.dispose(true, delivery.id, true, state);
+  }
 
   /** Receiver: states an outcome without settling (receiver settle mode second); `onSettled` tells of the sender's answer. */
-  dispose(_delivery: IncomingDelivery, _state: DeliveryState): void {}
+  dispose(delivery: IncomingDelivery, state: DeliveryState): void {
+    if (!delivery.settled && this.session.open) this.session.dispose(true, delivery.id, false, state);
+  }
 
-  /** Sender: sends a message; needs `credit` above 0. What the session's window does not allow yet waits and leaves later. */
-  send(_message: OutgoingMessage): OutgoingDelivery {
-    throw new RetrainError('ARGUMENT_INVALID', 'not written yet');
+  /**
+   * Sender: sends a message; needs `credit` above 0. What the session's window does not allow yet waits and leaves later.
+   * Throws `ARGUMENT_INVALID` without credit or with a tag over 32 bytes.
+   */
+  send(message: OutgoingMessage): OutgoingDelivery {
+    this.#assertRole('sender');
+    if (this.credit <= 0)
+      throw new RetrainError('ARGUMENT_INVALID', `link ${this.name} has no credit: wait for onFlow`);
+    if (message.tag.length > LIMITS.deliveryTagBytes) {
+      throw new RetrainError(
+        'ARGUMENT_INVALID',
+        `a delivery tag of ${message.tag.length} bytes is over the limit of ${LIMITS.deliveryTagBytes}: use a shorter one`,
+      );
+    }
+    const delivery = new OutgoingDelivery(this, message.tag, message.settled, message.context);
+    this.#deliveryCount = serialAdd(this.#deliveryCount, 1);
+    if (!message.settled) this.unsettled += 1;
+    this.session.outgoing.send(this, delivery, message);
+    return delivery;
   }
 
   /** Sender: settles a delivery, as the answer to the receiver's disposition; ranged like `settle`. */
-  settleOutgoing(_delivery: OutgoingDelivery, _state: DeliveryState | undefined): void {}
+  settleOutgoing(delivery: OutgoingDelivery, state: DeliveryState | undefined): void {
+    if (this.session.unsettled.settleOutgoing(delivery)) this.session.dispose(false, delivery.id, true, state);
+  }
 
-  /** Sender: nothing more to send on a drain. Gives the credit back and says so. */
-  drained(): void {}
+  /** Sender: there is nothing more to send for a drain. Gives the credit back and says so (2.6.7). Else without effect. */
+  drained(): void {
+    if (!this.drain || this.#state !== 'attached' || this.role !== 'sender') return;
+    if (this.waiting.length > 0) {
+      this.#drainedLater = true;
+      return;
+    }
+    this.#drainedLater = false;
+    if (this.credit > 0) this.#deliveryCount = this.#creditLimit;
+    this.session.sendFlow(this.flow());
+    this.drain = false;
+  }
+
+  #assertRole(role: 'sender' | 'receiver'): void {
+    if (this.role !== role)
+      throw new RetrainError('ARGUMENT_INVALID', `link ${this.name} is a ${this.role}, not a ${role}`);
+  }
+
+  /** Takes a handle of ours; ends the session when the peer's handle-max allows none. */
+  #takeHandle(): boolean {
+    if (this.localHandle >= 0) return true;
+    if (this.session.takeHandle(this)) return true;
+    this.session.violate(CONDITION.resourceLimitExceeded, 'handle-max allows no further link');
+    return false;
+  }
+
+  #sendAttach(options: AcceptOptions): void {
+    const { maxMessageSize = 0 } = options;
+    if (this.role === 'receiver') this.maxMessageSize = maxMessageSize;
+    const attach: Encodable<typeof ATTACH> = {
+      name: this.name,
+      handle: this.localHandle,
+      role: this.role === 'receiver',
+      sndSettleMode: this.sndSettleMode,
+      rcvSettleMode: this.rcvSettleMode,
+      source: options.source,
+      target: options.target,
+      initialDeliveryCount: this.role === 'sender' ? (options.initialDeliveryCount ?? 0) : undefined,
+      maxMessageSize: maxMessageSize > 0 ? BigInt(maxMessageSize) : undefined,
+      offeredCapabilities: options.offeredCapabilities,
+      desiredCapabilities: options.desiredCapabilities,
+      properties: options.properties,
+    };
+    this.session.sendAttach(attach);
+  }
+
+  /** Sends our attach first. */
+  attach(options: AttachOptions): void {
+    this.context = options.context;
+    if (!this.#takeHandle()) return;
+    this.sndSettleMode = options.sndSettleMode ?? this.sndSettleMode;
+    this.rcvSettleMode = options.rcvSettleMode ?? this.rcvSettleMode;
+    this.#sendAttach(options);
+    if (this.role === 'sender') this.#countFrom(options.initialDeliveryCount ?? 0);
+    this.#state = 'attach-sent';
+  }
+
+  #countFrom(initial: SerialNumber): void {
+    this.#creditLimit = serialAdd(this.#creditLimit, initial);
+    this.#deliveryCount = initial;
+    this.#initialCount = initial;
+  }
+
+  /** The peer's attach, first or as the answer to ours. */
+  onAttach(attach: Attach): void {
+    this.remoteAttach = attach;
+    this.remoteHandle = attach.handle;
+    if (this.role === 'sender') this.maxMessageSize = Number(attach.maxMessageSize ?? 0n);
+    else {
+      // Credit may have been granted before the sender's delivery-count was known.
+      this.#countFrom(attach.initialDeliveryCount ?? 0);
+      this.#grantedLimit = this.#creditLimit;
+    }
+    if (this.#state === 'attach-sent') {
+      this.#state = 'attached';
+      this.sndSettleMode = attach.sndSettleMode;
+      this.rcvSettleMode = attach.rcvSettleMode;
+    } else if (this.#state === 'new') this.#state = 'attach-received';
+  }
+
+  onDetach(detach: Detach): void {
+    const state = this.#state;
+    if (state === 'attached') {
+      this.session.flushDispositions();
+      this.session.send(DETACH, { handle: this.localHandle, closed: detach.closed });
+    } else if (state === 'attach-received') this.#refuse(undefined);
+    this.drop();
+    this.session.release(this);
+    if (state !== 'refused') this.session.connection.handler.onDetach(this, detach);
+  }
+
+  /** Nothing comes or goes any more. */
+  drop(): void {
+    this.#stop();
+    this.#state = 'detached';
+    this.session.connection.forgetLink(this);
+  }
+
+  #stop(): void {
+    this.waiting.clear();
+    this.#drainedLater = false;
+    this.#setPartial(undefined);
+  }
+
+  /** What a flow says of this link. */
+  flow(): LinkFlow {
+    this.flowsSent += 1;
+    const seen = this.role === 'sender' || this.remoteAttach !== undefined;
+    const count = this.role === 'sender' ? this.#sentCount : this.#deliveryCount;
+    return {
+      handle: this.localHandle,
+      deliveryCount: seen ? count : ABSENT,
+      linkCredit: Math.max(0, serialDistance(count, this.#creditLimit)),
+      available: this.role === 'sender' ? this.waiting.length : ABSENT,
+      drain: this.drain,
+    };
+  }
+
+  /** A flow can name our handle. */
+  get answerable(): boolean {
+    return this.#state === 'attached' || this.#state === 'attach-sent';
+  }
+
+  flushFlow(): void {
+    this.#flowQueued = false;
+    if (this.answerable) this.session.sendFlow(this.flow());
+  }
+
+  /** Deliveries of which at least the first frame has left. */
+  get #sentCount(): SerialNumber {
+    const { length } = this.waiting;
+    const started = length > 0 && this.waiting.peek()?.started === true;
+    return serialAdd(this.#deliveryCount, started ? 1 - length : -length);
+  }
+
+  /** The receiver's credit allows a waiting delivery to begin; it may have been lowered since. */
+  get mayStart(): boolean {
+    return serialDistance(this.#sentCount, this.#creditLimit) > 0;
+  }
+
+  /** No delivery waits any more. */
+  caughtUp(): void {
+    if (this.#state !== 'attached') return;
+    if (this.#drainedLater) this.drained();
+    else this.session.connection.handler.onFlow(this);
+  }
+
+  /** The link's part of a flow of the peer. */
+  takeFlow(fields: FlowFields): void {
+    if (this.role === 'sender') {
+      const count = fields.deliveryCount === ABSENT ? this.#initialCount : fields.deliveryCount;
+      if (fields.linkCredit !== ABSENT) this.#creditLimit = serialAdd(count, Math.min(fields.linkCredit, MAX_CREDIT));
+      this.drain = fields.drain;
+      return;
+    }
+    if (fields.available !== ABSENT) this.available = fields.available;
+    if (fields.deliveryCount !== ABSENT && serialBefore(this.#deliveryCount, fields.deliveryCount)) {
+      this.#deliveryCount = fields.deliveryCount;
+    }
+  }
+
+  /** Tells the owner of a flow. */
+  reportFlow(): void {
+    if (this.#state !== 'attached') return;
+    const { handler } = this.session.connection;
+    if (this.role === 'sender') handler.onFlow(this);
+    else if (this.drain && this.credit === 0) {
+      this.drain = false;
+      handler.onDrained?.(this);
+    }
+  }
+
+  onTransfer(fields: TransferFields, buffer: Buffer, start: number, end: number): void {
+    if (this.#state !== 'attached') return;
+    if (this.role === 'sender') {
+      this.session.violate(CONDITION.notAllowed, `a transfer came on link ${this.name}, whose sender we are`);
+      return;
+    }
+    const partial = this.#partial;
+    if (partial !== undefined) this.#continue(partial, fields, buffer.subarray(start, end));
+    else if (this.#begins(fields)) this.#begin(fields, buffer.subarray(start, end));
+  }
+
+  /** Checks the first transfer of a delivery; a violation detaches the link. */
+  #begins(fields: TransferFields): boolean {
+    const { deliveryId, deliveryTag } = fields;
+    if (serialDistance(this.#deliveryCount, this.#grantedLimit) <= 0) {
+      return this.#violate(CONDITION.transferLimitExceeded, 'a transfer came without credit');
+    }
+    if (fields.resume) return this.#violate(CONDITION.notImplemented, 'deliveries cannot be resumed');
+    if (deliveryId === ABSENT || deliveryTag === undefined) {
+      return this.#violate(
+        CONDITION.invalidField,
+        'the first transfer of a delivery lacks its delivery-id or delivery-tag',
+      );
+    }
+    if (deliveryTag.length > LIMITS.deliveryTagBytes) {
+      return this.#violate(
+        CONDITION.invalidField,
+        `a delivery-tag has ${deliveryTag.length} bytes, at most 32 are allowed`,
+      );
+    }
+    if (this.session.unsettled.incoming.has(deliveryId)) {
+      return this.#violate(
+        CONDITION.illegalState,
+        `delivery-id ${deliveryId} belongs to a delivery that is not settled`,
+      );
+    }
+    if (this.unsettled >= this.session.connection.maxUnsettled) {
+      return this.#violate(CONDITION.resourceLimitExceeded, `${this.unsettled} deliveries are not settled`);
+    }
+    return true;
+  }
+
+  #begin(fields: TransferFields, payload: Buffer): void {
+    this.#deliveryCount = serialAdd(this.#deliveryCount, 1);
+    if (fields.aborted) return;
+    const delivery = new IncomingDelivery(
+      this,
+      fields.deliveryId,
+      fields.deliveryTag as Buffer,
+      fields.messageFormat === ABSENT ? 0 : fields.messageFormat,
+      fields.settled === true,
+      fields.state,
+    );
+    if (fields.more) {
+      const partial = new PartialDelivery(delivery, this.#maxBytes);
+      this.#setPartial(partial);
+      this.#append(partial, payload);
+      return;
+    }
+    if (payload.length > this.#maxBytes) delivery.oversize = true;
+    else delivery.payload = payload;
+    this.#deliver(delivery);
+  }
+
+  #continue(partial: PartialDelivery, fields: TransferFields, payload: Buffer): void {
+    const { delivery } = partial;
+    if (fields.deliveryId !== ABSENT && fields.deliveryId !== delivery.id) {
+      this.#violate(
+        CONDITION.illegalState,
+        `delivery ${fields.deliveryId} came before delivery ${delivery.id} was complete`,
+      );
+      return;
+    }
+    if (fields.settled === true) delivery.settled = true;
+    if (fields.state !== undefined) delivery.state = fields.state;
+    if (fields.aborted) this.#setPartial(undefined);
+    else {
+      this.#append(partial, payload);
+      if (fields.more) return;
+      partial.finish();
+      this.#setPartial(undefined);
+      this.#deliver(delivery);
+    }
+  }
+
+  #deliver(delivery: IncomingDelivery): void {
+    if (!delivery.settled) this.session.unsettled.addIncoming(delivery);
+    this.session.connection.handler.onTransfer(this, delivery);
+  }
+
+  get #maxBytes(): number {
+    const { maxMessageSizeBytes } = this.session.connection;
+    return this.maxMessageSize > 0 ? Math.min(this.maxMessageSize, maxMessageSizeBytes) : maxMessageSizeBytes;
+  }
+
+  #append(partial: PartialDelivery, payload: Buffer): void {
+    const before = partial.heldBytes;
+    partial.append(payload);
+    this.session.connection.holdPartial(partial.heldBytes - before);
+  }
+
+  #setPartial(partial: PartialDelivery | undefined): void {
+    if (this.#partial !== undefined) this.session.connection.holdPartial(-this.#partial.heldBytes);
+    this.#partial = partial;
+  }
+
+  /** The peer broke a rule of the link: detaches it with an error. */
+  #violate(condition: string, description: string): false {
+    this.detach(this.session.connection.describe(condition, description));
+    return false;
+  }
 }

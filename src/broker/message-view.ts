@@ -17,6 +17,7 @@ export function viewMessage(
   const sequenceNumber = messages.sequenceNumber[slot] as number;
   return {
     bodyId: messages.bodyId[slot] as number,
+    sizeBytes: messages.sizeBytes[slot] as number,
     sequenceNumber,
     enqueuedSequenceNumber: sequenceNumber,
     enqueuedTimeMs: messages.enqueuedTimeMs[slot] as number,

@@ -24,6 +24,8 @@ export interface DeadLetterInfo {
 export interface MessageView {
   /** The record of the message's bytes: `journal.read(bodyId)`. */
   readonly bodyId: number;
+  /** Bytes of the encoded message. */
+  readonly sizeBytes: number;
   readonly sequenceNumber: number;
   /** The sequence number at the message's first point of entry. */
   readonly enqueuedSequenceNumber: number;

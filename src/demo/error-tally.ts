@@ -43,3 +43,11 @@ function meansOf({ days, frozen, live }: Sums): Omit<YearErrors, 'year'> {
   const over = Math.max(1, days);
   return { days, mapeFrozen: frozen / over, mapeLive: live / over };
 }
+
+/** Runs of years without a single forecast, each with the year that ends it. */
+export function missingYears(years: readonly YearErrors[]): { from: number; to: number; next: number }[] {
+  return years.flatMap(({ year }, index) => {
+    const previous = years[index - 1]?.year ?? year - 1;
+    return year - previous > 1 ? [{ from: previous + 1, to: year - 1, next: year }] : [];
+  });
+}

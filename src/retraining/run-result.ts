@@ -1,4 +1,5 @@
-import { isAbsolute, resolve, sep } from 'node:path';
+import { resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { RetrainError } from '../errors.ts';
 import { metricsSchema } from './gate.ts';
@@ -23,7 +24,10 @@ export interface RunResult {
   readonly notes?: string;
 }
 
-const URI = /^[a-z][a-z0-9+.-]+:\/\//i;
+/** Whether an artifact is named by a URI: then somebody else keeps it, and its bytes are not looked at. */
+export function isRemote(artifact: string): boolean {
+  return /^[a-z][a-z0-9+.-]+:\/\//i.test(artifact);
+}
 
 /**
  * Reads the text of a result file. A relative `artifact` is taken inside `outputFolder`; a path outside of it is refused, as
@@ -47,8 +51,9 @@ export function parseRunResult(text: string | undefined, outputFolder: string): 
 }
 
 function locate(artifact: string, outputFolder: string): string {
-  if (URI.test(artifact)) return artifact;
-  const path = isAbsolute(artifact) ? resolve(artifact) : resolve(outputFolder, artifact);
+  const isFile = artifact.startsWith('file://');
+  if (isRemote(artifact) && !isFile) return artifact;
+  const path = resolve(outputFolder, isFile ? fileURLToPath(artifact) : artifact);
   if (path !== outputFolder && !path.startsWith(outputFolder + sep))
     throw bad(`artifact ${JSON.stringify(artifact)} in its result file is outside of $RETRAIN_OUTPUT`);
   return path;

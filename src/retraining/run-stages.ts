@@ -1,0 +1,323 @@
+import { createHash } from 'node:crypto';
+import { RetrainError } from '../errors.ts';
+import { backoffMs } from './backoff.ts';
+import { judge } from './gate.ts';
+import { requestKey } from './identity.ts';
+import type { AppliedRun, DecidedRun, Run, StartedRun, StoppedRun, ToldRun, TrainedRun } from './ledger-record.ts';
+import { waitingOf } from './ledger-view.ts';
+import { decisionEvents, outcomeEvent, pendingOutcomes, runData, stopEvents } from './outcome.ts';
+import { RunExecution } from './run-execution.ts';
+import { isRemote } from './run-result.ts';
+import type { RunResult } from './run-result.ts';
+import { verdictOn } from './run-verdict.ts';
+import type { FailedEnd } from './run-verdict.ts';
+import { expired } from './session-disposals.ts';
+import type { Disposals } from './session-disposals.ts';
+import type { SessionLease } from './session-lease.ts';
+import type { SessionMessages } from './session-messages.ts';
+import type { TrainerEnd } from './trainer.ts';
+import { limitsOf } from './worker-context.ts';
+import type { ModelPolicy, WorkerContext } from './worker-context.ts';
+
+type Carriers = ReturnType<SessionMessages['carriersOf']>;
+
+export interface RunStagesOptions {
+  readonly context: WorkerContext;
+  readonly lease: SessionLease;
+  readonly messages: SessionMessages;
+  readonly disposals: Disposals;
+}
+
+/**
+ * Does what follows each stage of the ledger, up to the next acknowledged write. Everything between two writes may have
+ * happened already, before a crash or a lost link, and is done again with the same effect: see `advance` in ledger.ts.
+ */
+export class RunStages {
+  readonly #context: WorkerContext;
+  readonly #lease: SessionLease;
+  readonly #messages: SessionMessages;
+  readonly #disposals: Disposals;
+  #execution: RunExecution | undefined;
+  #notBeforeMs = 0;
+  #owesCompletions = false;
+
+  constructor({ context, lease, messages, disposals }: RunStagesOptions) {
+    this.#context = context;
+    this.#lease = lease;
+    this.#messages = messages;
+    this.#disposals = disposals;
+  }
+
+  /** The trainer that was executed last in this session. */
+  get execution(): RunExecution | undefined {
+    return this.#execution;
+  }
+
+  /** After an interruption: when the next run may start, wall-clock milliseconds. */
+  get notBeforeMs(): number {
+    return this.#notBeforeMs;
+  }
+
+  /** Whether messages of the settled run were not at hand to be completed: they will be delivered, and are answered. */
+  get owesCompletions(): boolean {
+    return this.#owesCompletions;
+  }
+
+  async follow(run: Run): Promise<void> {
+    switch (run.stage) {
+      case 'started':
+        return this.#train(run);
+      case 'trained':
+        return this.#decide(run);
+      case 'decided':
+        return this.#apply(run);
+      case 'applied':
+        return this.#tell(run);
+      case 'told':
+        return this.#settle(run);
+      case 'stopped':
+        return this.#windUp(run);
+    }
+  }
+
+  /** Executes the trainer again for the same run, under a new epoch, so that what may be left of the first is fenced. */
+  async restart(): Promise<void> {
+    const { epoch } = await this.#context.registry.read(this.#lease.model);
+    const next = Math.max(this.#lease.ledger.epoch, epoch) + 1;
+    await this.#lease.write({ type: 'restarted', owner: this.#context.me, epoch: next, atMs: this.#nowMs() });
+  }
+
+  async #train(run: StartedRun): Promise<void> {
+    const policy = this.#context.policyOf(this.#lease.model);
+    if (!policy) return this.#fail(run, failedEnd('permanent', 'no trainer is configured for the model any more'));
+    if (this.#execution?.runId !== run.runId || this.#execution.epoch !== run.epoch) {
+      const events = [...(await this.#carriers(run)).values()].map(({ event }) => event);
+      // Every message expired while nobody held the session: there is nothing left to answer.
+      if (events.length === 0) return this.#lease.write({ type: 'interrupted', progress: 0 });
+      await this.#announce(run);
+      const registryState = await this.#context.registry.read(this.#lease.model);
+      this.#execution = new RunExecution({
+        context: this.#context,
+        lease: this.#lease,
+        policy,
+        run,
+        events,
+        registryState,
+      });
+    }
+    const execution = this.#execution;
+    const end = await execution.end();
+    this.#logEnd(run, end);
+    if (this.#lease.lost.aborted) throw this.#lease.lost.reason;
+    if (end.kind === 'succeeded') return this.#trained(run, { result: end.result, logFile: end.logFile, policy });
+    if (execution.halt === 'cancelled') return this.#cancelled(run);
+    if (end.meaning === 'interrupted') return this.#interrupted(run, { end, execution });
+    return this.#fail(run, end, policy);
+  }
+
+  /** Told at every execution, again after a crash: under the same ids, but for the epoch of `started`. */
+  async #announce(run: StartedRun): Promise<void> {
+    const { model } = this.#lease;
+    const data = runData(model, run);
+    const atMs = run.startedAtMs;
+    const started = outcomeEvent('started', { data, atMs, step: run.epoch });
+    const { requests: _, ...about } = data;
+    const coalesced = run.requests.map(({ source, id }) =>
+      outcomeEvent('coalesced', { data: { ...about, request: { source, id } }, atMs }),
+    );
+    await this.#context.outcomes.tell(run.requests.length > 1 ? [started, ...coalesced] : [started]);
+  }
+
+  async #trained(
+    run: StartedRun,
+    { result, logFile, policy }: { result: RunResult; logFile: string; policy: ModelPolicy },
+  ): Promise<void> {
+    const { metrics, artifact, notes } = result;
+    const fail = (meaning: FailedEnd['meaning'], reason: string): Promise<void> =>
+      this.#fail(run, failedEnd(meaning, reason, logFile), policy);
+    const digest = await this.#digestOf(artifact);
+    if (digest === undefined) return fail('retry', `the artifact ${artifact} that the trainer names does not exist`);
+    try {
+      await this.#lease.write({
+        type: 'trained',
+        atMs: this.#nowMs(),
+        metrics,
+        artifact,
+        digest,
+        ...(notes && { notes }),
+      });
+    } catch (error) {
+      if (isTrainersFault(error)) return fail('permanent', error.message);
+      throw error;
+    }
+  }
+
+  async #decide(run: TrainedRun): Promise<void> {
+    const { model } = this.#lease;
+    const policy = this.#context.policyOf(model);
+    if (!policy) return this.#fail(run, failedEnd('permanent', 'no gate is configured for the model any more'));
+    if ((await this.#digestOf(run.artifact)) !== run.digest) return this.restart();
+    const { champion, epoch: registryEpoch } = await this.#context.registry.read(model);
+    let verdict;
+    try {
+      verdict =
+        champion?.runId === run.runId
+          ? ({ verdict: 'promote', reason: 'this run is the champion already' } as const)
+          : judge(policy.gate, run.metrics, champion);
+    } catch (error) {
+      if (isTrainersFault(error)) return this.#fail(run, failedEnd('permanent', error.message), policy);
+      throw error;
+    }
+    await this.#lease.write({
+      type: 'decided',
+      atMs: this.#nowMs(),
+      ...verdict,
+      registryEpoch,
+      previousChampion: champion
+        ? { runId: champion.runId, epoch: champion.epoch, artifact: champion.artifact, digest: champion.digest }
+        : null,
+      pendingEvents: decisionEvents(verdict.verdict),
+    });
+  }
+
+  async #apply(run: DecidedRun): Promise<void> {
+    const { epoch, runId, artifact, digest, metrics, registryEpoch: expectedEpoch } = run;
+    if (run.verdict === 'promote') {
+      try {
+        await this.#context.registry.promote(this.#lease.model, {
+          expectedEpoch,
+          epoch,
+          runId,
+          artifact,
+          digest,
+          metrics,
+        });
+      } catch (error) {
+        if (isTrainersFault(error)) return this.restart();
+        if (error instanceof RetrainError && error.code === 'REGISTRY_CONFLICT')
+          return this.#runAgain(run, error.message);
+        throw error;
+      }
+    }
+    await this.#lease.write({ type: 'applied' });
+  }
+
+  async #tell(run: AppliedRun): Promise<void> {
+    await this.#context.outcomes.tell(pendingOutcomes(run, { model: this.#lease.model }));
+    await this.#lease.write({ type: 'told' });
+  }
+
+  async #settle(run: ToldRun): Promise<void> {
+    const cooldownMs = this.#context.policyOf(this.#lease.model)?.cooldownMs ?? 0;
+    await this.#lease.write({ type: 'settled', nextRunAtMs: cooldownMs > 0 ? this.#nowMs() + cooldownMs : 0 });
+    await this.#completeAll(run);
+  }
+
+  async #windUp(run: StoppedRun): Promise<void> {
+    await this.#context.outcomes.tell(pendingOutcomes(run, { model: this.#lease.model }));
+    const carriers = await this.#carriers(run);
+    if (run.resolution === 'dead-letter') {
+      const description = descriptionOf(run);
+      for (const { messages } of carriers.values())
+        for (const message of messages)
+          await this.#messages.deadLetter(message, { reason: 'TrainingFailed', description });
+    }
+    if (run.resolution === 'retry' || run.resolution === 'split')
+      for (const { event } of carriers.values()) {
+        const clone = this.#disposals.cloneOf(event);
+        if (await this.#disposals.sendClone(event, clone)) continue;
+        const messages = carriers.get(requestKey(event))?.messages ?? [];
+        await this.#disposals.deadLetter(messages, { ...expired(event, clone.atMs), request: event });
+      }
+    await this.#lease.write({ type: 'settled' });
+    await this.#completeAll(run);
+  }
+
+  async #completeAll(run: Run): Promise<void> {
+    const carriers = this.#messages.carriersOf(run.requests);
+    this.#owesCompletions = carriers.size < run.requests.length;
+    for (const { messages } of carriers.values())
+      for (const message of messages) await this.#messages.complete(message);
+  }
+
+  async #fail(run: StartedRun | TrainedRun, end: FailedEnd, policy?: ModelPolicy): Promise<void> {
+    const { backoff, random } = this.#context;
+    const limits = policy ? limitsOf(policy) : { maxAttempts: 1, maxKills: 1 };
+    const { ledger } = this.#lease;
+    await this.#lease.write(verdictOn(end, { ledger, run, limits, backoff, nowMs: this.#nowMs(), random }));
+  }
+
+  async #cancelled(run: StartedRun): Promise<void> {
+    this.#context.log({ fact: 'run-cancelled', model: this.#lease.model, runId: run.runId });
+    await this.#lease.write({
+      type: 'stopped',
+      atMs: this.#nowMs(),
+      attempt: 'none',
+      resolution: 'cancel',
+      reason: 'every request of the run was cancelled',
+      pendingEvents: stopEvents('cancel', run.requests),
+    });
+  }
+
+  /** Somebody else promoted since the gate compared: the comparison is void, and so is the epoch. */
+  async #runAgain(run: DecidedRun, reason: string): Promise<void> {
+    await this.#lease.write({
+      type: 'stopped',
+      atMs: this.#nowMs(),
+      attempt: 'none',
+      resolution: 'retry',
+      reason,
+      retryAtMs: this.#nowMs(),
+      pendingEvents: stopEvents('retry', run.requests),
+    });
+  }
+
+  async #interrupted(run: StartedRun, { end, execution }: { end: FailedEnd; execution: RunExecution }): Promise<void> {
+    const { outcomes, backoff, random } = this.#context;
+    const data = { ...runData(this.#lease.model, run), reason: end.reason, progress: execution.progress };
+    await outcomes.tell([outcomeEvent('interrupted', { data, atMs: this.#nowMs(), step: run.epoch })]);
+    await this.#lease.write({ type: 'interrupted', progress: execution.progress });
+    const inARow = Math.max(...run.requests.map((request) => waitingOf(this.#lease.ledger, request).interrupted));
+    this.#notBeforeMs = this.#nowMs() + backoffMs(Math.max(1, inARow), backoff, random);
+  }
+
+  /** Messages of the run's requests. After a take-over or on a new link they have to be received first. */
+  async #carriers(run: Run): Promise<Carriers> {
+    for (;;) {
+      const carriers = this.#messages.carriersOf(run.requests);
+      if (carriers.size >= run.requests.length || !(await this.#messages.receive())) return carriers;
+    }
+  }
+
+  /** Of what is elsewhere, the address stands for the bytes. */
+  async #digestOf(artifact: string): Promise<string | undefined> {
+    if (isRemote(artifact)) return createHash('sha256').update(artifact).digest('hex');
+    return this.#context.files.digest(artifact);
+  }
+
+  #logEnd({ runId }: StartedRun, end: TrainerEnd): void {
+    const { model } = this.#lease;
+    if (end.kind === 'succeeded') this.#context.log({ fact: 'trainer-ended', model, runId, result: 'succeeded' });
+    else {
+      const { meaning: result, reason, logFile } = end;
+      this.#context.log({ fact: 'trainer-ended', model, runId, result, reason, logFile });
+    }
+  }
+
+  #nowMs(): number {
+    return this.#context.clock.wallMs();
+  }
+}
+
+/** What a dead letter says: why, and the last lines of the trainer's stderr. */
+export function descriptionOf({ reason, outputTail }: StoppedRun): string {
+  return outputTail === undefined ? reason : `${reason}\n${outputTail}`;
+}
+
+function failedEnd(meaning: FailedEnd['meaning'], reason: string, logFile = ''): FailedEnd {
+  return { kind: 'failed', meaning, reason, stderrTail: '', logFile };
+}
+
+function isTrainersFault(error: unknown): error is RetrainError {
+  return error instanceof RetrainError && error.code === 'TRAINER_FAILED';
+}

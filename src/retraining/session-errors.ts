@@ -1,0 +1,36 @@
+import { isServiceBusError } from '@azure/service-bus';
+
+/** Codes after which the session is no longer ours, whatever the link itself says. */
+const LOCK_CODES: ReadonlySet<string> = new Set(['SessionLockLost', 'SessionCannotBeLocked', 'MessageLockLost']);
+
+/** Codes that pass by themselves. */
+const PASSING_CODES: ReadonlySet<string> = new Set(['ServiceTimeout', 'ServiceBusy', 'ServiceCommunicationProblem']);
+
+/**
+ * Thrown by a session's operation after the session was lost and accepted again: what was under way may have happened or
+ * not, and the ledger was read anew. It never leaves the worker.
+ */
+export class SessionRenewed extends Error {
+  override readonly name = 'SessionRenewed';
+}
+
+/** Whether the broker says that the session's lock is gone. */
+export function isLockLost(error: unknown): boolean {
+  return isServiceBusError(error) && LOCK_CODES.has(error.code);
+}
+
+/** Whether the same operation may succeed when it is tried again. */
+export function isPassing(error: unknown): boolean {
+  return isServiceBusError(error) && (error.retryable || PASSING_CODES.has(error.code));
+}
+
+/** The client's code of an error, for logs. */
+export function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
+}
+
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/\s+/g, ' ').slice(0, 500);
+}

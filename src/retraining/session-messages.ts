@@ -1,0 +1,138 @@
+import type { ServiceBusReceivedMessage } from '@azure/service-bus';
+import type { Clock } from '../runtime/clock.ts';
+import { readModelEvent } from './envelope.ts';
+import type { RequestEvent } from './envelope.ts';
+import { requestKey } from './identity.ts';
+import type { LockKeeper } from './lock-keeper.ts';
+import { SessionRenewed, messageOf } from './session-errors.ts';
+import type { SessionLease } from './session-lease.ts';
+import type { WorkerLog } from './worker-log.ts';
+import type { Arrival, DeadLetterReason } from './worker-sort.ts';
+
+type Received = ServiceBusReceivedMessage;
+
+/** Messages received at once, beyond those of a plan: room for what is sorted out. */
+const RECEIVE_MAX = 128;
+/** How long to wait for the first message, and for those that a peek has just shown. */
+const FIRST_WAIT_MS = 1000;
+const REST_WAIT_MS = 2000;
+/** Service Bus cuts a dead letter's description at this length. */
+const DESCRIPTION_MAX_LENGTH = 4096;
+
+/** The messages of a session that were received over its current link and are not settled. */
+export class SessionMessages {
+  readonly #lease: SessionLease;
+  readonly #keeper: LockKeeper;
+  readonly #clock: Clock;
+  readonly #log: WorkerLog;
+  #generation = 0;
+  #held: Arrival<Received>[] = [];
+  #seen: RequestEvent[] = [];
+
+  constructor(options: { lease: SessionLease; keeper: LockKeeper; clock: Clock; log: WorkerLog }) {
+    this.#lease = options.lease;
+    this.#keeper = options.keeper;
+    this.#clock = options.clock;
+    this.#log = options.log;
+  }
+
+  /** What can be settled now. Empty again when the link was renewed: then everything is delivered once more. */
+  get held(): readonly Arrival<Received>[] {
+    if (this.#generation !== this.#lease.generation) {
+      this.#generation = this.#lease.generation;
+      this.#held = [];
+      this.#seen = [];
+    }
+    return this.#held;
+  }
+
+  /** Requests of the session that a peek showed but that are not active. */
+  get seen(): readonly RequestEvent[] {
+    return this.#seen;
+  }
+
+  /**
+   * Receives what is active, up to a limit; false when there is nothing. Exactly as many as a peek shows are asked for: for
+   * a number that is not there, the client would wait another second, then drain the link.
+   */
+  async receive(): Promise<boolean> {
+    const [first] = await this.#lease.operate((link) => link.receiveMessages(1, { maxWaitTimeInMs: FIRST_WAIT_MS }));
+    if (!first) return false;
+    this.#hold([first]);
+    const from = first.sequenceNumber?.add(1);
+    if (!from) return true;
+    const peeked = await this.#lease.operate((link) => link.peekMessages(RECEIVE_MAX, { fromSequenceNumber: from }));
+    const nowMs = this.#clock.wallMs();
+    const active = peeked.filter((message) => isActive(message, nowMs));
+    this.#seen = peeked.flatMap((message) => {
+      const read = isActive(message, nowMs) ? undefined : readModelEvent(message);
+      return read?.kind === 'request' ? [read.event] : [];
+    });
+    if (active.length === 0) return true;
+    const rest = await this.#lease.operate((link) =>
+      link.receiveMessages(active.length, { maxWaitTimeInMs: REST_WAIT_MS }),
+    );
+    this.#hold(rest);
+    return true;
+  }
+
+  /** The messages that carry one of these requests, by the request's key. */
+  carriersOf(
+    requests: readonly { source: string; id: string }[],
+  ): Map<string, { event: RequestEvent; messages: Received[] }> {
+    const wanted = new Set(requests.map(requestKey));
+    const carriers = new Map<string, { event: RequestEvent; messages: Received[] }>();
+    for (const { message, read } of this.held) {
+      if (read.kind !== 'request') continue;
+      const key = requestKey(read.event);
+      const known = carriers.get(key);
+      if (known) known.messages.push(message);
+      else if (wanted.has(key)) carriers.set(key, { event: read.event, messages: [message] });
+    }
+    return carriers;
+  }
+
+  /** A message that cannot be completed is delivered again and recognised; that is no reason to stop. */
+  async complete(message: Received): Promise<void> {
+    await this.#settle(message, (link) => link.completeMessage(message));
+  }
+
+  async deadLetter(
+    message: Received,
+    { reason, description }: { reason: DeadLetterReason; description: string },
+  ): Promise<void> {
+    const deadLetterErrorDescription = description.slice(0, DESCRIPTION_MAX_LENGTH);
+    const settled = await this.#settle(message, (link) =>
+      link.deadLetterMessage(message, { deadLetterReason: reason, deadLetterErrorDescription }),
+    );
+    const messageId = typeof message.messageId === 'string' ? { messageId: message.messageId } : {};
+    if (settled) this.#log({ fact: 'dead-lettered', model: this.#lease.model, reason, description, ...messageId });
+  }
+
+  async #settle(message: Received, settle: Parameters<SessionLease['operate']>[0]): Promise<boolean> {
+    if (!this.held.some((held) => held.message === message)) throw new SessionRenewed();
+    this.#held = this.#held.filter((held) => held.message !== message);
+    try {
+      await this.#lease.operate(settle);
+      return true;
+    } catch (error) {
+      if (error instanceof SessionRenewed || this.#lease.lost.aborted) throw error;
+      this.#log({ fact: 'settlement-failed', model: this.#lease.model, reason: messageOf(error) });
+      return false;
+    }
+  }
+
+  #hold(messages: readonly Received[]): void {
+    const held = [...this.held, ...messages.map((message) => ({ message, read: readModelEvent(message) }))];
+    this.#held = held;
+    for (const { sequenceNumber } of messages) if (sequenceNumber) this.#keeper.watchAfter(sequenceNumber);
+  }
+}
+
+/**
+ * Whether a peeked message can be received now. A message that was scheduled keeps the state `scheduled` for ever, so that
+ * its time has to decide; a clock that is set wrongly costs a wait, or leaves the message for the next round.
+ */
+function isActive({ state, scheduledEnqueueTimeUtc: scheduled }: Received, nowMs: number): boolean {
+  return state !== 'deferred' && (scheduled === undefined || scheduled.getTime() <= nowMs);
+}

@@ -36,7 +36,10 @@ export type AppendPurpose = 'send' | 'settle';
 
 /** The log as its users see it. Everything is synchronous: `append` fills a buffer, and the disk works behind it. */
 export interface Journal {
-  /** The next record id: strictly rising over the whole life of the folder, from 1, below 2^53. */
+  /**
+   * The next record id: rising over the whole life of the folder, from 1, below 2^53. Only an id whose record a crash has undone, and
+   * that nothing durable bears or names, may come again.
+   */
   nextId(): number;
   /**
    * Appends records as one unit: after a crash either all of them are there or none.

@@ -241,7 +241,7 @@ export class Liveness {
     const index = indexOf(id);
     chunk.state[index] = (chunk.state[index] as number) | live;
     this.#count(chunk, id, 1);
-    if (((chunk.state[index] as number) & RecordState.kind) !== RecordKind.entry) return;
+    if ((chunk.state[index] & RecordState.kind) !== RecordKind.entry) return;
     for (const body of this.#bodiesOf(chunk, id)) {
       const held = this.table.find(body) as Chunk;
       const holders = held.link[indexOf(body)] as number;

@@ -123,32 +123,22 @@ function verdictsByYear(requests: readonly AnsweredRequest[]): Map<number, strin
   return new Map([...byYear].map(([year, counts]) => [year, text(counts)]));
 }
 
-/** Cuts the last cell of a line that would be too long. */
-function clipLast(cells: string[][]): void {
-  const width = cells[0]?.length ?? 0;
-  const widest = (index: number): number => Math.max(...cells.map((line) => line[index]?.length ?? 0));
-  let used = 0;
-  for (let index = 0; index < width - 1; index += 1) used += widest(index) + COLUMN_GAP.length;
-  const left = TABLE_MAX_COLUMNS - used;
-  for (const line of cells) {
-    const last = line.at(-1) ?? '';
-    if (last.length > left) line[width - 1] = `${last.slice(0, left - 1)}…`;
-  }
-}
-
 function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], { color }: TableOptions): string {
-  const cells = rows.map((row) => columns.map(({ text }) => text(row)));
-  clipLast(cells);
-  const widths = columns.map(({ heading }, index) =>
-    Math.max(heading.length, ...cells.map((line) => line[index]?.length ?? 0)),
+  const last = columns.length - 1;
+  const widths = columns.map(({ heading, text }, index) =>
+    index === last ? 0 : Math.max(heading.length, ...rows.map((row) => text(row).length)),
   );
-  const pad = (text: string, index: number): string =>
-    columns[index]?.align === 'right' ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0);
+  const left = TABLE_MAX_COLUMNS - widths.reduce((sum, width) => sum + width, COLUMN_GAP.length * last);
+  const fit = (text: string, index: number): string => {
+    if (index === last && text.length > left) return `${text.slice(0, left - 1)}…`;
+    const width = widths[index] ?? 0;
+    return columns[index]?.align === 'right' ? text.padStart(width) : text.padEnd(width);
+  };
   const paint = (text: string, style: SgrStyle | undefined): string =>
     color && style ? `\u001b[${SGR[style]}m${text}\u001b[0m` : text;
-  const heading = columns.map((column, index) => paint(pad(column.heading, index), 'bold'));
-  const lines = cells.map((line, at) =>
-    line.map((text, index) => paint(pad(text, index), columns[index]?.paint?.(rows[at] as Row))),
+  const heading = columns.map((column, index) => paint(fit(column.heading, index), 'bold'));
+  const lines = rows.map((row) =>
+    columns.map(({ text, paint: style }, index) => paint(fit(text(row), index), style?.(row))),
   );
   return [heading, ...lines].map((line) => line.join(COLUMN_GAP).trimEnd()).join('\n');
 }

@@ -16,7 +16,7 @@ export interface BirthRecord {
 export interface BirthSeries {
   /** The day (see calendar.ts) that `births[0]` tells of. */
   readonly firstDay: number;
-  /** One number a day, NaN where nobody published one. SSA's counts are levelled to those of the NCHS and so not whole. */
+  /** One number a day, NaN where no source tells one. SSA's counts are levelled to those of the NCHS and so not whole. */
   readonly births: Float64Array;
   /** What SSA counts for each birth that the NCHS counts, on average over the days that both tell of. */
   readonly levelFactor: number;
@@ -28,7 +28,7 @@ const OVERLAP_MIN_DAYS = 365;
 
 /**
  * 1969 to 2014 from three public-domain sources: National Center for Health Statistics 1969 to 1988 and 1994 to 2003, Social
- * Security Administration 2000 to 2014. Nobody published 1989 to 1993 by day: those days are NaN and nothing fills them.
+ * Security Administration 2000 to 2014. None of them has 1989 to 1993: those days are NaN and nothing fills them.
  */
 export function loadBirths(): BirthSeries {
   return joinSources([...nchs1969To1988(), ...nchs1994To2003()], ssa2000To2014());

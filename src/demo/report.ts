@@ -164,7 +164,7 @@ function yearSection({ years, requests }: ReplayResult): Markup {
     return [
       gap
         ? html`<tr class="gap">
-            <td colspan="6">${gap.from} to ${gap.to}: no daily numbers were published</td>
+            <td colspan="6">${gap.from} to ${gap.to}: not in the data</td>
           </tr> `
         : '',
       yearRow(year, { worst, requests }),

@@ -58,7 +58,7 @@ export function yearTable(result: ReplayResult, options: TableOptions): string {
 
 function gapBefore({ years }: ReplayResult, index: number): string[] {
   const gap = missingYears(years).find(({ next }) => next === years[index]?.year);
-  return gap ? [`${gap.from} to ${gap.to}: no daily numbers were published`] : [];
+  return gap ? [`${gap.from} to ${gap.to}: not in the data`] : [];
 }
 
 /** A line per request: the window that raised it, the numbers of monitor and gate, and what became of it. */

@@ -32,7 +32,7 @@ const quiet: ReplayResult = {
 test('the year table has a line per year, one for the gap, and stays within 100 columns', () => {
   const lines = yearTable(result, plain).split('\n');
   assert.equal(lines.length, 1 + result.years.length + 1);
-  assert.ok(lines.includes('1989 to 1993: no daily numbers were published'));
+  assert.ok(lines.includes('1989 to 1993: not in the data'));
   assert.match(lines.find((line) => line.startsWith('2010')) ?? '', /15\.80 %/);
   for (const line of lines) assert.ok(line.length <= TABLE_MAX_COLUMNS, line);
 });

@@ -1,5 +1,6 @@
-import type { AmqpError, Attach, Begin, DeliveryState, Detach, Open } from './composites.ts';
+import type { AmqpError, Attach, Begin, DeliveryState, Detach, Encodable, Open, OPEN } from './composites.ts';
 import type { IncomingDelivery, OutgoingDelivery } from './delivery.ts';
+import { DEFAULTS } from './limits.ts';
 import type { Link } from './link.ts';
 import type { Session } from './session.ts';
 import type { Fields } from './value.ts';
@@ -86,4 +87,25 @@ export interface ConnectionHandler {
   onWritable?(): void;
   /** An exception that came out of a handler. */
   onFault?(cause: unknown): void;
+}
+
+export type ConnectionLimits = { readonly [L in keyof typeof DEFAULTS]: number };
+
+/** The limits of a connection: the options that were given, else the defaults. */
+export function limitsOf(options: ConnectionOptions): ConnectionLimits {
+  return { ...DEFAULTS, ...options };
+}
+
+/** Our open. Properties are never null: some clients take fields by position and stop where the list ends. */
+export function ourOpen(options: ConnectionOptions, limits: ConnectionLimits): Encodable<typeof OPEN> {
+  return {
+    containerId: options.containerId,
+    hostname: options.hostname,
+    maxFrameSize: limits.maxFrameSizeBytes,
+    channelMax: limits.channelMax,
+    idleTimeOut: limits.idleTimeoutMs || undefined,
+    offeredCapabilities: options.offeredCapabilities,
+    desiredCapabilities: options.desiredCapabilities,
+    properties: options.properties ?? new Map(),
+  };
 }

@@ -3,20 +3,24 @@ import { readDescriptor, readFields, writeComposite } from './composite-codec.ts
 import * as tables from './composites.ts';
 import type { AmqpError, Composite, Encodable, Open } from './composites.ts';
 import { CONDITION } from './conditions.ts';
-import type { ConnectionHandler, ConnectionOptions } from './connection-options.ts';
+import {
+  limitsOf,
+  ourOpen,
+  type ConnectionHandler,
+  type ConnectionLimits,
+  type ConnectionOptions,
+} from './connection-options.ts';
 import { hexCode, Reader } from './decoder.ts';
-import { DispositionFields } from './disposition-frame.ts';
-import { FlowFields } from './flow-frame.ts';
 import { FRAME_HEADER_BYTES, FRAME_TYPE, FrameReader } from './frame-reader.ts';
 import { Handshake } from './handshake.ts';
 import { IdleWatch } from './idle-watch.ts';
-import { DEFAULTS, LIMITS } from './limits.ts';
-import { linkKey, type Link } from './link.ts';
+import { LIMITS } from './limits.ts';
+import { LinkNames } from './link-names.ts';
 import { Output } from './output.ts';
-import { ProtocolError } from './protocol-error.ts';
+import { ownError, ProtocolError } from './protocol-error.ts';
 import { Session, type SessionOptions } from './session.ts';
+import { SessionFrames } from './session-frames.ts';
 import { SlotTable } from './slot-table.ts';
-import { TransferFields } from './transfer-frame.ts';
 import { Writer } from './writer.ts';
 
 /**
@@ -41,33 +45,32 @@ export class Connection {
   /** The largest frame that we send: the peer's maximum or ours, whichever is smaller. */
   remoteMaxFrameSize: number = LIMITS.minMaxFrameSizeBytes;
 
-  readonly #limits: typeof DEFAULTS;
+  readonly #limits: ConnectionLimits;
   readonly #frames: FrameReader;
   readonly #handshake: Handshake;
   readonly #watch: IdleWatch;
   readonly #reader = new Reader(Buffer.alloc(0));
   readonly #writer = new Writer();
-  readonly #transfer = new TransferFields();
-  readonly #flow = new FlowFields();
-  readonly #disposition = new DispositionFields();
+  readonly #sessionFrames = new SessionFrames();
   #state: State = 'handshake';
   #openSent = false;
   #remoteOpen: Open | undefined = undefined;
   /** Sessions by the channel on which we send, and by the one on which the peer does. */
   readonly #local: SlotTable<Session>;
   readonly #remote = new Map<number, Session>();
-  /** Links that are attached or about to be, by `linkKey`. */
-  readonly #links = new Map<string, Link>();
+  /** Links that are attached or about to be. */
+  readonly linkNames: LinkNames;
   /** Sessions with gathered dispositions or flows. */
   #queue: Session[] = [];
   #partialBytes = 0;
+  #failure: AmqpError | undefined = undefined;
   #announced = false;
   #blocked = false;
 
   constructor(options: ConnectionOptions, handler: ConnectionHandler) {
     this.options = options;
     this.handler = handler;
-    const limits = { ...DEFAULTS, ...options } as typeof DEFAULTS;
+    const limits = limitsOf(options);
     this.#limits = limits;
     this.incomingWindow = limits.incomingWindow;
     this.handleMax = limits.handleMax;
@@ -77,6 +80,7 @@ export class Connection {
     this.#handshake = new Handshake(options, this.output);
     this.#watch = new IdleWatch(limits.idleTimeoutMs);
     this.#local = new SlotTable(limits.channelMax);
+    this.linkNames = new LinkNames(limits.maxLinks);
   }
 
   /** Begins: a client sends its header, for both the time to shake hands runs. */
@@ -93,7 +97,10 @@ export class Connection {
     try {
       this.#frames.push(chunk);
       if (this.#state === 'handshake' && !this.#shakeHands()) return;
-      while (!this.closed && this.#frames.next()) this.#onFrame();
+      while (!this.closed && this.#frames.next()) {
+        this.#onFrame();
+        if (this.#failure) this.#failNow(this.#failure);
+      }
     } catch (cause) {
       this.#caught(cause);
     }
@@ -111,6 +118,7 @@ export class Connection {
   }
 
   #onTime(nowMs: number): void {
+    if (this.#failure) this.#failNow(this.#failure);
     switch (this.#watch.due(nowMs)) {
       case 'heartbeat':
         // Output that waits to be taken shows the same as an empty frame.
@@ -119,15 +127,13 @@ export class Connection {
         this.touch();
         break;
       case 'peer-silent':
-        this.fail(CONDITION.connectionForced, 'the peer was silent for longer than the idle time-out');
+        this.#failNow(ownError(CONDITION.connectionForced, 'the peer was silent for longer than the idle time-out'));
         break;
       case 'handshake-late':
-        this.fail(CONDITION.connectionForced, `the peer sent no open within ${LIMITS.handshakeMs} ms`);
+        this.#failNow(ownError(CONDITION.connectionForced, `the peer sent no open within ${LIMITS.handshakeMs} ms`));
         break;
       case 'close-late':
-        this.#finish(
-          this.describe(CONDITION.connectionForced, `the peer did not answer close within ${LIMITS.closeMs} ms`),
-        );
+        this.#finish(ownError(CONDITION.connectionForced, `the peer did not answer close within ${LIMITS.closeMs} ms`));
         break;
       case 'nothing':
     }
@@ -136,19 +142,25 @@ export class Connection {
   /** Everything that is to be written, in order: small frames together, large payloads as they were given. */
   takeOutput(): Buffer[] {
     this.#flush();
+    const failure = this.#failure;
+    if (failure && !this.closed) this.#guard(() => this.#failNow(failure));
     this.#announced = false;
     this.#watch.output();
     const pieces = this.output.take();
-    if (this.#blocked) {
+    if (this.#blocked && !this.closed) {
       this.#blocked = false;
-      if (!this.closed) this.#guard(() => this.handler.onWritable?.());
+      try {
+        this.handler.onWritable?.();
+      } catch (cause) {
+        this.#caught(cause);
+      }
     }
     return pieces;
   }
 
   /** The transport is gone: reports `onClose` if that has not happened. */
   disconnected(): void {
-    this.#finish(this.describe(CONDITION.connectionForced, 'the transport was closed'));
+    this.#finish(ownError(CONDITION.connectionForced, 'the transport was closed'));
   }
 
   /** Bytes of output that nobody took. */
@@ -210,19 +222,19 @@ export class Connection {
 
   #caught(cause: unknown): void {
     if (cause instanceof ProtocolError) {
-      this.#guard(() => this.fail(cause.condition, cause.message));
+      this.#guard(() => this.#failNow(ownError(cause.condition, cause.message)));
       return;
     }
     this.#guard(() => this.handler.onFault?.(cause));
-    this.#guard(() => this.fail(CONDITION.internalError, 'an internal error occurred'));
+    this.#guard(() => this.#failNow(ownError(CONDITION.internalError, 'an internal error occurred')));
   }
 
-  /** Calls back at a place where an exception has nowhere to go. */
+  /** Calls back at a place where an exception has nowhere to go: the connection ends as it is. */
   #guard(call: () => void): void {
     try {
       call();
     } catch {
-      this.#finish(this.describe(CONDITION.internalError, 'an internal error occurred'));
+      this.#state = 'closed';
     }
   }
 
@@ -274,29 +286,7 @@ export class Connection {
       session.onEnd(error);
       return;
     }
-    if (!session.open) return;
-    switch (code) {
-      case tables.TRANSFER.code:
-        this.#transfer.read(reader);
-        session.onTransfer(this.#transfer, reader.buffer, reader.offset, reader.end);
-        break;
-      case tables.DISPOSITION.code:
-        this.#disposition.read(reader);
-        session.onDisposition(this.#disposition);
-        break;
-      case tables.FLOW.code:
-        this.#flow.read(reader);
-        session.onFlow(this.#flow);
-        break;
-      case tables.ATTACH.code:
-        session.onAttach(readFields(reader, tables.ATTACH));
-        break;
-      case tables.DETACH.code:
-        session.onDetach(readFields(reader, tables.DETACH));
-        break;
-      default:
-        throw new ProtocolError(CONDITION.notImplemented, `performative ${hexCode(code)} is unknown`);
-    }
+    if (session.open) this.#sessionFrames.dispatch(session, code, reader);
   }
 
   #onOpen(open: Open): void {
@@ -318,19 +308,8 @@ export class Connection {
   }
 
   #sendOpen(): void {
-    const { containerId, hostname, properties, offeredCapabilities, desiredCapabilities } = this.options;
-    const { maxFrameSizeBytes, channelMax, idleTimeoutMs } = this.#limits;
     this.#openSent = true;
-    this.send(0, tables.OPEN, {
-      containerId,
-      hostname,
-      maxFrameSize: maxFrameSizeBytes,
-      channelMax,
-      idleTimeOut: idleTimeoutMs || undefined,
-      offeredCapabilities,
-      desiredCapabilities,
-      properties: properties ?? new Map(),
-    });
+    this.send(0, tables.OPEN, ourOpen(this.options, this.#limits));
   }
 
   #newSession(): Session | undefined {
@@ -366,13 +345,25 @@ export class Connection {
   #sendClose(error: AmqpError | undefined): void {
     if (!this.#openSent) this.#sendOpen();
     this.#flush();
-    this.send(0, tables.CLOSE, { error });
+    if (!this.send(0, tables.CLOSE, { error }) && error) {
+      this.send(0, tables.CLOSE, { error: { condition: error.condition.slice(0, LIMITS.errorDescriptionChars) } });
+    }
   }
 
-  /** The connection cannot go on: sends close with an error, if the peer can understand one, and is closed. */
+  /** The connection cannot go on. It ends when the call under way is done, so that no handler is called in the midst of it. */
   fail(condition: string, description: string): void {
-    if (this.#state === 'closed') return;
-    const error = this.describe(condition, description);
+    this.#failure ??= ownError(condition, description);
+    this.#announce();
+  }
+
+  /** The connection is about to end: nothing more is worth sending. */
+  get failing(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Sends close, if the peer can understand one, and is closed. */
+  #failNow(error: AmqpError): void {
+    if (this.output.bytes > this.#limits.maxPendingOutputBytes) this.output.clear();
     if (this.#state === 'opening' || this.#state === 'open') this.#sendClose(error);
     this.#finish(error);
   }
@@ -381,19 +372,14 @@ export class Connection {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     for (const session of this.#local.values()) session.drop();
-    this.#links.clear();
+    this.linkNames.clear();
     this.#queue = [];
     this.#frames.clear();
     this.handler.onClose(error);
   }
 
-  /** An error of our own making; its description is cut so that it fits the smallest frame. */
-  describe(condition: string, description: string): AmqpError {
-    return { condition, description: description.slice(0, LIMITS.errorDescriptionChars) };
-  }
-
-  /** Appends a frame with this performative. */
-  send<C extends Composite>(channel: number, composite: C, value: Encodable<C>): void {
+  /** Appends a frame with this performative; false, and the connection fails, when the peer's frames are too small for it. */
+  send<C extends Composite>(channel: number, composite: C, value: Encodable<C>): boolean {
     writeComposite(this.#writer, composite, value);
     const body = this.#writer.take();
     const limit = this.#remoteOpen ? this.remoteMaxFrameSize : this.#limits.maxFrameSizeBytes;
@@ -402,36 +388,34 @@ export class Connection {
         CONDITION.frameSizeTooSmall,
         `${composite.symbol} of ${body.length} bytes does not fit a frame of ${limit}`,
       );
-      return;
+      return false;
     }
     this.output.frame(FRAME_TYPE.amqp, channel, body);
     this.touch();
+    return true;
   }
 
   /** Output was added: announces it once, and ends a connection whose output is not taken. */
   touch(): void {
     const { bytes } = this.output;
-    if (bytes >= this.#limits.highWaterBytes) this.#block(bytes);
-    if (!this.#announced && bytes > 0) {
-      this.#announced = true;
-      this.handler.onOutput();
+    if (bytes >= this.#limits.highWaterBytes) {
+      this.#blocked = true;
+      const limit = this.#limits.maxPendingOutputBytes;
+      if (bytes > limit) this.fail(CONDITION.resourceLimitExceeded, `more than ${limit} bytes of output wait`);
     }
+    if (bytes > 0) this.#announce();
   }
 
-  #block(bytes: number): void {
-    this.#blocked = true;
-    if (bytes <= this.#limits.maxPendingOutputBytes || this.#state === 'closed') return;
-    this.output.clear();
-    this.fail(CONDITION.resourceLimitExceeded, `more than ${this.#limits.maxPendingOutputBytes} bytes of output wait`);
+  #announce(): void {
+    if (this.#announced) return;
+    this.#announced = true;
+    this.handler.onOutput();
   }
 
   /** Asks for a `flush` of the session with the next output. */
   enqueue(session: Session): void {
     this.#queue.push(session);
-    if (!this.#announced) {
-      this.#announced = true;
-      this.handler.onOutput();
-    }
+    this.#announce();
   }
 
   #flush(): void {
@@ -439,27 +423,6 @@ export class Connection {
     const queue = this.#queue;
     this.#queue = [];
     for (const session of queue) session.flush();
-  }
-
-  /** Throws `ARGUMENT_INVALID` unless a link of this key can be attached from our side. */
-  claimLink(key: string, link: Link): void {
-    if (this.#links.has(key)) {
-      throw new RetrainError('ARGUMENT_INVALID', `a ${link.role} link named ${link.name} exists: choose another name`);
-    }
-    this.#links.set(key, link);
-  }
-
-  /** Notes a link that the peer attaches; a link of the same name is detached as stolen (2.6.1). False when there are too many. */
-  admitLink(key: string, link: Link): boolean {
-    this.#links.get(key)?.detach(this.describe(CONDITION.stolen, 'the link was attached again'));
-    if (this.#links.size >= this.#limits.maxLinks) return false;
-    this.#links.set(key, link);
-    return true;
-  }
-
-  forgetLink(link: Link): void {
-    const key = linkKey(link.name, link.role);
-    if (this.#links.get(key) === link) this.#links.delete(key);
   }
 
   /** Counts memory of messages of which frames are still to come. */

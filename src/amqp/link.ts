@@ -12,13 +12,14 @@ import type {
 } from './composites.ts';
 import { DETACH } from './composites.ts';
 import { CONDITION } from './conditions.ts';
-import { IncomingDelivery, OutgoingDelivery, type OutgoingMessage } from './delivery.ts';
+import { OutgoingDelivery, type IncomingDelivery, type OutgoingMessage } from './delivery.ts';
 import { ABSENT } from './fields-in-place.ts';
 import { Fifo } from './fifo.ts';
 import type { FlowFields, LinkFlow } from './flow-frame.ts';
+import { IncomingTransfers } from './incoming-transfers.ts';
 import { LIMITS } from './limits.ts';
 import type { WaitingDelivery } from './outgoing-transfers.ts';
-import { PartialDelivery } from './partial-delivery.ts';
+import { ownError } from './protocol-error.ts';
 import { serialAdd, serialBefore, serialDistance, type SerialNumber } from './serial-number.ts';
 import type { Session } from './session.ts';
 import type { TransferFields } from './transfer-frame.ts';
@@ -61,11 +62,6 @@ type LinkState = 'new' | 'attach-received' | 'attach-sent' | 'attached' | 'detac
 /** The most credit that is taken from a peer: serial numbers further apart have no order. */
 const MAX_CREDIT = 0x7fff_ffff;
 
-/** Two links may share a name when they go in opposite directions (2.6.1). */
-export function linkKey(name: string, role: 'sender' | 'receiver'): string {
-  return `${role}:${name}`;
-}
-
 /** One link of a session, seen from our side (2.6). */
 export class Link {
   readonly session: Session;
@@ -92,6 +88,7 @@ export class Link {
   remoteHandle = -1;
   flowsSent = 0;
   readonly waiting = new Fifo<WaitingDelivery>();
+  readonly #incoming: IncomingTransfers;
   #state: LinkState = 'new';
   /** Deliveries sent or received, and how far that number may go. */
   #deliveryCount: SerialNumber = 0;
@@ -100,7 +97,6 @@ export class Link {
   #initialCount: SerialNumber = 0;
   /** Receiver: the furthest limit ever granted. A sender that has not seen a lower one yet may still go that far. */
   #grantedLimit: SerialNumber = 0;
-  #partial: PartialDelivery | undefined = undefined;
   #flowQueued = false;
   #drainedLater = false;
 
@@ -108,6 +104,7 @@ export class Link {
     this.session = session;
     this.name = name;
     this.role = role;
+    this.#incoming = new IncomingTransfers(this);
   }
 
   /** Both sides have attached and none has detached. */
@@ -122,8 +119,8 @@ export class Link {
   get credit(): number {
     const credit = Math.max(0, serialDistance(this.#deliveryCount, this.#creditLimit));
     if (this.role === 'receiver') return credit;
-    if (this.#state !== 'attached') return 0;
-    const { maxUnsettled } = this.session.connection;
+    const { failing, maxUnsettled } = this.session.connection;
+    if (this.#state !== 'attached' || failing) return 0;
     return Math.max(0, Math.min(credit, maxUnsettled - this.unsettled, LIMITS.waitingDeliveries - this.waiting.length));
   }
 
@@ -323,13 +320,13 @@ export class Link {
   drop(): void {
     this.#stop();
     this.#state = 'detached';
-    this.session.connection.forgetLink(this);
+    this.session.connection.linkNames.forget(this);
   }
 
   #stop(): void {
     this.waiting.clear();
     this.#drainedLater = false;
-    this.#setPartial(undefined);
+    this.#incoming.drop();
   }
 
   /** What a flow says of this link. */
@@ -344,6 +341,11 @@ export class Link {
       available: this.role === 'sender' ? this.waiting.length : ABSENT,
       drain: this.drain,
     };
+  }
+
+  /** We have attached and the peer has not answered. */
+  get unanswered(): boolean {
+    return this.#state === 'attach-sent';
   }
 
   /** A flow can name our handle. */
@@ -402,113 +404,19 @@ export class Link {
 
   onTransfer(fields: TransferFields, buffer: Buffer, start: number, end: number): void {
     if (this.#state !== 'attached') return;
-    if (this.role === 'sender') {
-      this.session.violate(CONDITION.notAllowed, `a transfer came on link ${this.name}, whose sender we are`);
-      return;
-    }
-    const partial = this.#partial;
-    if (partial !== undefined) this.#continue(partial, fields, buffer.subarray(start, end));
-    else if (this.#begins(fields)) this.#begin(fields, buffer.subarray(start, end));
+    if (this.role === 'receiver') this.#incoming.onTransfer(fields, buffer, start, end);
+    else this.session.violate(CONDITION.notAllowed, `a transfer came on link ${this.name}, whose sender we are`);
   }
 
-  /** Checks the first transfer of a delivery; a violation detaches the link. */
-  #begins(fields: TransferFields): boolean {
-    const { deliveryId, deliveryTag } = fields;
-    if (serialDistance(this.#deliveryCount, this.#grantedLimit) <= 0) {
-      return this.#violate(CONDITION.transferLimitExceeded, 'a transfer came without credit');
-    }
-    if (fields.resume) return this.#violate(CONDITION.notImplemented, 'deliveries cannot be resumed');
-    if (deliveryId === ABSENT || deliveryTag === undefined) {
-      return this.#violate(
-        CONDITION.invalidField,
-        'the first transfer of a delivery lacks its delivery-id or delivery-tag',
-      );
-    }
-    if (deliveryTag.length > LIMITS.deliveryTagBytes) {
-      return this.#violate(
-        CONDITION.invalidField,
-        `a delivery-tag has ${deliveryTag.length} bytes, at most 32 are allowed`,
-      );
-    }
-    if (this.session.unsettled.incoming.has(deliveryId)) {
-      return this.#violate(
-        CONDITION.illegalState,
-        `delivery-id ${deliveryId} belongs to a delivery that is not settled`,
-      );
-    }
-    if (this.unsettled >= this.session.connection.maxUnsettled) {
-      return this.#violate(CONDITION.resourceLimitExceeded, `${this.unsettled} deliveries are not settled`);
-    }
+  /** Receiver: counts a delivery that begins; false when the sender was never granted as many. */
+  countDelivery(): boolean {
+    if (serialDistance(this.#deliveryCount, this.#grantedLimit) <= 0) return false;
+    this.#deliveryCount = serialAdd(this.#deliveryCount, 1);
     return true;
   }
 
-  #begin(fields: TransferFields, payload: Buffer): void {
-    this.#deliveryCount = serialAdd(this.#deliveryCount, 1);
-    if (fields.aborted) return;
-    const delivery = new IncomingDelivery(
-      this,
-      fields.deliveryId,
-      fields.deliveryTag as Buffer,
-      fields.messageFormat === ABSENT ? 0 : fields.messageFormat,
-      fields.settled === true,
-      fields.state,
-    );
-    if (fields.more) {
-      const partial = new PartialDelivery(delivery, this.#maxBytes);
-      this.#setPartial(partial);
-      this.#append(partial, payload);
-      return;
-    }
-    if (payload.length > this.#maxBytes) delivery.oversize = true;
-    else delivery.payload = payload;
-    this.#deliver(delivery);
-  }
-
-  #continue(partial: PartialDelivery, fields: TransferFields, payload: Buffer): void {
-    const { delivery } = partial;
-    if (fields.deliveryId !== ABSENT && fields.deliveryId !== delivery.id) {
-      this.#violate(
-        CONDITION.illegalState,
-        `delivery ${fields.deliveryId} came before delivery ${delivery.id} was complete`,
-      );
-      return;
-    }
-    if (fields.settled === true) delivery.settled = true;
-    if (fields.state !== undefined) delivery.state = fields.state;
-    if (fields.aborted) this.#setPartial(undefined);
-    else {
-      this.#append(partial, payload);
-      if (fields.more) return;
-      partial.finish();
-      this.#setPartial(undefined);
-      this.#deliver(delivery);
-    }
-  }
-
-  #deliver(delivery: IncomingDelivery): void {
-    if (!delivery.settled) this.session.unsettled.addIncoming(delivery);
-    this.session.connection.handler.onTransfer(this, delivery);
-  }
-
-  get #maxBytes(): number {
-    const { maxMessageSizeBytes } = this.session.connection;
-    return this.maxMessageSize > 0 ? Math.min(this.maxMessageSize, maxMessageSizeBytes) : maxMessageSizeBytes;
-  }
-
-  #append(partial: PartialDelivery, payload: Buffer): void {
-    const before = partial.heldBytes;
-    partial.append(payload);
-    this.session.connection.holdPartial(partial.heldBytes - before);
-  }
-
-  #setPartial(partial: PartialDelivery | undefined): void {
-    if (this.#partial !== undefined) this.session.connection.holdPartial(-this.#partial.heldBytes);
-    this.#partial = partial;
-  }
-
   /** The peer broke a rule of the link: detaches it with an error. */
-  #violate(condition: string, description: string): false {
-    this.detach(this.session.connection.describe(condition, description));
-    return false;
+  violate(condition: string, description: string): void {
+    this.detach(ownError(condition, description));
   }
 }

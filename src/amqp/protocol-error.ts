@@ -1,5 +1,7 @@
 import { RetrainError } from '../errors.ts';
+import type { AmqpError } from './composites.ts';
 import { CONDITION } from './conditions.ts';
+import { LIMITS } from './limits.ts';
 
 /** A peer broke a rule that costs it the connection, which is closed with an error of this `condition`. */
 export class ProtocolError extends RetrainError {
@@ -16,4 +18,9 @@ export class AmqpDecodeError extends ProtocolError {
   constructor(message: string) {
     super(CONDITION.decodeError, message);
   }
+}
+
+/** An error of our own making, for the peer; its description is cut so that it fits the smallest frame. */
+export function ownError(condition: string, description: string): AmqpError {
+  return { condition, description: description.slice(0, LIMITS.errorDescriptionChars) };
 }

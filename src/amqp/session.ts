@@ -3,14 +3,14 @@ import { ATTACH, BEGIN, END, type AmqpError, type Attach, type Begin, type Detac
 import type { Composite, Encodable } from './composites.ts';
 import { CONDITION } from './conditions.ts';
 import type { Connection } from './connection.ts';
-import { writeDisposition, type DispositionFields } from './disposition-frame.ts';
+import { writeDisposition } from './disposition-frame.ts';
 import { DispositionRun } from './disposition-run.ts';
 import type { DeliveryState } from './composites.ts';
 import { ABSENT } from './fields-in-place.ts';
 import { writeFlow, type FlowFields, type LinkFlow, type SessionFlow } from './flow-frame.ts';
-import { Link, linkKey, type AttachOptions } from './link.ts';
+import { Link, type AttachOptions } from './link.ts';
 import { OutgoingTransfers } from './outgoing-transfers.ts';
-import { ProtocolError } from './protocol-error.ts';
+import { ownError, ProtocolError } from './protocol-error.ts';
 import { serialAdd, type SerialNumber } from './serial-number.ts';
 import { SlotTable } from './slot-table.ts';
 import type { TransferFields } from './transfer-frame.ts';
@@ -48,8 +48,6 @@ export class Session {
   #incomingWindow: number;
   readonly #localHandles: SlotTable<Link>;
   readonly #remoteHandles = new Map<number, Link>();
-  /** Links that we attached and that the peer has not answered, by `linkKey`. */
-  readonly #unanswered = new Map<string, Link>();
   readonly #dispositions = [new DispositionRun(false), new DispositionRun(true)] as const;
   /** Links whose credit has changed since our last flow for them. */
   #flows: Link[] = [];
@@ -82,10 +80,8 @@ export class Session {
   /** Attaches a link from our side; `onAttach` tells of the answer. Throws `ARGUMENT_INVALID` after the end or when the name is taken. */
   attach(options: AttachOptions): Link {
     const link = new Link(this, options.name, options.role);
-    const key = linkKey(options.name, options.role);
     if (!this.open) throw new RetrainError('ARGUMENT_INVALID', 'the session has ended: begin another one');
-    this.connection.claimLink(key, link);
-    this.#unanswered.set(key, link);
+    this.connection.linkNames.claim(link);
     link.attach(options);
     return link;
   }
@@ -133,7 +129,7 @@ export class Session {
   /** The peer broke a rule of the session: ends it with an error (2.5.5). */
   violate(condition: string, description: string): void {
     if (!this.open) return;
-    const error = this.connection.describe(condition, description);
+    const error = ownError(condition, description);
     this.end(error);
     this.#report(error);
   }
@@ -153,7 +149,6 @@ export class Session {
   #dropLinks(): void {
     for (const link of [...this.#localHandles.values(), ...this.#remoteHandles.values()]) link.drop();
     this.#remoteHandles.clear();
-    this.#unanswered.clear();
     this.unsettled.clear();
     this.#flows = [];
   }
@@ -168,13 +163,17 @@ export class Session {
       return;
     }
     const role = attach.role ? 'sender' : 'receiver';
-    const key = linkKey(attach.name, role);
-    const ours = this.#unanswered.get(key);
-    const link = ours ?? new Link(this, attach.name, role);
-    if (ours) this.#unanswered.delete(key);
-    else if (!this.connection.admitLink(key, link)) {
-      this.violate(CONDITION.resourceLimitExceeded, 'the connection has as many links as it may have');
-      return;
+    const { linkNames } = this.connection;
+    const named = linkNames.get(attach.name, role);
+    const answered = named?.session === this && named.unanswered;
+    const link = answered ? named : new Link(this, attach.name, role);
+    if (!answered) {
+      // The peer attaches a link again without having detached it: the new one takes over (link stealing, 2.6.1).
+      named?.violate(CONDITION.stolen, 'the link was attached again');
+      if (!linkNames.admit(link)) {
+        this.violate(CONDITION.resourceLimitExceeded, 'the connection has as many links as it may have');
+        return;
+      }
     }
     this.#remoteHandles.set(attach.handle, link);
     link.onAttach(attach);
@@ -223,10 +222,6 @@ export class Session {
       return;
     }
     link.onTransfer(fields, buffer, start, end);
-  }
-
-  onDisposition(fields: DispositionFields): void {
-    this.unsettled.onDisposition(fields);
   }
 
   send<C extends Composite>(composite: C, value: Encodable<C>): void {

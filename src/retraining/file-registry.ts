@@ -2,8 +2,11 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { RetrainError } from '../errors.ts';
+import { systemClock } from '../runtime/clock.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { files as systemFiles } from '../runtime/files.ts';
 import type { Files } from '../runtime/files.ts';
+import { systemRandom } from '../runtime/random.ts';
 import type { Random } from '../runtime/random.ts';
 import { metricsSchema } from './gate.ts';
 import { checkModelName, modelPath } from './model-name.ts';
@@ -40,9 +43,9 @@ interface Newest {
 export interface FileRegistryOptions {
   /** Absolute; made when missing. */
   readonly folder: string;
-  readonly files: Files;
-  readonly clock: Clock;
-  readonly random: Random;
+  readonly files?: Files;
+  readonly clock?: Clock;
+  readonly random?: Random;
 }
 
 /**
@@ -62,7 +65,7 @@ export class FileRegistry implements Registry {
   readonly #clock: Clock;
   readonly #random: Random;
 
-  constructor({ folder, files, clock, random }: FileRegistryOptions) {
+  constructor({ folder, files = systemFiles, clock = systemClock, random = systemRandom }: FileRegistryOptions) {
     this.#folder = folder;
     this.#files = files;
     this.#clock = clock;

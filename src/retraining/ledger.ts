@@ -134,7 +134,11 @@ export function advance(ledger: Ledger, event: LedgerEvent): Ledger {
       return { ...ledger, run: { ...run, stage: 'trained', ...resultOf(event) } };
     case 'decided': {
       if (run?.stage !== 'trained') throw misfit(event, run?.stage);
-      const { atMs, verdict, registryEpoch, previousChampion } = event;
+      const { atMs, verdict, registryEpoch } = event;
+      const previousChampion = event.previousChampion && {
+        ...event.previousChampion,
+        artifact: clipText(event.previousChampion.artifact, { maxBytes: ARTIFACT_MAX_BYTES, keep: 'start' }),
+      };
       const reason = clipText(event.reason, { maxBytes: REASON_MAX_BYTES, keep: 'start' });
       const pendingEvents = checkedEvents(event.pendingEvents);
       const decision = { decidedAtMs: atMs, verdict, reason, registryEpoch, previousChampion, pendingEvents };

@@ -242,13 +242,11 @@ const hostile = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 200 }),
   fc.constantFrom('"', '\\', '\u0000', '\ud800', '€', '😀', 'a').map((character) => character.repeat(6000)),
 );
-const identity = fc
-  .nat(400)
-  .map((i): RunRequest => ({
-    source: `/source/${i}`.padEnd(60, '"'),
-    id: `${i}`.padEnd(32, '\\'),
-    hop: i % 3 ? 0 : 999_998,
-  }));
+const identity = fc.nat(400).map((i): RunRequest => ({
+  source: `/source/${i}`.padEnd(60, '"'),
+  id: `${i}`.padEnd(32, '\\'),
+  hop: i % 3 ? 0 : 999_998,
+}));
 const requests = fc.uniqueArray(identity, { minLength: 1, maxLength: 60, selector: requestKey, size: 'max' });
 const pendingEvents = fc.array(
   identity.map((request) => ({ outcome: 'deadlettered' as const, request: requestKey(request) })),
@@ -315,6 +313,45 @@ test('a ledger is at most 64 KiB and survives the trip through bytes, whatever h
     { numRuns: 40 },
   );
   assert.ok(largest > 20_000 && largest <= LEDGER_MAX_BYTES, `the largest took ${largest} bytes`);
+});
+
+test('with every part at its limit a ledger still fits, with the reserve that its table states', () => {
+  const large = (length: number): string => 'x'.repeat(length);
+  const many = (count: number, prefix: string): RunRequest[] =>
+    Array.from({ length: count }, (_, i) => ({ source: `/s/${prefix}`.padEnd(60, 's'), id: `${i}`, hop: 999_998 }));
+  let ledger = emptyLedger(large(128));
+  for (let i = 0; i < 3; i++)
+    for (const request of many(ANSWERED_MAX, `answered${i}`))
+      ledger = advance(ledger, { type: 'answered', request, answer: 'succeeded' });
+  ledger = advance(ledger, { type: 'postponed', requests: many(WAITING_MAX, 'waiting'), untilMs: 8.64e15 });
+  ledger = {
+    ...ledger,
+    waiting: ledger.waiting.map((w) => ({ ...w, failed: 999_999, killed: 999_999, progress: 0.1234, interrupted: 4 })),
+  };
+  const inPlan = many(100, 'plan');
+  const requests = inPlan.slice(0, Math.floor((12 * 1024 - 2) / (Buffer.byteLength(JSON.stringify(inPlan[99])) + 1)));
+  const worst: LedgerEvent[] = [
+    {
+      ...{ type: 'started', runId: large(64), epoch: 2 ** 52, atMs: noon, requests },
+      owner: { host: large(255), pid: 2 ** 31, startTime: large(64) },
+    },
+    {
+      ...{ type: 'trained', atMs: noon, artifact: large(4094), notes: large(2000), digest },
+      metrics: { challenger: { [large(3000)]: 0.123456789 } },
+    },
+    {
+      ...{ type: 'decided', atMs: noon, verdict: 'promote', reason: large(2000), registryEpoch: 2 ** 52 },
+      previousChampion: { runId: large(64), epoch: 2 ** 52, artifact: large(4094), digest },
+      pendingEvents: Array.from({ length: PENDING_EVENTS_MAX }, () => ({
+        outcome: 'deadlettered' as const,
+        request: requestKey(a),
+      })),
+    },
+  ];
+  for (const event of worst) ledger = advance(ledger, event);
+  const { length } = encodeLedger(ledger);
+  assert.ok(length > 55_000 && length < 61_500, `${length} bytes`);
+  assert.deepEqual(decodeLedger(encodeLedger(ledger), ledger.model), ledger);
 });
 
 test('no state is an empty ledger; the client may have parsed the JSON already', () => {

@@ -1,0 +1,58 @@
+export { RetrainError } from './errors.ts';
+export type { ErrorCode } from './errors.ts';
+
+export { RetrainingProducer } from './retraining/producer.ts';
+export type {
+  FlushResult,
+  MessageSender,
+  ProducerOptions,
+  RequestOptions,
+  SentRequest,
+} from './retraining/producer.ts';
+export { parseRequest, retrainRequestJsonSchema, TRIGGER_KINDS } from './retraining/request.ts';
+export type {
+  DataItem,
+  Parameters,
+  RetrainRequest,
+  RetrainRequestInput,
+  Trigger,
+  TriggerKind,
+} from './retraining/request.ts';
+export { checkModelName, isModelName } from './retraining/model-name.ts';
+
+export { RetrainingWorker } from './retraining/worker.ts';
+export type { WorkerOptions } from './retraining/worker.ts';
+export type { ModelPolicy } from './retraining/worker-context.ts';
+export type { WorkerFact, WorkerLog } from './retraining/worker-log.ts';
+export { CommandTrainer } from './retraining/command-trainer.ts';
+export type { CommandTrainerOptions } from './retraining/command-trainer.ts';
+export type { Trainer, TrainerEnd, TrainerHandle, TrainerProgress, TrainerRun } from './retraining/trainer.ts';
+export type { RunResult } from './retraining/run-result.ts';
+export type { ExitMeaning, TrainerExit } from './retraining/exit-code.ts';
+export type { Plan, PlanChampion, PlannedRequest } from './retraining/plan.ts';
+
+export { judge } from './retraining/gate.ts';
+export type { GateResult, GateRule, Metrics } from './retraining/gate.ts';
+export { FileRegistry } from './retraining/file-registry.ts';
+export type { FileRegistryOptions } from './retraining/file-registry.ts';
+export type { Champion, Promotion, Registry, RegistryState } from './retraining/registry.ts';
+
+export { readRequest, replayMessage } from './retraining/envelope.ts';
+export type { ReadRequest, RequestEvent } from './retraining/envelope.ts';
+export { outcomeOf, readOutcome } from './retraining/outcome.ts';
+export type { OutcomeData, OutcomeEvent, OutcomeType, ReadOutcome } from './retraining/outcome.ts';
+export type { Outcome, RequestRef } from './retraining/ledger-record.ts';
+export { OutcomeLog } from './retraining/outcome-log.ts';
+export { projectOutcomes } from './retraining/projection.ts';
+export type { ModelStatus, RequestStatus, RunStatus, Status } from './retraining/projection.ts';
+
+export { RatioMonitor } from './monitoring/ratio-monitor.ts';
+export type {
+  ClosedWindow,
+  DecayEvent,
+  MetricWindow,
+  Observation,
+  RatioMonitorOptions,
+  RatioMonitorState,
+  WindowRule,
+} from './monitoring/ratio-monitor.ts';

@@ -67,6 +67,11 @@ export async function checkQueue(place: Place): Promise<void> {
   await withClient(place, (client) => client.createReceiver(place.queue).peekMessages(1));
 }
 
+/** The same for a queue or topic that is only sent to. */
+export async function checkTarget(place: Place): Promise<void> {
+  await withClient(place, (client) => client.createSender(place.queue).createMessageBatch());
+}
+
 /** The client's own limits do not cover a peer that takes the connection and is silent. */
 function withinAnswerTime<T>(work: Promise<T>, place: Place): Promise<T> {
   return new Promise((resolve, reject) => {

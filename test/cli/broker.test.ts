@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ServiceBusClient } from '@azure/service-bus';
+import { assertFailure, runCli, startBroker, startCli, temporaryFolder } from './cli-process.ts';
+
+test('broker --json prints exactly one line when it is ready, and ends with 0 on SIGTERM and on SIGINT', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const broker = await startBroker(t, { data: await temporaryFolder(t) });
+    assert.deepEqual(Object.keys(broker.cli.stdout === '' ? {} : JSON.parse(broker.cli.stdout)), [
+      'connectionString',
+      'amqpPort',
+      'httpPort',
+      'pid',
+    ]);
+    assert.equal(broker.pid, broker.cli.child.pid);
+    const health = await fetch(`http://127.0.0.1:${broker.httpPort}/health`);
+    assert.equal(health.status, 200);
+    await health.text();
+    process.kill(broker.pid, signal);
+    const { code, stdout, stderr } = await broker.cli.finished;
+    assert.deepEqual([code, stdout.trim().split('\n').length, stderr], [0, 1, '']);
+  }
+});
+
+test('broker tells people the connection string, what is kept, and how to stop it', async (t) => {
+  const data = await temporaryFolder(t);
+  const cli = startCli(t, ['broker', '--data', data, '--amqp-port', '0', '--http-port', '0']);
+  const [, connectionString] = await cli.printed(/connection string +(Endpoint=sb:\/\/127\.0\.0\.1:\d+;.*)\n/);
+  await cli.printed(/Ctrl-C stops it/);
+  assert.match(connectionString ?? '', /UseDevelopmentEmulator=true$/);
+  assert.match(cli.stdout, new RegExp(data));
+  cli.child.kill('SIGINT');
+  assert.equal((await cli.finished).code, 0);
+});
+
+test('broker keeps what it has accepted, and its key, over a restart', async (t) => {
+  const data = await temporaryFolder(t);
+  const first = await startBroker(t, { data });
+  assert.equal((await runCli(['request', '--model', 'm'], { env: first.env })).code, 0);
+  first.cli.child.kill('SIGTERM');
+  assert.equal((await first.cli.finished).code, 0);
+  const second = await startBroker(t, { data });
+  const key = (text: string): string | undefined => /SharedAccessKey=([^;]+)/.exec(text)?.[1];
+  assert.equal(key(second.connectionString), key(first.connectionString));
+  const status = await runCli(['status', '--json', '--state', data], { env: second.env });
+  assert.equal(JSON.parse(status.stdout).queue.models[0].waiting, 1);
+});
+
+test('broker declares the queues that it is given, and only those', async (t) => {
+  const broker = await startBroker(t, {
+    data: await temporaryFolder(t),
+    args: ['--queue', 'plain', '--queue', 'ordered:sessions,maxDeliveryCount=3'],
+  });
+  const client = new ServiceBusClient(broker.connectionString, { retryOptions: { maxRetries: 0 } });
+  t.after(() => client.close());
+  await client.createSender('plain').sendMessages({ body: 1 });
+  await client.createSender('ordered').sendMessages({ body: 1, sessionId: 's' });
+  await assert.rejects(client.createSender('model-retraining-queue').sendMessages({ body: 1, sessionId: 's' }), {
+    code: 'MessagingEntityNotFound',
+  });
+});
+
+test('broker refuses an address that others can reach without a key of your own', async (t) => {
+  const data = await temporaryFolder(t);
+  const finished = await runCli([
+    'broker',
+    '--data',
+    data,
+    '--host',
+    '0.0.0.0',
+    '--amqp-port',
+    '0',
+    '--http-port',
+    '0',
+  ]);
+  assertFailure(finished, 2, /0\.0\.0\.0.*key/);
+});
+
+test('broker refuses a queue flag that it does not understand', async (t) => {
+  const data = await temporaryFolder(t);
+  assertFailure(await runCli(['broker', '--data', data, '--queue', 'q:session']), 2, /unknown property 'session'/);
+});

@@ -23,8 +23,9 @@ export interface ServerOptions {
   readonly random: Random;
   /** Told of faults of our own; clients see `amqp:internal-error`. */
   readonly onFault?: (fault: unknown) => void;
-  /** Bytes of a segment of the log; its default unless given. */
+  /** Bytes of a segment of the log, and of its reserve for a full disk; the log's defaults unless given. */
   readonly segmentBytes?: number;
+  readonly reserveBytes?: number;
 }
 
 const GOODBYE = { condition: 'amqp:connection:forced', description: 'The server shuts down. Connect again later.' };
@@ -69,6 +70,7 @@ export class Server implements AsyncDisposable {
       clock,
       folder: join(options.dataFolder, 'log'),
       ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
+      ...(options.reserveBytes === undefined ? {} : { reserveBytes: options.reserveBytes }),
       onRecord: (record, live) => namespace.replay(record, live),
       onDurable: (position) => {
         if (server) server.#release(position);

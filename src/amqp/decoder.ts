@@ -144,7 +144,7 @@ export class Reader {
     const size = small ? this.byte() : this.uint32();
     if (size > this.end - this.offset) {
       throw new AmqpDecodeError(
-        `a ${what} at offset ${this.offset} claims ${size} bytes, ${this.end - this.offset} are left`,
+        `the ${what} at offset ${this.offset} claims ${size} bytes, ${this.end - this.offset} are left`,
       );
     }
     this.end = this.offset + size;
@@ -154,14 +154,14 @@ export class Reader {
   /** Checks that a compound value used all bytes that it claimed, and restores `end`. */
   finish(outerEnd: number, what: string): void {
     if (this.offset !== this.end) {
-      throw new AmqpDecodeError(`a ${what} ends at offset ${this.offset}, its size says ${this.end}`);
+      throw new AmqpDecodeError(`the ${what} ends at offset ${this.offset}, its size says ${this.end}`);
     }
     this.end = outerEnd;
   }
 
   #checkCount(count: number, what: string): void {
     if (count > this.end - this.offset) {
-      throw new AmqpDecodeError(`a ${what} claims ${count} items in ${this.end - this.offset} bytes`);
+      throw new AmqpDecodeError(`the ${what} claims ${count} items in ${this.end - this.offset} bytes`);
     }
   }
 

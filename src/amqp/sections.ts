@@ -41,24 +41,37 @@ const SYMBOLS: ReadonlyMap<string, number> = new Map([
   ['amqp:footer:map', 0x78],
 ]);
 
+const FOOTER = 0x78;
+
 /** Finds the sections without decoding them. Throws `AmqpDecodeError` when they are malformed, repeated or out of order. */
 export function scanSections(message: Buffer): MessageSections {
   const sections = new MessageSections();
   const reader = new Reader(message);
   let previous = 0;
+  let footer = false;
   while (reader.offset < reader.end) {
     const start = reader.offset;
     const code = sectionCode(reader);
-    checkOrder(previous, code, start);
+    checkOrder(footer && code < 0x75 ? FOOTER : previous, code, start);
     checkShape(reader, code);
     reader.skip();
+    if (code === FOOTER && !footer) {
+      // rhea, and with it the JavaScript client of Service Bus, writes the footer before the body.
+      footer = true;
+      mark(sections, code, start, reader.offset);
+      continue;
+    }
+    if (code === FOOTER) throw new AmqpDecodeError(`message section ${hexCode(code)} at offset ${start} is repeated`);
+    const gap = footer ? sections.footerStart : start;
     for (let absent = previous === 0 ? 0x70 : previous + 1; absent < code; absent += 1)
-      mark(sections, absent, start, start);
+      mark(sections, absent, gap, gap);
     mark(sections, code, start, reader.offset);
     previous = code;
   }
-  for (let absent = previous === 0 ? 0x70 : previous + 1; absent <= 0x78; absent += 1) {
-    mark(sections, absent, reader.end, reader.end);
+  const end = footer ? sections.footerStart : reader.end;
+  for (let absent = previous === 0 ? 0x70 : previous + 1; absent <= FOOTER; absent += 1) {
+    if (absent < FOOTER) mark(sections, absent, end, end);
+    else if (!footer) mark(sections, absent, reader.end, reader.end);
   }
   return sections;
 }

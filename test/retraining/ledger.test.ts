@@ -31,12 +31,23 @@ const trained: LedgerEvent = {
   digest,
 };
 const decided: LedgerEvent = {
-  ...{ type: 'decided', atMs: noon, verdict: 'promote', reason: 'better', registryEpoch: 0, previousChampion: null },
+  type: 'decided',
+  atMs: noon,
+  verdict: 'promote',
+  reason: 'better',
+  registryEpoch: 0,
+  previousChampion: null,
   pendingEvents: [{ outcome: 'promoted' }],
 };
 const stopped = (over: Partial<LedgerEvent & { type: 'stopped' }> = {}): LedgerEvent => ({
-  ...{ type: 'stopped', atMs: noon, attempt: 'failed', resolution: 'retry', reason: 'exit 75', exitCode: 75 },
-  ...{ retryAtMs: noon + 1000, pendingEvents: [{ outcome: 'failed' }] },
+  type: 'stopped',
+  atMs: noon,
+  attempt: 'failed',
+  resolution: 'retry',
+  reason: 'exit 75',
+  exitCode: 75,
+  retryAtMs: noon + 1000,
+  pendingEvents: [{ outcome: 'failed' }],
   ...over,
 });
 
@@ -59,7 +70,7 @@ test('a rejected run answers its requests too', () => {
   const end = run(
     started(),
     trained,
-    { ...decided, verdict: 'reject' } as LedgerEvent,
+    { ...decided, verdict: 'reject' },
     { type: 'applied' },
     { type: 'told' },
     { type: 'settled' },
@@ -78,15 +89,15 @@ test('an event that does not fit the stage is refused', () => {
     stopped: run(started(), stopped()),
   };
   const events: LedgerEvent[] = [
-    ...[
-      started(2),
-      trained,
-      decided,
-      { type: 'applied' as const },
-      { type: 'told' as const },
-      { type: 'settled' as const },
-    ],
-    ...[stopped(), { type: 'interrupted' as const, progress: 0 }, { type: 'leased' as const, owner }],
+    started(2),
+    trained,
+    decided,
+    { type: 'applied' as const },
+    { type: 'told' as const },
+    { type: 'settled' as const },
+    stopped(),
+    { type: 'interrupted' as const, progress: 0 },
+    { type: 'leased' as const, owner },
     { type: 'restarted', owner, epoch: 2, atMs: noon },
   ];
   const fitting: Record<string, string> = {
@@ -283,14 +294,19 @@ const anyEvent: fc.Arbitrary<LedgerEvent> = fc.oneof(
     })
     .map(({ artifact, ...event }) => ({
       ...event,
-      ...{ atMs: noon, verdict: 'reject' as const, registryEpoch: 2 ** 52 },
+      atMs: noon,
+      verdict: 'reject' as const,
+      registryEpoch: 2 ** 52,
       previousChampion: { runId: 'r'.repeat(64), epoch: 2 ** 52, artifact, digest },
     })),
   fc
     .record({ type: fc.constant('stopped' as const), reason: hostile, outputTail: hostile, pendingEvents })
     .map((event) => ({
       ...event,
-      ...{ atMs: noon, attempt: 'killed' as const, resolution: 'split' as const, retryAtMs: 8.64e15 },
+      atMs: noon,
+      attempt: 'killed' as const,
+      resolution: 'split' as const,
+      retryAtMs: 8.64e15,
     })),
 );
 
@@ -332,15 +348,27 @@ test('with every part at its limit a ledger still fits, with the reserve that it
   const requests = inPlan.slice(0, Math.floor((12 * 1024 - 2) / (Buffer.byteLength(JSON.stringify(inPlan[99])) + 1)));
   const worst: LedgerEvent[] = [
     {
-      ...{ type: 'started', runId: large(64), epoch: 2 ** 52, atMs: noon, requests },
+      type: 'started',
+      runId: large(64),
+      epoch: 2 ** 52,
+      atMs: noon,
+      requests,
       owner: { host: large(255), pid: 2 ** 31, startTime: large(64) },
     },
     {
-      ...{ type: 'trained', atMs: noon, artifact: large(4094), notes: large(2000), digest },
+      type: 'trained',
+      atMs: noon,
+      artifact: large(4094),
+      notes: large(2000),
+      digest,
       metrics: { challenger: { [large(3000)]: 0.123456789 } },
     },
     {
-      ...{ type: 'decided', atMs: noon, verdict: 'promote', reason: large(2000), registryEpoch: 2 ** 52 },
+      type: 'decided',
+      atMs: noon,
+      verdict: 'promote',
+      reason: large(2000),
+      registryEpoch: 2 ** 52,
       previousChampion: { runId: large(64), epoch: 2 ** 52, artifact: large(4094), digest },
       pendingEvents: Array.from({ length: PENDING_EVENTS_MAX }, () => ({
         outcome: 'deadlettered' as const,

@@ -19,12 +19,21 @@ const owner = { host: 'h', pid: 1, startTime: '1' };
 const requests = ['a', 'b'].map((id) => ({ source: '/s', id, hop: 0 }));
 const start: LedgerEvent = { type: 'started', runId: 'run-1', epoch: 1, owner, atMs, requests };
 const trained: LedgerEvent = {
-  ...{ type: 'trained', atMs, metrics: { challenger: { mape: 2 } }, artifact: '/x', digest: 'd'.repeat(64) },
+  type: 'trained',
+  atMs,
+  metrics: { challenger: { mape: 2 } },
+  artifact: '/x',
+  digest: 'd'.repeat(64),
 };
 
 function decidedRun(verdict: 'promote' | 'reject'): DecidedRun {
   const decided: LedgerEvent = {
-    ...{ type: 'decided', atMs: atMs + 1, verdict, reason: 'why', registryEpoch: 0, previousChampion: null },
+    type: 'decided',
+    atMs: atMs + 1,
+    verdict,
+    reason: 'why',
+    registryEpoch: 0,
+    previousChampion: null,
     pendingEvents: decisionEvents(verdict),
   };
   return [start, trained, decided].reduce(advance, emptyLedger('m')).run as DecidedRun;
@@ -32,16 +41,15 @@ function decidedRun(verdict: 'promote' | 'reject'): DecidedRun {
 
 function stoppedRun(resolution: StoppedRun['resolution']): StoppedRun {
   const stop: LedgerEvent = {
-    ...{
-      type: 'stopped',
-      atMs: atMs + 2,
-      attempt: 'failed',
-      resolution,
-      reason: 'exit 64',
-      exitCode: 64,
-      outputTail: 'boom',
-    },
-    ...{ retryAtMs: atMs + 9, pendingEvents: stopEvents(resolution, requests) },
+    type: 'stopped',
+    atMs: atMs + 2,
+    attempt: 'failed',
+    resolution,
+    reason: 'exit 64',
+    exitCode: 64,
+    outputTail: 'boom',
+    retryAtMs: atMs + 9,
+    pendingEvents: stopEvents(resolution, requests),
   };
   return [start, stop].reduce(advance, emptyLedger('m')).run as StoppedRun;
 }

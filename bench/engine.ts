@@ -60,7 +60,7 @@ class Peer {
 
   readonly handler: ConnectionHandler = handler({
     onOpen: () => this.onOpen(),
-    onBegin: (session) => this.onBegin(session),
+    onBegin: (session, begin) => this.onBegin(session, begin),
     onAttach: (link) => this.onAttach(link),
     onFlow: (link) => this.#send(link),
     onTransfer: (link, delivery) => this.#receive(link, delivery),

@@ -145,7 +145,7 @@ export class Connection {
     const failure = this.#failure;
     if (failure && !this.closed) this.#guard(() => this.#failNow(failure));
     this.#announced = false;
-    this.#watch.output();
+    if (this.output.bytes > 0) this.#watch.output();
     const pieces = this.output.take();
     if (this.#blocked && !this.closed) {
       this.#blocked = false;
@@ -398,11 +398,9 @@ export class Connection {
   /** Output was added: announces it once, and ends a connection whose output is not taken. */
   touch(): void {
     const { bytes } = this.output;
-    if (bytes >= this.#limits.highWaterBytes) {
-      this.#blocked = true;
-      const limit = this.#limits.maxPendingOutputBytes;
-      if (bytes > limit) this.fail(CONDITION.resourceLimitExceeded, `more than ${limit} bytes of output wait`);
-    }
+    const { highWaterBytes, maxPendingOutputBytes: limit } = this.#limits;
+    if (bytes >= highWaterBytes) this.#blocked = true;
+    if (bytes > limit) this.fail(CONDITION.resourceLimitExceeded, `more than ${limit} bytes of output wait`);
     if (bytes > 0) this.#announce();
   }
 

@@ -41,39 +41,45 @@ const SYMBOLS: ReadonlyMap<string, number> = new Map([
   ['amqp:footer:map', 0x78],
 ]);
 
-const FOOTER = 0x78;
-
-/** Finds the sections without decoding them. Throws `AmqpDecodeError` when they are malformed, repeated or out of order. */
+/**
+ * Finds the sections without decoding them. The footer may also stand right before the body, where rhea, and with it the
+ * JavaScript client of Service Bus, writes it. Throws `AmqpDecodeError` when sections are malformed, repeated or out of order.
+ */
 export function scanSections(message: Buffer): MessageSections {
   const sections = new MessageSections();
   const reader = new Reader(message);
-  let previous = 0;
-  let footer = false;
+  /** The last section but the footer, and the last one before the footer. */
+  let last = 0;
+  let beforeFooter = -1;
   while (reader.offset < reader.end) {
     const start = reader.offset;
     const code = sectionCode(reader);
-    checkOrder(footer && code < 0x75 ? FOOTER : previous, code, start);
+    const follows = beforeFooter >= 0 && (code < DATA || beforeFooter >= DATA || code === FOOTER) ? FOOTER : last;
+    checkOrder(follows, code, start);
     checkShape(reader, code);
     reader.skip();
-    if (code === FOOTER && !footer) {
-      // rhea, and with it the JavaScript client of Service Bus, writes the footer before the body.
-      footer = true;
-      mark(sections, code, start, reader.offset);
-      continue;
-    }
-    if (code === FOOTER) throw new AmqpDecodeError(`message section ${hexCode(code)} at offset ${start} is repeated`);
-    const gap = footer ? sections.footerStart : start;
-    for (let absent = previous === 0 ? 0x70 : previous + 1; absent < code; absent += 1)
-      mark(sections, absent, gap, gap);
     mark(sections, code, start, reader.offset);
-    previous = code;
+    if (code === FOOTER) beforeFooter = last;
+    else {
+      markAbsent(sections, last, code, beforeFooter >= 0 ? sections.footerStart : start, start);
+      last = code;
+    }
   }
-  const end = footer ? sections.footerStart : reader.end;
-  for (let absent = previous === 0 ? 0x70 : previous + 1; absent <= FOOTER; absent += 1) {
-    if (absent < FOOTER) mark(sections, absent, end, end);
-    else if (!footer) mark(sections, absent, reader.end, reader.end);
-  }
+  const end = beforeFooter >= 0 ? sections.footerStart : reader.end;
+  markAbsent(sections, last, FOOTER, end, end);
+  if (beforeFooter < 0) mark(sections, FOOTER, end, end);
   return sections;
+}
+
+const DATA = 0x75;
+const FOOTER = 0x78;
+
+/** Says where the sections between `after` and `before` would stand. */
+function markAbsent(sections: MessageSections, after: number, before: number, at: number, bodyAt: number): void {
+  for (let code = Math.max(0x70, after + 1); code < before; code += 1) {
+    const position = code < DATA ? at : bodyAt;
+    mark(sections, code, position, position);
+  }
 }
 
 function sectionCode(reader: Reader): number {

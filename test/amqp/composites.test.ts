@@ -4,7 +4,17 @@ import fc from 'fast-check';
 import { readComposite, writeComposite } from '../../src/amqp/composite-codec.ts';
 import * as tables from '../../src/amqp/composites.ts';
 import type { Composite, Field } from '../../src/amqp/composites.ts';
-import { ACCEPTED, AmqpDecodeError, AmqpSymbol, AmqpTyped, decode, RELEASED, Writer } from '../../src/amqp/index.ts';
+import {
+  ACCEPTED,
+  AmqpDecodeError,
+  type AmqpDescribed,
+  AmqpSymbol,
+  AmqpTyped,
+  decode,
+  RELEASED,
+  Writer,
+  type AmqpValue,
+} from '../../src/amqp/index.ts';
 import { encodeComposite } from './raw-peer.ts';
 import { typedScalar, typedValue } from './value-arbitrary.ts';
 
@@ -101,7 +111,7 @@ for (const table of COMPOSITES) {
         const decoded = readComposite(table, bytes);
         assert.deepEqual(decoded.value, value);
         assert.equal(decoded.end, bytes.length);
-        const list = (decode(bytes).value as { value: unknown[] }).value;
+        const list = (decode(bytes).value as AmqpDescribed).value as AmqpValue[];
         assert.equal(list.length, table.fields.length);
       }),
     );

@@ -91,6 +91,16 @@ test('an absent section lies where it would stand, between its neighbours', () =
   assert.equal(sections.footerStart, message.length);
 });
 
+test('a footer before the body, where rhea puts it, is found, and so is the body', () => {
+  const message = Buffer.concat([HEADER, PROPERTIES_SECTION, FOOTER, DATA, DATA]);
+  const sections = scanSections(message);
+  assert.deepEqual(slice(message, sections, 'footer'), FOOTER);
+  assert.deepEqual(slice(message, sections, 'body'), Buffer.concat([DATA, DATA]));
+  assert.deepEqual(slice(message, sections, 'properties'), PROPERTIES_SECTION);
+  assert.equal(sections.applicationPropertiesStart, HEADER.length + PROPERTIES_SECTION.length);
+  assert.equal(sections.applicationPropertiesEnd, sections.applicationPropertiesStart);
+});
+
 test('sections with ulong descriptors of eight bytes and with symbolic ones are found', () => {
   const wide = Buffer.concat([Buffer.from([0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x75]), DATA.subarray(3)]);
   assert.equal(scanSections(wide).bodyEnd, wide.length);
@@ -104,7 +114,9 @@ const REFUSED: readonly (readonly [string, Buffer])[] = [
   ['two values as body', Buffer.concat([VALUE, VALUE])],
   ['data and sequences as body', Buffer.concat([DATA, SEQUENCE])],
   ['a sequence and a value as body', Buffer.concat([SEQUENCE, VALUE])],
-  ['a body behind the footer', Buffer.concat([FOOTER, DATA])],
+  ['a footer inside the body', Buffer.concat([DATA, FOOTER, DATA])],
+  ['another section than the body behind the footer', Buffer.concat([FOOTER, APPLICATION_PROPERTIES])],
+  ['two footers', Buffer.concat([FOOTER, DATA, FOOTER])],
   ['an unknown section', section(0x79, (writer) => writer.writeNull())],
   ['a header that is a map', section(0x70, map([]))],
   ['properties that are binary', section(0x73, (writer) => writer.writeBinary(Buffer.from('x')))],
@@ -133,9 +145,7 @@ test('a message that is cut off inside a section is a decode error, between sect
 });
 
 test('bytes at random are a message or a decode error', () => {
-  const start = fc.constantFrom(
-    ...[HEADER, MESSAGE_ANNOTATIONS, PROPERTIES_SECTION, APPLICATION_PROPERTIES, DATA, VALUE],
-  );
+  const start = fc.constantFrom(HEADER, MESSAGE_ANNOTATIONS, PROPERTIES_SECTION, APPLICATION_PROPERTIES, DATA, VALUE);
   fc.assert(
     fc.property(start, fc.uint8Array({ maxLength: 60 }), fc.nat(), fc.nat({ max: 255 }), (part, tail, at, byte) => {
       const message = Buffer.concat([part, Buffer.from(tail)]);

@@ -5,7 +5,7 @@ import { serveCbs } from './cbs-node.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { entityNotFoundText, failure, failureOf } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
-import { ManagementNode } from './management-node.ts';
+import { ManagementNode, managementPath } from './management-node.ts';
 import { openReceiver } from './open-receiver.ts';
 import { ReplyEndpoint } from './reply-endpoint.ts';
 import { RequestEndpoint } from './request-endpoint.ts';
@@ -33,7 +33,8 @@ export function attachLink(client: ClientConnection, link: Link, attach: Attach)
   if (kind === 'cbs') return attachCbs(client, link, attach);
 
   const rights: readonly AccessRight[] = kind === 'management' ? ['Send', 'Listen'] : sends ? ['Send'] : ['Listen'];
-  const claim = { path, rights };
+  // Clients put a token for the management node itself; one for the entity covers it, too.
+  const claim = { path: kind === 'management' ? managementPath(path) : path, rights };
   if (!client.permits(claim))
     return client.refuse(
       link,
@@ -49,7 +50,7 @@ export function attachLink(client: ClientConnection, link: Link, attach: Attach)
   try {
     if (kind === 'management') {
       if (!sends)
-        return new ReplyEndpoint({ client, link, claim, node: `${path.toLowerCase()}/$management` }).accept(attach);
+        return new ReplyEndpoint({ client, link, claim, node: managementPath(path).toLowerCase() }).accept(attach);
       const node = new ManagementNode(client, path, entity);
       const maxMessageSizeBytes = entity.queue.maxMessageSizeBytes + LIMITS.requestEnvelopeBytes;
       return new RequestEndpoint({ client, link, claim, node, maxMessageSizeBytes }).accept(attach);

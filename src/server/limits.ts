@@ -12,8 +12,8 @@ export const LIMITS = {
   outputHighWaterBytes: 1024 * 1024,
   /** Bytes of messages taken but not yet durable, over all connections, before reading pauses. */
   intakeBytes: 64 * 1024 * 1024,
-  /** Messages that one sender link may have in flight without an answer. */
-  senderCredit: 1_000,
+  /** Messages that one sender link may have in flight without an answer; the JavaScript client keeps 2,048 at most. */
+  senderCredit: 5_000,
   /** Requests that one `$management` or `$cbs` link may have in flight. */
   requestCredit: 100,
   /** Replies of `$management` and `$cbs` that wait for credit on one link. */
@@ -42,6 +42,11 @@ export const LIMITS = {
   nextSessionMs: 60_000,
   /** Longest such wait that a client may ask for. */
   nextSessionMaxMs: 65 * 60_000,
+  /**
+   * Time between the loss of a session lock and the detach of its link. Settlements that were under way are answered in it:
+   * the JavaScript client would wait a minute for the answer to one that meets the detach.
+   */
+  lostSessionGraceMs: 250,
   /** Time that peers get at shutdown to take what is still to be written. */
   closeGraceMs: 1_000,
   /** Time that an HTTP client gets for its request's head and body. */

@@ -41,7 +41,7 @@ function fitting(views: readonly MessageView[]): readonly MessageView[] {
 }
 
 /** `receive-by-sequence-number`: fetches deferred messages, all or none. */
-export async function receiveBySequenceNumber({ arguments: given, subqueue, client }: Operation): Promise<NodeReply> {
+export async function receiveBySequenceNumber({ arguments: given, subqueue }: Operation): Promise<NodeReply> {
   const sessionId = given.optionalString('session-id');
   const mode = given.integer('receiver-settle-mode') === RECEIVE_AND_DELETE ? 'receive-and-delete' : 'peek-lock';
   const { deliveries, position } = subqueue.receiveBySequenceNumber({
@@ -49,7 +49,7 @@ export async function receiveBySequenceNumber({ arguments: given, subqueue, clie
     mode,
     ...(sessionId === undefined ? {} : { sessionId }),
   });
-  const bodies = await Promise.all(deliveries.map((delivery) => client.service.journal.read(delivery.bodyId)));
+  const bodies = await Promise.all(deliveries.map((delivery) => delivery.body));
   return { ...found(deliveries.map((delivery, i) => fetched(delivery, bodies[i] as Buffer))), position };
 }
 

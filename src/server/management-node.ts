@@ -42,6 +42,11 @@ const OPERATIONS: ReadonlyMap<string, OperationEntry> = new Map<string, Operatio
 
 const PREFIX = 'com.microsoft:';
 
+/** Path of the management node of an entity. */
+export function managementPath(entityPath: string): string {
+  return `${entityPath}/$management`;
+}
+
 /** The node `<entity>/$management`: what a client can ask of an entity besides sending and receiving. */
 export class ManagementNode implements RequestNode {
   readonly address: string;
@@ -50,7 +55,7 @@ export class ManagementNode implements RequestNode {
   readonly #entity: { readonly queue: Queue; readonly subqueue: Subqueue };
 
   constructor(client: ClientConnection, path: string, entity: { readonly queue: Queue; readonly subqueue: Subqueue }) {
-    this.address = `${path.toLowerCase()}/$management`;
+    this.address = managementPath(path).toLowerCase();
     this.#client = client;
     this.#path = path;
     this.#entity = entity;
@@ -64,7 +69,7 @@ export class ManagementNode implements RequestNode {
       const description = `The operation '${request.operation}' is not supported by this node.`;
       return { statusCode: 501, condition: 'amqp:not-implemented', description };
     }
-    if (!this.#client.claims.permits(this.#path, entry.right))
+    if (!this.#client.claims.permits(managementPath(this.#path), entry.right))
       throw new RetrainError(
         'UNAUTHORIZED',
         `Unauthorized access. '${entry.right}' claim(s) are required to perform this operation. Resource: 'sb://${this.#client.host}/${this.#path}'.`,

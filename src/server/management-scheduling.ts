@@ -5,10 +5,10 @@ import { readMessage } from './message-intake.ts';
 import type { NodeReply } from './request-node.ts';
 
 /** `schedule-message`: the time stands in each encoded message's annotation; the answer has their sequence numbers in order. */
-export function scheduleMessages({ arguments: given, queue, subqueue }: Operation): NodeReply {
+export function scheduleMessages({ client, arguments: given, queue, subqueue }: Operation): NodeReply {
   mustBeQueue(queue.active === subqueue);
   const messages = given.maps('messages').map((item) => {
-    const message = readMessage(item.binary('message'));
+    const message = readMessage(item.binary('message'), client.service.random);
     if (message.scheduledEnqueueTimeMs === undefined)
       throw new RetrainError(
         'ARGUMENT_INVALID',

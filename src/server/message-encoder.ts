@@ -51,7 +51,7 @@ export function encodeMessage(stored: Buffer, view: MessageView, options: Encode
     head,
     stored.subarray(sections.propertiesStart, sections.propertiesEnd),
     writeApplicationProperties(stored, sections, view),
-    stored.subarray(sections.bodyStart),
+    stored.subarray(sections.applicationPropertiesEnd),
   ];
 }
 

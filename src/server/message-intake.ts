@@ -6,48 +6,76 @@ import {
   AmqpTyped,
   AmqpUuid,
   HEADER,
+  PROPERTIES,
+  Writer,
+  writeComposite,
   decode,
-  lookup,
   readComposite,
+  readEntry,
   readProperty,
   scanSections,
 } from '../amqp/index.ts';
 import type { AmqpMap, AmqpValue, MessageSections } from '../amqp/index.ts';
 import type { IncomingMessage } from '../broker/index.ts';
+import type { Random } from '../runtime/random.ts';
 import { LIMITS } from './limits.ts';
 
 /** Several encoded messages, each in a data section of its own (service-bus-protocol.md §5.3). */
 export const BATCH_MESSAGE_FORMAT = 0x80013700;
 
+const GENERATED_ID_BYTES = 16;
+/** A properties section, a list8 whose one item is a str8 of 32 characters, up to these characters. */
+const PROPERTIES_WITH_ID_ONLY = Buffer.from([0x00, 0x53, 0x73, 0xc0, 0x23, 0x01, 0xa1, 0x20]);
+
 const SCHEDULED_ENQUEUE_TIME = 'x-opt-scheduled-enqueue-time';
-const SCHEDULED_ENQUEUE_TIME_BYTES = Buffer.from(SCHEDULED_ENQUEUE_TIME);
 
 /**
- * What the broker needs to know of an encoded message; the bytes stay as they are. They are views of what was received.
+ * What the broker needs to know of an encoded message. The bytes stay as they are, views of what was received, but for one
+ * thing: a message without message-id gets one, as the service does it; clients rely on it (the JavaScript client's lock
+ * renewal fails without).
  *
  * @throws AmqpDecodeError when the bytes are not an AMQP message
  */
-export function readMessage(bytes: Buffer): IncomingMessage {
+export function readMessage(bytes: Buffer, random: Random): IncomingMessage {
   const sections = scanSections(bytes);
   const hasProperties = sections.propertiesEnd > sections.propertiesStart;
-  const messageId = hasProperties ? readProperty(bytes, sections, 'messageId') : undefined;
+  const messageId = hasProperties ? (readProperty(bytes, sections, 'messageId') ?? undefined) : undefined;
   const sessionId = hasProperties ? readProperty(bytes, sections, 'groupId') : undefined;
   const timeToLiveMs =
     sections.headerEnd > sections.headerStart
       ? readComposite(HEADER, bytes, sections.headerStart).value.ttl
       : undefined;
-  const scheduledEnqueueTimeMs =
-    sections.messageAnnotationsEnd > sections.messageAnnotationsStart ? readScheduledTime(bytes, sections) : undefined;
-  const message: { -readonly [K in keyof IncomingMessage]: IncomingMessage[K] } = { bytes, sizeBytes: bytes.length };
-  if (messageId !== undefined && messageId !== null) message.messageId = identityOf(messageId);
+  const scheduledEnqueueTimeMs = readScheduledTime(bytes, sections);
+  const stored = messageId === undefined ? withMessageId(bytes, sections, random) : bytes;
+  const message: { -readonly [K in keyof IncomingMessage]: IncomingMessage[K] } = {
+    bytes: stored,
+    sizeBytes: Buffer.isBuffer(stored) ? stored.length : stored.reduce((sum, part) => sum + part.length, 0),
+  };
+  // A generated id is new: duplicate detection has nothing to compare.
+  if (messageId !== undefined) message.messageId = identityOf(messageId);
   if (sessionId !== undefined) message.sessionId = sessionId;
   if (timeToLiveMs !== undefined) message.timeToLiveMs = timeToLiveMs;
   if (scheduledEnqueueTimeMs !== undefined) message.scheduledEnqueueTimeMs = scheduledEnqueueTimeMs;
   return message;
 }
 
+/** The message with a message-id of 32 hexadecimal digits in its properties, in parts. */
+function withMessageId(bytes: Buffer, sections: MessageSections, random: Random): Buffer[] {
+  const { propertiesStart: start, propertiesEnd: end } = sections;
+  const messageId = random.bytes(GENERATED_ID_BYTES).toString('hex');
+  if (start === end) {
+    const properties = Buffer.allocUnsafe(PROPERTIES_WITH_ID_ONLY.length + messageId.length);
+    PROPERTIES_WITH_ID_ONLY.copy(properties);
+    properties.write(messageId, PROPERTIES_WITH_ID_ONLY.length, 'latin1');
+    return [bytes.subarray(0, start), properties, bytes.subarray(end)];
+  }
+  const writer = new Writer();
+  writeComposite(writer, PROPERTIES, { ...readComposite(PROPERTIES, bytes, start).value, messageId });
+  return [bytes.subarray(0, start), writer.take(), bytes.subarray(end)];
+}
+
 /** The messages of a batch. What the outer message has besides its body are copies from the first one. */
-export function readBatch(bytes: Buffer): IncomingMessage[] {
+export function readBatch(bytes: Buffer, random: Random): IncomingMessage[] {
   const sections = scanSections(bytes);
   if (sections.body !== 'data')
     throw new AmqpDecodeError('A batch must have data sections, each with one encoded message');
@@ -58,7 +86,7 @@ export function readBatch(bytes: Buffer): IncomingMessage[] {
       throw new AmqpDecodeError('A batch must have data sections, each with one encoded message');
     if (messages.length === LIMITS.batchMessages)
       throw new AmqpDecodeError(`A batch may have ${LIMITS.batchMessages} messages at most; send more batches`);
-    messages.push(readMessage(value.value));
+    messages.push(readMessage(value.value, random));
     offset = end;
   }
   return messages;
@@ -76,10 +104,8 @@ function identityOf(id: AmqpValue): string {
 
 function readScheduledTime(bytes: Buffer, sections: MessageSections): number | undefined {
   const { messageAnnotationsStart: start, messageAnnotationsEnd: end } = sections;
-  if (!bytes.subarray(start, end).includes(SCHEDULED_ENQUEUE_TIME_BYTES)) return undefined;
-  const time = lookup(readAnnotations(bytes, start), SCHEDULED_ENQUEUE_TIME);
-  if (time === undefined || time === null) return undefined;
-  if (time instanceof AmqpTimestamp) return time.ms;
+  const time = readEntry(bytes, start, end, SCHEDULED_ENQUEUE_TIME) ?? undefined;
+  if (time === undefined || time instanceof AmqpTimestamp) return time?.ms;
   throw new AmqpDecodeError(`The annotation ${SCHEDULED_ENQUEUE_TIME} must be a timestamp`);
 }
 

@@ -3,7 +3,7 @@ import { AmqpTyped, SENDER_SETTLE_MODE, plain } from '../amqp/index.ts';
 import type { Queue, ReceiveMode, SessionLock, Subqueue } from '../broker/index.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
-import { entityNotFoundText, failure, failureOf } from './error-mapping.ts';
+import { failure, failureOf } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
 import type { Claim } from './link-endpoint.ts';
@@ -127,9 +127,7 @@ class SessionWait extends LinkEndpoint implements Exit<SessionLock, undefined> {
   }
 
   #lost(refusal: Error): void {
-    const { client, claim } = this.#options;
-    if (!this.#endpoint) return;
-    const said = failureOf(refusal) ?? failure('amqp:not-found', entityNotFoundText(client.host, claim.path));
-    client.detach(this.#endpoint, said);
+    const said = failureOf(refusal);
+    if (said) this.#endpoint?.loseSession(said);
   }
 }

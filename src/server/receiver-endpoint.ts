@@ -1,10 +1,13 @@
 import type { DeliveryState, Link, OutgoingDelivery } from '../amqp/index.ts';
 import type { Delivery, Queue, ReceiveMode, Receiver, SessionLock, Subqueue } from '../broker/index.ts';
+import type { CancelTimer } from '../runtime/clock.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { DeliveryWindow } from './delivery-window.ts';
 import { entityNotFoundText, failure, failureOf } from './error-mapping.ts';
+import type { Failure } from './error-mapping.ts';
 import { Fifo } from './fifo.ts';
+import { LIMITS } from './limits.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
 import type { Claim } from './link-endpoint.ts';
 import { swapGuidOrder } from './lock-token.ts';
@@ -41,6 +44,7 @@ export class ReceiverEndpoint extends LinkEndpoint {
   /** Durable messages whose bytes are still being read, or that stand behind such a one, or that lack credit. */
   readonly #reading = new Fifo<Waiting>();
   #taken = 0;
+  #cancelDetach: CancelTimer | undefined;
   #pumping = false;
 
   constructor(options: {
@@ -71,6 +75,12 @@ export class ReceiverEndpoint extends LinkEndpoint {
   /** The link has been accepted. */
   begin(): void {
     this.#pump();
+  }
+
+  /** The session's lock is gone: whatever comes for it is refused, and after a moment the link goes, too. */
+  loseSession(lost: Failure): void {
+    const { clock } = this.#client.service;
+    this.#cancelDetach ??= clock.after(LIMITS.lostSessionGraceMs, () => this.#client.detach(this, lost));
   }
 
   override onFlow(): void {
@@ -104,6 +114,7 @@ export class ReceiverEndpoint extends LinkEndpoint {
 
   override close(): void {
     super.close();
+    this.#cancelDetach?.();
     this.#stopListening();
     this.#receiver.close();
     // A session goes with its link; locks of other messages run on, so that `$management` may still settle them (§6.5).
@@ -112,7 +123,7 @@ export class ReceiverEndpoint extends LinkEndpoint {
       this.#giveBack(waiting.delivery);
   }
 
-  #refuse(delivery: OutgoingDelivery, refusal: { condition: string; statusCode: number; description: string }): void {
+  #refuse(delivery: OutgoingDelivery, refusal: Failure): void {
     const error = this.#client.service.errorOf(refusal, this.claim?.path);
     this.link.settleOutgoing(delivery, { kind: 'rejected', error });
   }
@@ -123,15 +134,16 @@ export class ReceiverEndpoint extends LinkEndpoint {
 
   #take(delivery: Delivery): void {
     this.#taken++;
-    const { service } = this.#client;
-    service.barrier.hold(delivery.position, this.#deliveries, delivery, delivery.body);
+    const { body } = delivery;
+    // A read that fails before the delivery is durable must not count as unhandled: `#leave` deals with it.
+    if (!Buffer.isBuffer(body)) body.catch(() => undefined);
+    this.#client.service.barrier.hold(delivery.position, this.#deliveries, delivery, body);
   }
 
   /** The delivery is durable: it goes, behind those before it. */
   #leave(delivery: Delivery, body: Body): void {
     if (!this.open) {
       this.#giveBack(delivery);
-      if (!Buffer.isBuffer(body)) body.catch(() => undefined);
       return;
     }
     if (Buffer.isBuffer(body) && this.#reading.size === 0 && this.#maySend(delivery)) {
@@ -216,6 +228,8 @@ export class ReceiverEndpoint extends LinkEndpoint {
       const writable = this.#client.writable;
       const room = writable ? Math.min(link.credit, this.#window.messages) - this.#taken : 0;
       receiver.setCredit(Math.max(0, room));
+      // What is durable and cached has left while the broker handed it out: there is room for more at once.
+      if (room > 0 && receiver.credit === 0 && this.#taken * 2 <= this.#window.messages && link.credit > 0) continue;
       if (!this.open || !link.drain || this.#taken > 0 || !writable) return;
       // Whatever was ready has been sent when the broker left credit over; else there may be more.
       if (link.credit > 0 && receiver.credit === 0) continue;

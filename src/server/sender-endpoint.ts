@@ -63,7 +63,10 @@ export class SenderEndpoint extends LinkEndpoint implements Exit<IncomingDeliver
         this.#refuse(delivery, failure('amqp:not-implemented', 'Transactions are not supported.'));
         return;
       }
-      const messages = delivery.messageFormat === BATCH_MESSAGE_FORMAT ? readBatch(payload) : [readMessage(payload)];
+      const messages =
+        delivery.messageFormat === BATCH_MESSAGE_FORMAT
+          ? readBatch(payload, service.random)
+          : [readMessage(payload, service.random)];
       position = this.#queue.send(messages).position;
     } catch (error) {
       const refusal = failureOf(error);

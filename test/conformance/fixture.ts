@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { ServiceBusClient } from '@azure/service-bus';
+import type { ServiceBusClientOptions, ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus';
+import { startServer } from '../../src/server/index.ts';
+import type { RunningServer, StartOptions } from '../../src/server/index.ts';
+import { parseQueueDescription } from '../../src/topology/index.ts';
+import type { QueueDescriptionInput } from '../../src/topology/index.ts';
+import { LeapClock } from './leap-clock.ts';
+
+/** Failures show at once instead of after the client's minutes of retries. */
+const IMPATIENT: ServiceBusClientOptions = {
+  retryOptions: { maxRetries: 0, retryDelayInMs: 10, maxRetryDelayInMs: 10, timeoutInMs: 5_000 },
+};
+
+/** The real server in this process, on a free port, with a data folder that goes with the test. */
+export class Fixture {
+  readonly clock = new LeapClock();
+  readonly dataFolder: string;
+  readonly #queues: QueueDescriptionInput[];
+  readonly #options: Partial<StartOptions>;
+  readonly #clients = new Set<ServiceBusClient>();
+  readonly faults: unknown[] = [];
+  #server: RunningServer | undefined;
+
+  private constructor(dataFolder: string, queues: QueueDescriptionInput[], options: Partial<StartOptions>) {
+    this.dataFolder = dataFolder;
+    this.#queues = queues;
+    this.#options = options;
+  }
+
+  static async start(
+    context: TestContext,
+    queues: QueueDescriptionInput[],
+    options: Partial<StartOptions> = {},
+  ): Promise<Fixture> {
+    const fixture = new Fixture(await mkdtemp(join(tmpdir(), 'retrain-conformance-')), queues, options);
+    context.after(() => fixture.#remove());
+    await fixture.startServer();
+    return fixture;
+  }
+
+  get server(): RunningServer {
+    if (!this.#server) throw new Error('the server is stopped');
+    return this.#server;
+  }
+
+  async startServer(): Promise<void> {
+    this.#server = await startServer({
+      dataFolder: this.dataFolder,
+      amqpPort: 0,
+      httpPort: 0,
+      queues: this.#queues.map((queue) => parseQueueDescription(queue)),
+      clock: this.clock,
+      onFault: (fault) => this.faults.push(fault),
+      ...this.#options,
+    });
+  }
+
+  async stopServer(): Promise<void> {
+    await this.closeClients();
+    await this.#server?.close();
+    this.#server = undefined;
+  }
+
+  /** A client that gives up at once; it is closed with the fixture. */
+  client(options: { connectionString?: string; identifier?: string } = {}): ServiceBusClient {
+    const client = new ServiceBusClient(options.connectionString ?? this.server.connectionString, IMPATIENT);
+    this.#clients.add(client);
+    return client;
+  }
+
+  async closeClients(): Promise<void> {
+    for (const client of this.#clients) await client.close();
+    this.#clients.clear();
+  }
+
+  async #remove(): Promise<void> {
+    await this.stopServer();
+    await rm(this.dataFolder, { recursive: true, force: true });
+    if (this.faults.length > 0) throw new AggregateError(this.faults, 'the server reported faults');
+  }
+}
+
+/** Messages asked for at a time: the client closes a link, and loses what is on its way, when a drain takes it over 200 ms. */
+const ROUND = 250;
+
+/** Receives until `count` messages are there; fewer after three empty rounds. */
+export async function receive(
+  receiver: ServiceBusReceiver,
+  count: number,
+  options: { maxWaitTimeInMs?: number } = {},
+): Promise<ServiceBusReceivedMessage[]> {
+  const messages: ServiceBusReceivedMessage[] = [];
+  for (let empty = 0; messages.length < count && empty < 3;) {
+    const more = await receiver.receiveMessages(Math.min(ROUND, count - messages.length), {
+      maxWaitTimeInMs: 1_000,
+      ...options,
+    });
+    if (more.length === 0) empty++;
+    messages.push(...more);
+  }
+  return messages;
+}
+
+/** The one message that must be there. */
+export async function receiveOne(receiver: ServiceBusReceiver): Promise<ServiceBusReceivedMessage> {
+  const [message] = await receive(receiver, 1);
+  if (!message) throw new Error('no message came');
+  return message;
+}
+
+/** That nothing can be received right now. */
+export async function receivesNothing(receiver: ServiceBusReceiver): Promise<boolean> {
+  return (await receiver.receiveMessages(1, { maxWaitTimeInMs: 300 })).length === 0;
+}
+
+/** The `code` of the ServiceBusError that `action` must end in. */
+export async function errorCodeOf(action: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await action;
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  }
+  throw new Error('no error came');
+}

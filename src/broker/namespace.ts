@@ -52,6 +52,16 @@ export class Namespace {
     };
     this.#broker = broker;
     for (const queue of recovery.finish(broker)) this.#queues.set(queue.name.toLowerCase(), queue);
+    this.#writeCounters(journal);
+  }
+
+  /**
+   * Messages that are gone may alone have shown how far the counters had come; compaction forgets them, and a segment that was begun before the
+   * start may not hold the counters yet.
+   */
+  #writeCounters(journal: Journal): void {
+    const counters = this.snapshot();
+    if (counters.length > 0) journal.append(counters, 'settle');
   }
 
   /** Records that must stand in a new segment of the log before others: the counters that its predecessors showed. */

@@ -227,12 +227,13 @@ export class Queue implements SubqueueOwner {
     return { kind: RecordKind.change, id, refs, bytes: encodeCounters(counters) };
   }
 
-  restoreCounters(counters: Counters, recordId?: number): void {
+  /** `written`: the record of the counters and the number in it, which may be below what messages have shown. */
+  restoreCounters(counters: Counters, written?: { recordId: number; nextSequenceNumber: number }): void {
     this.#nextSequenceNumber = Math.max(this.#nextSequenceNumber, counters.nextSequenceNumber);
     this.#lastEnqueuedTimeMs = Math.max(this.#lastEnqueuedTimeMs, counters.lastEnqueuedTimeMs);
-    if (recordId === undefined) return;
-    this.#countersId = recordId;
-    this.#countersWritten = counters.nextSequenceNumber;
+    if (!written) return;
+    this.#countersId = written.recordId;
+    this.#countersWritten = written.nextSequenceNumber;
   }
 
   /** Gives a recovered message, whose columns are filled, its place. */

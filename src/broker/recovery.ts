@@ -22,7 +22,7 @@ import {
 interface RecoveredQueue {
   readonly record: QueueRecord;
   counters: Counters;
-  countersId: number | undefined;
+  countersWritten: { recordId: number; nextSequenceNumber: number } | undefined;
   readonly states: { changeId: number; sessionId: string; state: Buffer }[];
   readonly history: DuplicateHistory;
 }
@@ -68,7 +68,7 @@ export class Recovery {
     const queues = new Map<number, Queue>();
     for (const [id, recovered] of this.#queues) {
       const queue = new Queue({ broker, id, record: recovered.record, history: recovered.history });
-      queue.restoreCounters(recovered.counters, recovered.countersId);
+      queue.restoreCounters(recovered.counters, recovered.countersWritten);
       for (const { changeId, sessionId, state } of recovered.states) {
         queue.active.sessions?.restoreState(sessionId, changeId, state);
       }
@@ -94,7 +94,7 @@ export class Recovery {
     this.#queues.set(id, {
       record,
       counters: { nextSequenceNumber: 1, lastEnqueuedTimeMs: 0 },
-      countersId: undefined,
+      countersWritten: undefined,
       states: [],
       history: createHistory(record),
     });
@@ -146,8 +146,9 @@ export class Recovery {
       case RecordType.counters: {
         const queue = this.#queues.get(owner);
         if (!queue) break;
-        raise(queue, decodeCounters(bytes));
-        queue.countersId = id;
+        const counters = decodeCounters(bytes);
+        raise(queue, counters);
+        queue.countersWritten = { recordId: id, nextSequenceNumber: counters.nextSequenceNumber };
         break;
       }
       case RecordType.historyItem: {

@@ -188,9 +188,10 @@ export class Server implements AsyncDisposable {
         condition: 'amqp:connection:forced',
         description: 'The disk of the server has failed. Connect again later.',
       });
-    this.#closed = this.#empty().then(() => {
+    this.#closed = this.#empty().then(async () => {
       this.#reportFailure(error);
-      return this.#log.close();
+      // What has failed may fail again when it is closed: that is no news.
+      await this.#log.close().catch(() => undefined);
     });
   }
 }

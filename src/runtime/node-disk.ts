@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { constants, type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Disk, DiskFile, FolderLock, OpenMode } from './disk.ts';
 import { lockFolder } from './folder-lock.ts';
@@ -7,7 +7,18 @@ import { lockFolder } from './folder-lock.ts';
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
-const FLAGS: Record<OpenMode, string> = { read: 'r', write: 'r+', create: 'w+' };
+/**
+ * One `pwritev` onto a file opened with O_DSYNC takes two thirds of the time of a `pwritev` and an `fdatasync`, each of which goes through the
+ * thread pool, and no more than the pair done by a worker thread. Only Linux keeps the promise: elsewhere O_DSYNC may leave
+ * data in the drive's cache, which libuv's `fdatasync` does flush.
+ */
+const SYNCS_EACH_WRITE = process.platform === 'linux';
+
+const FLAGS: Record<OpenMode, number> = {
+  read: constants.O_RDONLY,
+  write: constants.O_RDWR | (SYNCS_EACH_WRITE ? constants.O_DSYNC : 0),
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC,
+};
 
 /** The operating system's file system. */
 export const nodeDisk: Disk = {
@@ -25,7 +36,7 @@ export const nodeDisk: Disk = {
   list: (folder: string): Promise<string[]> => readdir(folder),
 
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
-    return new NodeFile(await open(path, FLAGS[mode], FILE_MODE));
+    return new NodeFile(await open(path, FLAGS[mode], FILE_MODE), SYNCS_EACH_WRITE && mode === 'write');
   },
 
   rename,
@@ -46,9 +57,11 @@ export const nodeDisk: Disk = {
 
 class NodeFile implements DiskFile {
   readonly #handle: FileHandle;
+  readonly #syncsEachWrite: boolean;
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileHandle, syncsEachWrite: boolean) {
     this.#handle = handle;
+    this.#syncsEachWrite = syncsEachWrite;
   }
 
   async size(): Promise<number> {
@@ -77,7 +90,7 @@ class NodeFile implements DiskFile {
 
   async writeDurably(parts: readonly Buffer[], position: number): Promise<void> {
     await this.write(parts, position);
-    await this.#handle.datasync();
+    if (!this.#syncsEachWrite) await this.#handle.datasync();
   }
 
   sync(): Promise<void> {

@@ -8,6 +8,9 @@ import type { Segment } from './segment.ts';
 /** A write is not made longer than this by what waits behind it; one batch may be. */
 const MAX_GROUP_BYTES = 8 * 1024 * 1024;
 
+/** With this much to write the first write after an idle time does not wait for the end of the turn. */
+const EARLY_BYTES = 256 * 1024;
+
 /** What one write and sync makes durable together: whole batches, adjacent in one segment, with a mark before them. */
 interface Group {
   readonly segment: Segment;
@@ -44,6 +47,7 @@ export class GroupCommit {
   #pendingBytes = 0;
   #writes = 0;
   #running = false;
+  #scheduled = false;
   #failure: unknown;
   readonly #waiting: { position: number; resolve: () => void; reject: (cause: unknown) => void }[] = [];
 
@@ -94,8 +98,10 @@ export class GroupCommit {
   /** The batch whose frames were taken is complete. Returns its position. */
   commit(): number {
     this.#appended++;
-    if (this.#open && this.#open.bytes >= MAX_GROUP_BYTES) this.#close();
-    this.#schedule();
+    const bytes = this.#open?.bytes ?? 0;
+    if (bytes >= MAX_GROUP_BYTES) this.#close();
+    if (bytes >= EARLY_BYTES) this.#start();
+    else this.#schedule();
     return this.#appended;
   }
 
@@ -169,14 +175,24 @@ export class GroupCommit {
   }
 
   #schedule(): void {
+    if (this.#running || this.#scheduled) return;
+    this.#scheduled = true;
+    this.#options.clock.soon(() => {
+      this.#scheduled = false;
+      this.#start();
+    });
+  }
+
+  #start(): void {
     if (this.#running || this.#failure !== undefined) return;
     this.#running = true;
-    this.#options.clock.soon(() => void this.#run());
+    void this.#run();
   }
 
   async #run(): Promise<void> {
     let group = this.#nextGroup();
     let written = group && this.#write(group);
+    this.#running = group !== undefined;
     while (group) {
       try {
         await written;

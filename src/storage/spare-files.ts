@@ -5,10 +5,12 @@ import { PARTIAL } from './segment-file.ts';
 // Room is taken from the file system before it is needed, by writing zeros: the next segment, so that a write never has to allocate, and
 // a reserve, so that settlements and compaction go on when the disk is full. A file is zero when it bears one of these names:
 //
-//   spare-<n>.zero   a future segment            reserve.zero   the reserve
+//   spare-<n>.zero   a future segment            reserve-<n>.zero   the reserve
 //   *.partial        being filled: removed at the next start
+//
+// No name is used twice: a file that has been taken keeps its name until it gets that of a segment.
 
-const RESERVE = 'reserve.zero';
+const RESERVE_NAME = /^reserve-(\d+)\.zero$/;
 const SPARE_NAME = /^spare-(\d+)\.zero$/;
 
 /** One is the next segment; one more saves allocating anew when segments come and go at the same pace. */
@@ -17,6 +19,7 @@ const MAX_SPARES = 2;
 /** How often a full disk is tried again. */
 const RETRY_MS = 10_000;
 
+/** Zeros are made durable piece by piece: a long flush would keep the log's own writes waiting. */
 const ZEROS = Buffer.alloc(1024 * 1024);
 
 export interface SpareFile {
@@ -80,13 +83,19 @@ export class SpareFiles {
     const { disk, folder, segmentBytes, reserveBytes } = this.#options;
     for (const name of names) {
       const path = `${folder}/${name}`;
-      const number = SPARE_NAME.exec(name)?.[1];
-      if (number !== undefined) this.#names = Math.max(this.#names, Number(number));
-      if (name === RESERVE && (await sizeOf(disk, path)) === reserveBytes)
-        this.#reserve = { path, bytes: reserveBytes };
-      else if (number !== undefined && this.#spares.length < MAX_SPARES && (await sizeOf(disk, path)) === segmentBytes)
-        this.#spares.push({ path, bytes: segmentBytes });
-      else if (number !== undefined || name === RESERVE || name.endsWith(PARTIAL)) await disk.remove(path);
+      const reserve = RESERVE_NAME.exec(name)?.[1];
+      const spare = SPARE_NAME.exec(name)?.[1];
+      const number = reserve ?? spare;
+      if (number === undefined) {
+        if (name.endsWith(PARTIAL)) await disk.remove(path);
+        continue;
+      }
+      this.#names = Math.max(this.#names, Number(number));
+      const bytes = await sizeOf(disk, path);
+      if (reserve !== undefined && !this.#reserve && bytes === reserveBytes) this.#reserve = { path, bytes };
+      else if (spare !== undefined && this.#spares.length < MAX_SPARES && bytes === segmentBytes)
+        this.#spares.push({ path, bytes });
+      else await disk.remove(path);
     }
     await disk.syncFolder(folder);
     this.#fill();
@@ -121,7 +130,7 @@ export class SpareFiles {
 
   /** The name under which a segment waits to be recycled. */
   nextPartialPath(): string {
-    return `${this.#options.folder}/spare-${++this.#names}.zero${PARTIAL}`;
+    return `${this.#options.folder}/file-${++this.#names}${PARTIAL}`;
   }
 
   /** Resolves when nothing is under way any more. */
@@ -166,50 +175,51 @@ export class SpareFiles {
 
   /** One file: the reserve first, then the next segment. */
   async #step(): Promise<void> {
-    const { folder, segmentBytes, reserveBytes } = this.#options;
+    const { segmentBytes, reserveBytes } = this.#options;
     const used = this.#used[0];
     if (!this.#reserve) {
-      const path = `${folder}/${RESERVE}`;
-      if (used?.bytes === reserveBytes)
-        await this.#zero(this.#used.shift() as SpareFile, { mode: 'write', finalPath: path });
-      else await this.#zero({ path: path + PARTIAL, bytes: reserveBytes }, { mode: 'create', finalPath: path });
-      this.#reserve = { path, bytes: reserveBytes };
+      if (used?.bytes === reserveBytes) this.#used.shift();
+      this.#reserve = await this.#prepare('reserve', {
+        used: used?.bytes === reserveBytes ? used : undefined,
+        bytes: reserveBytes,
+      });
       return;
     }
     if (used && (used.bytes !== segmentBytes || (!this.#claim && this.#spares.length >= MAX_SPARES))) {
       await this.#removeUsed();
       return;
     }
-    const partial = used ? (this.#used.shift() as SpareFile).path : this.nextPartialPath();
-    const path = partial.slice(0, -PARTIAL.length);
-    await this.#zero({ path: partial, bytes: segmentBytes }, { mode: used ? 'write' : 'create', finalPath: path });
+    if (used) this.#used.shift();
+    const spare = await this.#prepare('spare', { used, bytes: segmentBytes });
     this.#full = false;
     const claim = this.#claim;
     this.#claim = undefined;
-    if (claim) claim({ path, bytes: segmentBytes });
-    else this.#spares.push({ path, bytes: segmentBytes });
+    if (claim) claim(spare);
+    else this.#spares.push(spare);
   }
 
-  /** Fills a file with zeros, durably, and gives it the name that says so. */
-  async #zero(
-    { path, bytes }: SpareFile,
-    { mode, finalPath }: { mode: 'write' | 'create'; finalPath: string },
-  ): Promise<void> {
+  /** Fills a used or a new file with zeros, durably, and gives it the name that says so. */
+  async #prepare(
+    what: 'spare' | 'reserve',
+    { used, bytes }: { used: SpareFile | undefined; bytes: number },
+  ): Promise<SpareFile> {
     const { disk, folder } = this.#options;
-    const file = await disk.open(path, mode);
+    const partial = used?.path ?? this.nextPartialPath();
+    const file = await disk.open(partial, used ? 'write' : 'create');
     try {
       for (let at = 0; at < bytes; at += ZEROS.length) {
-        await file.write([ZEROS.subarray(0, Math.min(ZEROS.length, bytes - at))], at);
+        await file.writeDurably([ZEROS.subarray(0, Math.min(ZEROS.length, bytes - at))], at);
       }
-      await file.sync();
     } catch (error) {
-      if (isFull(error)) await disk.remove(path);
+      if (isFull(error)) await disk.remove(partial);
       throw error;
     } finally {
       await file.close();
     }
-    await disk.rename(path, finalPath);
+    const path = `${folder}/${what}-${++this.#names}.zero`;
+    await disk.rename(partial, path);
     await disk.syncFolder(folder);
+    return { path, bytes };
   }
 
   async #removeUsed(): Promise<void> {

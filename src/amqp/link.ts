@@ -233,7 +233,7 @@ export class Link {
       return;
     }
     this.#drainedLater = false;
-    if (this.credit > 0) this.#deliveryCount = this.#creditLimit;
+    if (serialBefore(this.#deliveryCount, this.#creditLimit)) this.#deliveryCount = this.#creditLimit;
     this.session.sendFlow(this.flow());
     this.drain = false;
   }

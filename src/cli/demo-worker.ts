@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { RetrainError } from '../errors.ts';
+import type { GateRule } from '../retraining/gate.ts';
 import { pause, systemClock } from '../runtime/clock.ts';
 import { files } from '../runtime/files.ts';
 import { CONNECTION_VARIABLE } from './connection.ts';
@@ -22,7 +23,7 @@ export interface DemoWorkerOptions {
   readonly queue: string;
   readonly outcomes: string;
   readonly model: string;
-  readonly metric: string;
+  readonly gate: GateRule;
   readonly stateFolder: string;
   /** Takes the worker's events, a line of JSON each. */
   readonly logFile: string;
@@ -83,8 +84,18 @@ export class DemoWorker implements AsyncDisposable {
 }
 
 function workerArguments(options: DemoWorkerOptions): string[] {
-  const { queue, outcomes, model, metric, stateFolder } = options;
-  const flags = { queue, outcomes, model, metric, state: stateFolder, grace: `${GRACE_MS}ms` };
+  const { queue, outcomes, model, gate, stateFolder } = options;
+  const { metric, direction, minImprovement } = gate;
+  const flags = {
+    queue,
+    outcomes,
+    model,
+    metric,
+    direction,
+    'min-improvement': String(minImprovement),
+    state: stateFolder,
+    grace: `${GRACE_MS}ms`,
+  };
   return [
     'worker',
     '--json',

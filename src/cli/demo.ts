@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { loadBirths } from '../demo/births-data.ts';
 import { readChartLibrary } from '../demo/chart-library.ts';
 import { forecastableDays } from '../demo/features.ts';
-import { replay } from '../demo/replay.ts';
+import { BIRTHS_GATE, replay } from '../demo/replay.ts';
 import type { ReplayOutcome, ReplayRequest, ReplayResult } from '../demo/replay.ts';
 import { renderReport } from '../demo/report.ts';
 import { FIRST_SERVED_DAY, fitFirstModel } from '../demo/training.ts';
@@ -36,7 +36,6 @@ interface DemoFlags {
 }
 
 const MODEL = 'us-births';
-const METRIC = 'mape';
 const OUTCOME_QUEUE = 'model-retraining-outcomes';
 /** A request that is not answered by then is taken for lost. */
 const ANSWER_MS = 120_000;
@@ -104,7 +103,7 @@ async function runReplay(flags: DemoFlags, stage: Stage): Promise<{ result: Repl
     queue: DEFAULT_QUEUE.name,
     outcomes: OUTCOME_QUEUE,
     model: MODEL,
-    metric: METRIC,
+    gate: BIRTHS_GATE,
     stateFolder: folder.worker,
     logFile: folder.workerLog,
   });
@@ -120,7 +119,10 @@ async function runReplay(flags: DemoFlags, stage: Stage): Promise<{ result: Repl
   const request = async ({ trigger, parameters }: ReplayRequest): Promise<ReplayOutcome> => {
     const { id } = await producer.request({ model: { name: MODEL }, trigger, parameters: { ...parameters } });
     const answer = feed.answerTo({ source: PRODUCER_SOURCE, id });
-    return outcomeFrom(await withinAnswerTime(Promise.race([answer, trouble]), { id, log: folder.workerLog }), METRIC);
+    return outcomeFrom(
+      await withinAnswerTime(Promise.race([answer, trouble]), { id, log: folder.workerLog }),
+      BIRTHS_GATE.metric,
+    );
   };
   return { result: await replayYears(flags, { stage, request }), runs: feed.runs };
 }

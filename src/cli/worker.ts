@@ -6,8 +6,8 @@ import { FileRegistry } from '../retraining/file-registry.ts';
 import type { GateRule } from '../retraining/gate.ts';
 import { checkModelName } from '../retraining/model-name.ts';
 import type { ModelPolicy } from '../retraining/worker-context.ts';
-import type { WorkerFact } from '../retraining/worker-log.ts';
 import { RetrainingWorker } from '../retraining/worker.ts';
+import type { WorkerOptions } from '../retraining/worker.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { files } from '../runtime/files.ts';
 import { systemRandom } from '../runtime/random.ts';
@@ -17,7 +17,7 @@ import { IdleWatch } from './idle-watch.ts';
 import { Interrupt } from './interrupt.ts';
 import { collect, count, decimal, span } from './option.ts';
 import { DEFAULT_STATE_FOLDER, stateFolders } from './state-folder.ts';
-import { workerLine } from './worker-line.ts';
+import { WorkerOutput } from './worker-output.ts';
 
 interface WorkerFlags extends ConnectionOptions {
   readonly model?: readonly string[];
@@ -77,61 +77,54 @@ Examples:
 }
 
 async function runWorker(trainer: readonly string[], flags: WorkerFlags): Promise<void> {
+  endWithParent();
   const place = placeOf(flags);
   const policyOf = policies(trainer, flags);
   await checkQueue(place);
   if (flags.outcomes !== undefined) await checkTarget({ ...place, queue: flags.outcomes });
 
+  const output = new WorkerOutput((line) => console.log(line), {
+    json: flags.json === true,
+    verbose: flags.verbose === true,
+    clock: systemClock,
+  });
   const running = new Set<string>();
   using interrupt = new Interrupt(() => {
-    if (flags.json) return;
     const runs = running.size === 0 ? 'the connection' : `${[...running].join(', ')}, up to ${flags.grace / 1000} s`;
-    console.log(`stopping: waiting for ${runs}; Ctrl-C again ends at once`);
+    output.say(`stopping: waiting for ${runs}; Ctrl-C again ends at once`);
   });
-  endWithParent();
-  const idle = new AbortController();
-  const watch = new IdleWatch({
-    idleMs: flags.idleExit ?? Infinity,
-    clock: systemClock,
-    onIdle: () => idle.abort(),
-  });
-  await using worker = createWorker(place, flags, {
+  const idle = new IdleWatch({ idleMs: flags.idleExit, clock: systemClock });
+  await using worker = new RetrainingWorker({
+    ...workerOptions(place, flags),
     policyOf,
     log: (fact) => {
-      if (flags.idleExit !== undefined) watch.see(fact);
+      idle.see(fact);
       if (fact.fact === 'run-started') running.add(fact.model);
       if (fact.fact === 'session-released') running.delete(fact.model);
-      print(fact, flags);
+      output.tell(fact);
+    },
+    onLedgerWrite: (moment, event, { model }) => {
+      if (moment === 'after') output.written(event, model);
     },
   });
   await worker.start();
-  if (!flags.json) console.log(`working on ${place.queue} at ${place.connection.host}; Ctrl-C stops in order`);
-  await Promise.race([interrupt.happened, aborted(idle.signal)]);
-  watch.stop();
+  output.say(`working on ${place.queue} at ${place.connection.host}; Ctrl-C stops in order`);
+  await Promise.race([interrupt.happened, idle.happened]);
+  idle.stop();
 }
 
-function createWorker(
-  place: Place,
-  flags: WorkerFlags,
-  { policyOf, log }: { policyOf: (model: string) => ModelPolicy | undefined; log: (fact: WorkerFact) => void },
-): RetrainingWorker {
+function workerOptions(place: Place, flags: WorkerFlags): Omit<WorkerOptions, 'policyOf'> {
   const state = resolve(flags.state);
-  return new RetrainingWorker({
+  const { registry: folder } = stateFolders(state);
+  return {
     connectionString: place.connection.connectionString,
     queue: place.queue,
-    policyOf,
-    registry: new FileRegistry({
-      folder: stateFolders(state).registry,
-      files,
-      clock: systemClock,
-      random: systemRandom,
-    }),
+    registry: new FileRegistry({ folder, files, clock: systemClock, random: systemRandom }),
     outcomeFolder: state,
     ...(flags.outcomes !== undefined && { outcomes: flags.outcomes }),
     concurrency: flags.concurrency,
     graceMs: flags.grace,
-    log,
-  });
+  };
 }
 
 /** Every model has the same policy; one that is not named is not this worker's business. */
@@ -161,19 +154,7 @@ function policies(trainer: readonly string[], flags: WorkerFlags): (model: strin
   return (model) => (names && !names.includes(model) ? undefined : policy);
 }
 
-function print(fact: WorkerFact, { json, verbose }: WorkerFlags): void {
-  if (json) console.log(JSON.stringify({ time: new Date(systemClock.wallMs()).toISOString(), ...fact }));
-  else {
-    const line = workerLine(fact) ?? (verbose ? JSON.stringify(fact) : undefined);
-    if (line !== undefined) console.log(line);
-  }
-}
-
 /** A worker that was started over an IPC channel, as by the demo, does not outlive who started it. */
 function endWithParent(): void {
   if (process.connected) process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

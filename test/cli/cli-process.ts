@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BrokerReady } from '../../src/cli/broker.ts';
 
 /** The program under test, beside which the tests are built. */
@@ -83,7 +84,7 @@ export function runCli(args: readonly string[], options?: CliOptions): Promise<F
 /** A command that the test ends at the latest. */
 export function startCli(t: TestContext, args: readonly string[], options?: CliOptions): Cli {
   const cli = new Cli(args, options);
-  t.after(async () => {
+  atEnd(t, async () => {
     cli.child.kill('SIGKILL');
     await cli.finished;
   });
@@ -92,8 +93,48 @@ export function startCli(t: TestContext, args: readonly string[], options?: CliO
 
 export async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'retrain-cli-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  // A supervisor whose worker was killed may still be clearing up in it.
+  atEnd(t, () => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
   return folder;
+}
+
+const cleanUps = new WeakMap<TestContext, (() => Promise<void>)[]>();
+
+/** Like `t.after`, but the latest first: processes end before their folder goes. */
+function atEnd(t: TestContext, cleanUp: () => Promise<void>): void {
+  const known = cleanUps.get(t);
+  if (known) known.unshift(cleanUp);
+  else {
+    const all = [cleanUp];
+    cleanUps.set(t, all);
+    t.after(async () => {
+      for (const each of all) await each();
+    });
+  }
+}
+
+/** Processes that know of a folder, by their command line or their environment; Linux only, elsewhere none. */
+export async function processesOf(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of await readdir('/proc').catch((): string[] => [])) {
+    if (!/^\d+$/.test(pid) || pid === String(process.pid)) continue;
+    for (const file of ['cmdline', 'environ']) {
+      const text = await readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+      if (text.includes(folder)) found.push(`${pid} ${text.replaceAll('\0', ' ').slice(0, 200)}`);
+    }
+  }
+  return found;
+}
+
+/** `withinMs`: a trainer whose worker was killed is ended by its supervisor within the grace period. */
+export async function assertNoneLeft(folder: string, withinMs = 0): Promise<void> {
+  const until = performance.now() + withinMs;
+  let left = await processesOf(folder);
+  while (left.length > 0 && performance.now() < until) {
+    await delay(50);
+    left = await processesOf(folder);
+  }
+  assert.deepEqual(left, []);
 }
 
 /** A broker of its own for a test, ready to be used. */

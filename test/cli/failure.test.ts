@@ -67,7 +67,7 @@ test('a wrong key is told as such by every command that connects', async (t) => 
   for (const args of [
     ['request', '--model', 'm'],
     ['status', '--state', state],
-    ['worker', '--state', state, '--', 'true'],
+    ['worker', '--metric', 'm', '--state', state, '--', 'true'],
   ])
     assertFailure(await runCli(args, { env }), 77, /refuses the key.*SharedAccessKey/);
 });
@@ -79,7 +79,7 @@ test('an unknown queue is told as such by every command that connects', async (t
   for (const args of [
     ['request', '--model', 'm'],
     ['status', '--state', state],
-    ['worker', '--state', state, '--', 'true'],
+    ['worker', '--metric', 'm', '--state', state, '--', 'true'],
   ])
     assertFailure(
       await runCli([...args.slice(0, 1), '--queue', 'nope', ...args.slice(1)], { env }),
@@ -94,7 +94,7 @@ test('a broker that is not there is reported soon', async (t) => {
   for (const args of [
     ['request', '--model', 'm'],
     ['status', '--state', state],
-    ['worker', '--state', state, '--', 'true'],
+    ['worker', '--metric', 'm', '--state', state, '--', 'true'],
   ])
     assertFailure(
       await runCli(args, { env, maxMs: UNREACHABLE_WITHIN_MS }),
@@ -109,7 +109,7 @@ test('a peer that takes the connection and is silent counts as unreachable', asy
   for (const args of [
     ['request', '--model', 'm'],
     ['status', '--state', state],
-    ['worker', '--state', state, '--', 'true'],
+    ['worker', '--metric', 'm', '--state', state, '--', 'true'],
   ])
     assertFailure(await runCli(args, { env, maxMs: UNREACHABLE_WITHIN_MS }), 75, /check that (it|the broker) runs/);
 });

@@ -1,0 +1,109 @@
+import type { LedgerEvent } from '../retraining/ledger.ts';
+import type { WorkerFact } from '../retraining/worker-log.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/** What becomes of a run, as the ledger has it. */
+type RunEnd =
+  | {
+      readonly fact: 'decided';
+      readonly model: string;
+      readonly verdict: 'promote' | 'reject';
+      readonly reason: string;
+    }
+  | {
+      readonly fact: 'run-stopped';
+      readonly model: string;
+      readonly resolution: 'retry' | 'split' | 'dead-letter' | 'cancel';
+      readonly reason: string;
+      /** When its requests become active again, RFC 3339. */
+      readonly retryAt?: string;
+    };
+
+/**
+ * Prints what the worker tells: with `json` every fact as a line of JSON, otherwise a line for a person about those that
+ * matter to one; `verbose` adds the others as they are.
+ */
+export class WorkerOutput {
+  readonly #print: (line: string) => void;
+  readonly #options: { readonly json: boolean; readonly verbose: boolean; readonly clock: Clock };
+
+  constructor(print: (line: string) => void, options: { json: boolean; verbose: boolean; clock: Clock }) {
+    this.#print = print;
+    this.#options = options;
+  }
+
+  /** For people only. */
+  say(line: string): void {
+    if (!this.#options.json) this.#print(line);
+  }
+
+  tell(fact: WorkerFact | RunEnd): void {
+    const { json, verbose, clock } = this.#options;
+    if (json) this.#print(JSON.stringify({ time: new Date(clock.wallMs()).toISOString(), ...fact }));
+    else {
+      const line = factLine(fact) ?? (verbose ? JSON.stringify(fact) : undefined);
+      if (line !== undefined) this.#print(line);
+    }
+  }
+
+  /** Takes what the ledger has acknowledged; of it, only the ends of runs are told by no fact. */
+  written(event: LedgerEvent, model: string): void {
+    if (event.type === 'decided') this.tell({ fact: 'decided', model, verdict: event.verdict, reason: event.reason });
+    if (event.type !== 'stopped') return;
+    const { resolution, reason, retryAtMs } = event;
+    const retryAt = retryAtMs === undefined ? {} : { retryAt: new Date(retryAtMs).toISOString() };
+    this.tell({ fact: 'run-stopped', model, resolution, reason, ...retryAt });
+  }
+}
+
+/** A fact in one line for a person, or undefined for what only matters when something is to be found out. */
+function factLine(fact: WorkerFact | RunEnd): string | undefined {
+  const text = factText(fact);
+  if (text === undefined) return undefined;
+  return 'model' in fact ? `${fact.model}: ${text}` : text;
+}
+
+function factText(fact: WorkerFact | RunEnd): string | undefined {
+  switch (fact.fact) {
+    case 'unreachable':
+      return `${fact.reason}; next try in ${seconds(fact.retryInMs)}`;
+    case 'session-left':
+      return `run ${fact.runId} belongs to another worker; left alone`;
+    case 'session-failed':
+      return `given back (${fact.reason})`;
+    case 'session-lost':
+      return `session lost (${fact.reason})`;
+    case 'renewal-failed':
+      return `the lock could not be renewed (${fact.reason}), ${seconds(fact.leftMs)} left`;
+    case 'run-taken-over':
+      return `run ${fact.runId} taken over at stage ${fact.stage} (${fact.why})`;
+    case 'run-started':
+      return `run ${fact.runId} started for ${fact.requests} ${fact.requests === 1 ? 'request' : 'requests'}`;
+    case 'trainer-ended':
+      return fact.result === 'succeeded' ? undefined : `${fact.reason}; see ${fact.logFile}`;
+    case 'run-stopped':
+      return fact.retryAt === undefined ? undefined : `tried again at ${fact.retryAt}`;
+    case 'run-aborted':
+      return `run ${fact.runId} aborted (${fact.reason})`;
+    case 'run-cancelled':
+      return `run ${fact.runId} cancelled`;
+    case 'decided':
+      return `${fact.verdict === 'promote' ? 'promoted' : 'rejected'}, ${fact.reason}`;
+    case 'dead-lettered':
+      return `dead-lettered, ${fact.reason}: ${fact.description}`;
+    case 'postponed':
+      return `${fact.requests} postponed until ${new Date(fact.untilMs).toISOString()}`;
+    case 'cancelled':
+      return `request ${fact.id} cancelled`;
+    case 'settlement-failed':
+      return `a message was not settled (${fact.reason}); it comes again`;
+    case 'outcome-untold':
+      return `outcome ${fact.outcome} not told (${fact.reason})`;
+    default:
+      return undefined;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

@@ -31,7 +31,9 @@ export interface StartOptions {
   readonly disk?: Disk;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Sizes of the log's files; its defaults unless given. */
   readonly segmentBytes?: number;
+  readonly reserveBytes?: number;
   /** Told of faults of our own; clients see `amqp:internal-error`. */
   readonly onFault?: (fault: unknown) => void;
 }
@@ -82,6 +84,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     random,
     ...(options.onFault ? { onFault: options.onFault } : {}),
     ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
+    ...(options.reserveBytes === undefined ? {} : { reserveBytes: options.reserveBytes }),
   });
   let amqp: AmqpListener | undefined;
   try {

@@ -54,6 +54,7 @@ export class Fixture {
       httpPort: 0,
       queues: this.#queues.map((queue) => parseQueueDescription(queue)),
       clock: this.clock,
+      ...SMALL_FILES,
       onFault: (fault) => this.faults.push(fault),
       ...this.#options,
     });
@@ -83,6 +84,12 @@ export class Fixture {
     if (this.faults.length > 0) throw new AggregateError(this.faults, 'the server reported faults');
   }
 }
+
+/** Cases that run side by side, each with a server of its own: the client spends its time waiting. */
+export const AT_A_TIME = 4;
+
+/** A log that is made quickly. */
+const SMALL_FILES = { segmentBytes: 8 * 1024 * 1024, reserveBytes: 4 * 1024 * 1024 };
 
 /** Messages asked for at a time: the client closes a link, and loses what is on its way, when a drain takes it over 200 ms. */
 const ROUND = 250;

@@ -4,11 +4,11 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { RetrainError } from '../../src/errors.ts';
 import { startServer } from '../../src/server/index.ts';
 import { parseQueueDescription } from '../../src/topology/index.ts';
-import { Fixture, errorCodeOf, receive, receiveOne, receivesNothing } from './fixture.ts';
+import { AT_A_TIME, Fixture, errorCodeOf, receive, receiveOne, receivesNothing } from './fixture.ts';
 
 const withCode = (code: string, text: RegExp) => (error: unknown) => {
   assert.ok(error instanceof RetrainError);
@@ -17,224 +17,226 @@ const withCode = (code: string, text: RegExp) => (error: unknown) => {
   return true;
 };
 
-test('a wrong key, a wrong key name and an unknown queue are refused, each with its own error', async (context) => {
-  const fixture = await Fixture.start(context, [{ name: 'q' }]);
-  const good = fixture.server.connectionString;
-  const withKey = (key: string) => good.replace(/SharedAccessKey=[^;]*/, `SharedAccessKey=${key}`);
-  const withName = good.replace('RootManageSharedAccessKey', 'Nobody');
-  for (const connectionString of [withKey('wrong'), withKey(''), withName].slice(0, 3)) {
-    if (connectionString.includes('SharedAccessKey=;')) continue;
-    const client = fixture.client({ connectionString });
-    assert.equal(await errorCodeOf(client.createSender('q').sendMessages({ body: 1 })), 'UnauthorizedAccess');
-    assert.equal(await errorCodeOf(client.createReceiver('q').receiveMessages(1)), 'UnauthorizedAccess');
-  }
-  const client = fixture.client();
-  assert.equal(await errorCodeOf(client.createSender('none').sendMessages({ body: 1 })), 'MessagingEntityNotFound');
-  assert.equal(await errorCodeOf(client.createReceiver('none').receiveMessages(1)), 'MessagingEntityNotFound');
-  assert.equal(await errorCodeOf(client.acceptNextSession('none')), 'MessagingEntityNotFound');
-});
-
-test('a rule gives no more than its rights', async (context) => {
-  const rules = [
-    { name: 'sender', key: 'key-of-the-sender', rights: ['Send'] },
-    { name: 'listener', key: 'key-of-the-listener', rights: ['Listen'] },
-  ] as const;
-  const fixture = await Fixture.start(context, [{ name: 'q' }], { rules });
-  const as = (name: string) =>
-    fixture.client({
-      connectionString: fixture.server.connectionString
-        .replace(/SharedAccessKeyName=[^;]*/, `SharedAccessKeyName=${name}`)
-        .replace(/SharedAccessKey=[^;]*/, `SharedAccessKey=key-of-the-${name}`),
-    });
-  const sender = as('sender');
-  const listener = as('listener');
-  await sender.createSender('q').sendMessages({ body: 'x' });
-  assert.equal(await errorCodeOf(sender.createReceiver('q').receiveMessages(1)), 'UnauthorizedAccess');
-  assert.equal(await errorCodeOf(sender.createReceiver('q').peekMessages(1)), 'UnauthorizedAccess');
-  assert.equal(await errorCodeOf(listener.createSender('q').sendMessages({ body: 'x' })), 'UnauthorizedAccess');
-  const scheduling = listener.createSender('q').scheduleMessages({ body: 'x' }, new Date(Date.now() + 60_000));
-  assert.equal(await errorCodeOf(scheduling), 'UnauthorizedAccess');
-  assert.equal((await receiveOne(listener.createReceiver('q'))).body, 'x');
-});
-
-test('a restart keeps messages, counts, deferral, schedules, dead letters, session state, duplicates and the key', async (context) => {
-  const fixture = await Fixture.start(context, [
-    { name: 'q', requiresDuplicateDetection: true },
-    { name: 's', requiresSession: true },
-  ]);
-  const before = fixture.client();
-  const key = fixture.server.connectionString.replace(/.*SharedAccessKey=([^;]*);.*/, '$1');
-  const sender = before.createSender('q');
-  await sender.sendMessages(
-    ['done', 'abandoned', 'deferred', 'dead', 'left'].map((id) => ({ body: id, messageId: id })),
-  );
-  await sender.scheduleMessages({ body: 'scheduled', messageId: 'scheduled' }, new Date(Date.now() + 30_000));
-  const receiver = before.createReceiver('q');
-  const [done, abandoned, deferred, dead] = await receive(receiver, 4);
-  assert.ok(done && abandoned && deferred && dead);
-  await receiver.completeMessage(done);
-  await receiver.deferMessage(deferred);
-  await receiver.deadLetterMessage(dead, { deadLetterReason: 'r', deadLetterErrorDescription: 'd' });
-  await receiver.abandonMessage(abandoned, { tried: 'once' });
-  const session = await before.acceptSession('s', 'a');
-  await session.setSessionState('ledger');
-  await before.createSender('s').sendMessages({ body: 'in session', sessionId: 'a' });
-
-  await fixture.stopServer();
-  await fixture.startServer();
-
-  assert.ok(fixture.server.connectionString.includes(`SharedAccessKey=${key};`));
-  const after = fixture.client();
-  await after.createSender('q').sendMessages({ body: 'again', messageId: 'done' });
-  const reader = after.createReceiver('q');
-  const messages = await receive(reader, 3, { maxWaitTimeInMs: 300 });
-  assert.deepEqual(
-    messages.map((message) => [
-      message.body as string,
-      message.deliveryCount,
-      message.applicationProperties?.['tried'],
-    ]),
-    [
-      ['abandoned', 1, 'once'],
-      ['left', 0, undefined],
-    ],
-  );
-  const [fetched] = await reader.receiveDeferredMessages(deferred.sequenceNumber!);
-  assert.equal(fetched?.body, 'deferred');
-  const found = await receiveOne(after.createReceiver('q', { subQueueType: 'deadLetter' }));
-  assert.deepEqual([found.body as string, found.deadLetterReason], ['dead', 'r']);
-  const next = await after.acceptNextSession('s');
-  assert.equal(next.sessionId, 'a');
-  assert.equal(await next.getSessionState(), 'ledger');
-  assert.equal((await receiveOne(next)).body, 'in session');
-  await fixture.clock.leap(31_000);
-  assert.equal((await receiveOne(fixture.client().createReceiver('q'))).body, 'scheduled');
-});
-
-test('sequence numbers go on after a restart, also when every message is gone', async (context) => {
-  const fixture = await Fixture.start(context, [{ name: 'q' }]);
-  for (const [first, second] of [
-    [1, 2],
-    [3, 4],
-  ]) {
+describe('operation', { concurrency: AT_A_TIME }, () => {
+  test('a wrong key, a wrong key name and an unknown queue are refused, each with its own error', async (context) => {
+    const fixture = await Fixture.start(context, [{ name: 'q' }]);
+    const good = fixture.server.connectionString;
+    const withKey = (key: string) => good.replace(/SharedAccessKey=[^;]*/, `SharedAccessKey=${key}`);
+    const withName = good.replace('RootManageSharedAccessKey', 'Nobody');
+    for (const connectionString of [withKey('wrong'), withKey(''), withName].slice(0, 3)) {
+      if (connectionString.includes('SharedAccessKey=;')) continue;
+      const client = fixture.client({ connectionString });
+      assert.equal(await errorCodeOf(client.createSender('q').sendMessages({ body: 1 })), 'UnauthorizedAccess');
+      assert.equal(await errorCodeOf(client.createReceiver('q').receiveMessages(1)), 'UnauthorizedAccess');
+    }
     const client = fixture.client();
-    await client.createSender('q').sendMessages([{ body: 'a' }, { body: 'b' }]);
-    const messages = await receive(client.createReceiver('q', { receiveMode: 'receiveAndDelete' }), 2);
-    assert.deepEqual(
-      messages.map((message) => message.sequenceNumber?.toNumber()),
-      [first, second],
+    assert.equal(await errorCodeOf(client.createSender('none').sendMessages({ body: 1 })), 'MessagingEntityNotFound');
+    assert.equal(await errorCodeOf(client.createReceiver('none').receiveMessages(1)), 'MessagingEntityNotFound');
+    assert.equal(await errorCodeOf(client.acceptNextSession('none')), 'MessagingEntityNotFound');
+  });
+
+  test('a rule gives no more than its rights', async (context) => {
+    const rules = [
+      { name: 'sender', key: 'key-of-the-sender', rights: ['Send'] },
+      { name: 'listener', key: 'key-of-the-listener', rights: ['Listen'] },
+    ] as const;
+    const fixture = await Fixture.start(context, [{ name: 'q' }], { rules });
+    const as = (name: string) =>
+      fixture.client({
+        connectionString: fixture.server.connectionString
+          .replace(/SharedAccessKeyName=[^;]*/, `SharedAccessKeyName=${name}`)
+          .replace(/SharedAccessKey=[^;]*/, `SharedAccessKey=key-of-the-${name}`),
+      });
+    const sender = as('sender');
+    const listener = as('listener');
+    await sender.createSender('q').sendMessages({ body: 'x' });
+    assert.equal(await errorCodeOf(sender.createReceiver('q').receiveMessages(1)), 'UnauthorizedAccess');
+    assert.equal(await errorCodeOf(sender.createReceiver('q').peekMessages(1)), 'UnauthorizedAccess');
+    assert.equal(await errorCodeOf(listener.createSender('q').sendMessages({ body: 'x' })), 'UnauthorizedAccess');
+    const scheduling = listener.createSender('q').scheduleMessages({ body: 'x' }, new Date(Date.now() + 60_000));
+    assert.equal(await errorCodeOf(scheduling), 'UnauthorizedAccess');
+    assert.equal((await receiveOne(listener.createReceiver('q'))).body, 'x');
+  });
+
+  test('a restart keeps messages, counts, deferral, schedules, dead letters, session state, duplicates and the key', async (context) => {
+    const fixture = await Fixture.start(context, [
+      { name: 'q', requiresDuplicateDetection: true },
+      { name: 's', requiresSession: true },
+    ]);
+    const before = fixture.client();
+    const key = fixture.server.connectionString.replace(/.*SharedAccessKey=([^;]*);.*/, '$1');
+    const sender = before.createSender('q');
+    await sender.sendMessages(
+      ['done', 'abandoned', 'deferred', 'dead', 'left'].map((id) => ({ body: id, messageId: id })),
     );
+    await sender.scheduleMessages({ body: 'scheduled', messageId: 'scheduled' }, new Date(Date.now() + 30_000));
+    const receiver = before.createReceiver('q');
+    const [done, abandoned, deferred, dead] = await receive(receiver, 4);
+    assert.ok(done && abandoned && deferred && dead);
+    await receiver.completeMessage(done);
+    await receiver.deferMessage(deferred);
+    await receiver.deadLetterMessage(dead, { deadLetterReason: 'r', deadLetterErrorDescription: 'd' });
+    await receiver.abandonMessage(abandoned, { tried: 'once' });
+    const session = await before.acceptSession('s', 'a');
+    await session.setSessionState('ledger');
+    await before.createSender('s').sendMessages({ body: 'in session', sessionId: 'a' });
+
     await fixture.stopServer();
     await fixture.startServer();
-  }
-});
 
-test('clients are told when the server closes, and go on with the next one', async (context) => {
-  const fixture = await Fixture.start(context, [{ name: 'q' }]);
-  const client = fixture.client();
-  await client.createSender('q').sendMessages({ body: 'x' });
-  const start = performance.now();
-  await fixture.server.close();
-  assert.ok(performance.now() - start < 3_000);
-  await fixture.startServer();
-  assert.equal((await receiveOne(fixture.client().createReceiver('q'))).body, 'x');
-});
-
-test('GET /health answers 200, and everything else is a problem document', async (context) => {
-  const fixture = await Fixture.start(context, []);
-  const base = `http://127.0.0.1:${fixture.server.httpPort}`;
-  const health = await fetch(`${base}/health`);
-  assert.equal(health.status, 200);
-  assert.deepEqual(await health.json(), { status: 'healthy', message: 'Service is healthy.' });
-  const missing = await fetch(`${base}/queues`);
-  assert.equal(missing.status, 404);
-  assert.equal(missing.headers.get('content-type'), 'application/problem+json');
-  assert.deepEqual(await missing.json(), {
-    type: 'about:blank',
-    title: 'Not Found',
-    status: 404,
-    detail: "There is nothing at '/queues'; see /health.",
-  });
-  assert.equal((await fetch(`${base}/health`, { method: 'POST', body: 'x' })).status, 405);
-});
-
-test('a port that is taken is ADDRESS_IN_USE, and nothing stays behind', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'retrain-port-'));
-  const other = createServer();
-  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
-  try {
-    const { port } = other.address() as AddressInfo;
-    const queues = [parseQueueDescription({ name: 'q' })];
-    const taken = withCode('ADDRESS_IN_USE', /taken by another process.*another port/);
-    await assert.rejects(startServer({ dataFolder: folder, amqpPort: port, httpPort: 0, queues }), taken);
-    await assert.rejects(startServer({ dataFolder: folder, amqpPort: 0, httpPort: port, queues }), taken);
-    const server = await startServer({ dataFolder: folder, amqpPort: 0, httpPort: 0, queues });
-    await server.close();
-  } finally {
-    other.close();
-    await rm(folder, { recursive: true });
-  }
-});
-
-test('a data folder serves one process at a time', async (context) => {
-  const fixture = await Fixture.start(context, []);
-  const second = startServer({ dataFolder: fixture.dataFolder, amqpPort: 0, httpPort: 0, queues: [] });
-  await assert.rejects(second, withCode('DATA_LOCKED', /./));
-});
-
-test('a queue that exists with other settings is refused, naming them', async (context) => {
-  const fixture = await Fixture.start(context, [{ name: 'q' }]);
-  await fixture.stopServer();
-  const queues = [parseQueueDescription({ name: 'q', lockDuration: 'PT2M' })];
-  const restart = startServer({ dataFolder: fixture.dataFolder, amqpPort: 0, httpPort: 0, queues });
-  await assert.rejects(restart, withCode('CONFIGURATION_INVALID', /lockDuration is PT1M, not PT2M/));
-});
-
-test('an address that others can reach needs a key of its own; the generated one is for the owner only', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'retrain-host-'));
-  try {
-    const options = { dataFolder: folder, amqpPort: 0, httpPort: 0, queues: [] };
-    await assert.rejects(
-      startServer({ ...options, host: '0.0.0.0' }),
-      withCode('CONFIGURATION_INVALID', /no access key was given/),
+    assert.ok(fixture.server.connectionString.includes(`SharedAccessKey=${key};`));
+    const after = fixture.client();
+    await after.createSender('q').sendMessages({ body: 'again', messageId: 'done' });
+    const reader = after.createReceiver('q');
+    const messages = await receive(reader, 3, { maxWaitTimeInMs: 300 });
+    assert.deepEqual(
+      messages.map((message) => [
+        message.body as string,
+        message.deliveryCount,
+        message.applicationProperties?.['tried'],
+      ]),
+      [
+        ['abandoned', 1, 'once'],
+        ['left', 0, undefined],
+      ],
     );
-    await assert.rejects(startServer({ ...options, key: 'short' }), withCode('CONFIGURATION_INVALID', /at least 16/));
-    const server = await startServer(options);
-    await server.close();
-    assert.equal((await stat(join(folder, 'access-key'))).mode & 0o777, 0o600);
-    const own = await startServer({ ...options, key: 'a-key-of-my-own-making' });
-    assert.match(own.connectionString, /SharedAccessKey=a-key-of-my-own-making;/);
-    await own.close();
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-});
+    const [fetched] = await reader.receiveDeferredMessages(deferred.sequenceNumber!);
+    assert.equal(fetched?.body, 'deferred');
+    const found = await receiveOne(after.createReceiver('q', { subQueueType: 'deadLetter' }));
+    assert.deepEqual([found.body as string, found.deadLetterReason], ['dead', 'r']);
+    const next = await after.acceptNextSession('s');
+    assert.equal(next.sessionId, 'a');
+    assert.equal(await next.getSessionState(), 'ledger');
+    assert.equal((await receiveOne(next)).body, 'in session');
+    await fixture.clock.leap(31_000);
+    assert.equal((await receiveOne(fixture.client().createReceiver('q'))).body, 'scheduled');
+  });
 
-test('a peer that does not speak AMQP, and one that says nothing, are closed', async (context) => {
-  const fixture = await Fixture.start(context, []);
-  const talk = (text: string | undefined) =>
-    new Promise<void>((resolve) => {
-      const socket = connect(fixture.server.amqpPort, '127.0.0.1', () => {
-        if (text !== undefined) socket.write(text);
-      });
-      socket.on('close', () => resolve());
-      socket.on('error', () => undefined);
-      socket.resume();
+  test('sequence numbers go on after a restart, also when every message is gone', async (context) => {
+    const fixture = await Fixture.start(context, [{ name: 'q' }]);
+    for (const [first, second] of [
+      [1, 2],
+      [3, 4],
+    ]) {
+      const client = fixture.client();
+      await client.createSender('q').sendMessages([{ body: 'a' }, { body: 'b' }]);
+      const messages = await receive(client.createReceiver('q', { receiveMode: 'receiveAndDelete' }), 2);
+      assert.deepEqual(
+        messages.map((message) => message.sequenceNumber?.toNumber()),
+        [first, second],
+      );
+      await fixture.stopServer();
+      await fixture.startServer();
+    }
+  });
+
+  test('clients are told when the server closes, and go on with the next one', async (context) => {
+    const fixture = await Fixture.start(context, [{ name: 'q' }]);
+    const client = fixture.client();
+    await client.createSender('q').sendMessages({ body: 'x' });
+    const start = performance.now();
+    await fixture.server.close();
+    assert.ok(performance.now() - start < 3_000);
+    await fixture.startServer();
+    assert.equal((await receiveOne(fixture.client().createReceiver('q'))).body, 'x');
+  });
+
+  test('GET /health answers 200, and everything else is a problem document', async (context) => {
+    const fixture = await Fixture.start(context, []);
+    const base = `http://127.0.0.1:${fixture.server.httpPort}`;
+    const health = await fetch(`${base}/health`);
+    assert.equal(health.status, 200);
+    assert.deepEqual(await health.json(), { status: 'healthy', message: 'Service is healthy.' });
+    const missing = await fetch(`${base}/queues`);
+    assert.equal(missing.status, 404);
+    assert.equal(missing.headers.get('content-type'), 'application/problem+json');
+    assert.deepEqual(await missing.json(), {
+      type: 'about:blank',
+      title: 'Not Found',
+      status: 404,
+      detail: "There is nothing at '/queues'; see /health.",
     });
-  await talk('GET / HTTP/1.1\r\n\r\n');
-  const silent = talk(undefined);
-  await new Promise((resolve) => setImmediate(resolve));
-  await fetch(`http://127.0.0.1:${fixture.server.httpPort}/health`);
-  await fixture.clock.leap(21_000);
-  await silent;
-});
+    assert.equal((await fetch(`${base}/health`, { method: 'POST', body: 'x' })).status, 405);
+  });
 
-test('messages acknowledged before an unclean end of the clients stay', async (context) => {
-  const fixture = await Fixture.start(context, [{ name: 'q' }]);
-  const client = fixture.client();
-  await client.createSender('q').sendMessages(Array.from({ length: 100 }, (_, i) => ({ body: i })));
-  await fixture.closeClients();
-  const receiver = fixture.client().createReceiver('q', { receiveMode: 'receiveAndDelete' });
-  assert.equal((await receive(receiver, 100)).length, 100);
-  assert.ok(await receivesNothing(receiver));
+  test('a port that is taken is ADDRESS_IN_USE, and nothing stays behind', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'retrain-port-'));
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = other.address() as AddressInfo;
+      const queues = [parseQueueDescription({ name: 'q' })];
+      const taken = withCode('ADDRESS_IN_USE', /taken by another process.*another port/);
+      await assert.rejects(startServer({ dataFolder: folder, amqpPort: port, httpPort: 0, queues }), taken);
+      await assert.rejects(startServer({ dataFolder: folder, amqpPort: 0, httpPort: port, queues }), taken);
+      const server = await startServer({ dataFolder: folder, amqpPort: 0, httpPort: 0, queues });
+      await server.close();
+    } finally {
+      other.close();
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test('a data folder serves one process at a time', async (context) => {
+    const fixture = await Fixture.start(context, []);
+    const second = startServer({ dataFolder: fixture.dataFolder, amqpPort: 0, httpPort: 0, queues: [] });
+    await assert.rejects(second, withCode('DATA_LOCKED', /./));
+  });
+
+  test('a queue that exists with other settings is refused, naming them', async (context) => {
+    const fixture = await Fixture.start(context, [{ name: 'q' }]);
+    await fixture.stopServer();
+    const queues = [parseQueueDescription({ name: 'q', lockDuration: 'PT2M' })];
+    const restart = startServer({ dataFolder: fixture.dataFolder, amqpPort: 0, httpPort: 0, queues });
+    await assert.rejects(restart, withCode('CONFIGURATION_INVALID', /lockDuration is PT1M, not PT2M/));
+  });
+
+  test('an address that others can reach needs a key of its own; the generated one is for the owner only', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'retrain-host-'));
+    try {
+      const options = { dataFolder: folder, amqpPort: 0, httpPort: 0, queues: [] };
+      await assert.rejects(
+        startServer({ ...options, host: '0.0.0.0' }),
+        withCode('CONFIGURATION_INVALID', /no access key was given/),
+      );
+      await assert.rejects(startServer({ ...options, key: 'short' }), withCode('CONFIGURATION_INVALID', /at least 16/));
+      const server = await startServer(options);
+      await server.close();
+      assert.equal((await stat(join(folder, 'access-key'))).mode & 0o777, 0o600);
+      const own = await startServer({ ...options, key: 'a-key-of-my-own-making' });
+      assert.match(own.connectionString, /SharedAccessKey=a-key-of-my-own-making;/);
+      await own.close();
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test('a peer that does not speak AMQP, and one that says nothing, are closed', async (context) => {
+    const fixture = await Fixture.start(context, []);
+    const talk = (text: string | undefined) =>
+      new Promise<void>((resolve) => {
+        const socket = connect(fixture.server.amqpPort, '127.0.0.1', () => {
+          if (text !== undefined) socket.write(text);
+        });
+        socket.on('close', () => resolve());
+        socket.on('error', () => undefined);
+        socket.resume();
+      });
+    await talk('GET / HTTP/1.1\r\n\r\n');
+    const silent = talk(undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    await fetch(`http://127.0.0.1:${fixture.server.httpPort}/health`);
+    await fixture.clock.leap(21_000);
+    await silent;
+  });
+
+  test('messages acknowledged before an unclean end of the clients stay', async (context) => {
+    const fixture = await Fixture.start(context, [{ name: 'q' }]);
+    const client = fixture.client();
+    await client.createSender('q').sendMessages(Array.from({ length: 100 }, (_, i) => ({ body: i })));
+    await fixture.closeClients();
+    const receiver = fixture.client().createReceiver('q', { receiveMode: 'receiveAndDelete' });
+    assert.equal((await receive(receiver, 100)).length, 100);
+    assert.ok(await receivesNothing(receiver));
+  });
 });

@@ -206,9 +206,10 @@ export class ReceiverEndpoint extends LinkEndpoint {
     }
   }
 
-  /** Asks for more only when half of the window has left: not once for each message. */
+  /** Asks for more only when half of the window has left: not once for each message. A drain is answered when all of it has. */
   #pumpIfLow(): void {
-    if (this.#taken * 2 <= this.#window.messages && this.#receiver.credit === 0) this.#pump();
+    const isLow = this.#taken * 2 <= this.#window.messages && this.#receiver.credit === 0;
+    if (isLow || (this.#taken === 0 && this.link.drain)) this.#pump();
   }
 
   #pump(): void {

@@ -10,11 +10,17 @@ import type { WorkerLog } from './worker-log.ts';
 import type { Arrival, DeadLetterReason } from './worker-sort.ts';
 
 type Received = ServiceBusReceivedMessage;
+/** The official client's type of sequence numbers. */
+type Long = NonNullable<Received['sequenceNumber']>;
 
 /** Messages received at once, beyond those of a plan: room for what is sorted out. */
 const RECEIVE_MAX = 128;
-/** How long to wait for the first message, and for those that a peek has just shown. */
+/** Messages peeked at once, and pages that are looked through for what a cancel is meant for. */
+const PEEK_PAGE = 100;
+const PEEK_PAGES_MAX = 10;
+/** How long to wait for the first message, for one more, and for those that a peek has just shown. */
 const FIRST_WAIT_MS = 1000;
+const ONE_MORE_WAIT_MS = 100;
 const REST_WAIT_MS = 2000;
 /** Service Bus cuts a dead letter's description at this length. */
 const DESCRIPTION_MAX_LENGTH = 4096;
@@ -26,6 +32,8 @@ export class SessionMessages {
   readonly #clock: Clock;
   readonly #log: WorkerLog;
   #generation = 0;
+  /** The link that has delivered a message already. */
+  #receivedOver: number | undefined;
   #held: Arrival<Received>[] = [];
   #seen: RequestEvent[] = [];
 
@@ -46,7 +54,7 @@ export class SessionMessages {
     return this.#held;
   }
 
-  /** Requests of the session that a peek showed but that are not active. */
+  /** Requests of the session, received or not, as of when a cancel was received. */
   get seen(): readonly RequestEvent[] {
     return this.#seen;
   }
@@ -56,24 +64,37 @@ export class SessionMessages {
    * a number that is not there, the client would wait another second, then drain the link.
    */
   async receive(): Promise<boolean> {
-    const [first] = await this.#lease.operate((link) => link.receiveMessages(1, { maxWaitTimeInMs: FIRST_WAIT_MS }));
+    const maxWaitTimeInMs = this.#receivedOver === this.#lease.generation ? ONE_MORE_WAIT_MS : FIRST_WAIT_MS;
+    const [first] = await this.#lease.operate((link) => link.receiveMessages(1, { maxWaitTimeInMs }));
     if (!first) return false;
+    this.#receivedOver = this.#lease.generation;
     this.#hold([first]);
     const from = first.sequenceNumber?.add(1);
     if (!from) return true;
     const peeked = await this.#lease.operate((link) => link.peekMessages(RECEIVE_MAX, { fromSequenceNumber: from }));
     const nowMs = this.#clock.wallMs();
-    const active = peeked.filter((message) => isActive(message, nowMs));
-    this.#seen = peeked.flatMap((message) => {
-      const read = isActive(message, nowMs) ? undefined : readModelEvent(message);
-      return read?.kind === 'request' ? [read.event] : [];
-    });
-    if (active.length === 0) return true;
-    const rest = await this.#lease.operate((link) =>
-      link.receiveMessages(active.length, { maxWaitTimeInMs: REST_WAIT_MS }),
-    );
-    this.#hold(rest);
+    const active = peeked.filter((message) => isActive(message, nowMs)).length;
+    if (active > 0)
+      this.#hold(await this.#lease.operate((link) => link.receiveMessages(active, { maxWaitTimeInMs: REST_WAIT_MS })));
+    if (this.#held.some(({ read }) => read.kind === 'cancel')) await this.#lookAround(from);
     return true;
+  }
+
+  /** Looks through the session, as what a cancel is meant for may wait as a clone; a clone may come before the cancel. */
+  async #lookAround(any: Long): Promise<void> {
+    const seen: RequestEvent[] = [];
+    let from = any.subtract(any);
+    for (let page = 0; page < PEEK_PAGES_MAX; page++) {
+      const start = from;
+      const peeked = await this.#lease.operate((link) => link.peekMessages(PEEK_PAGE, { fromSequenceNumber: start }));
+      for (const message of peeked) {
+        const read = readModelEvent(message);
+        if (read.kind === 'request') seen.push(read.event);
+        if (message.sequenceNumber) from = message.sequenceNumber.add(1);
+      }
+      if (peeked.length < PEEK_PAGE) break;
+    }
+    this.#seen = seen;
   }
 
   /** The messages that carry one of these requests, by the request's key. */

@@ -11,13 +11,19 @@ import type { Clock } from '../runtime/clock.ts';
 import { closeClient, createClient } from './connection.ts';
 import type { Connection } from './connection.ts';
 
-/** How long the broker may hold an accept of the next session, and the client's limit for every other operation. */
-export const OPERATION_MS = 10_000;
-/** Beyond that, an accept that has not ended is stuck: the client is replaced. */
-const STUCK_AFTER_MS = 20_000;
+/** Beyond its limit, how long an accept may take before the client counts as stuck and is replaced. */
+const STUCK_MARGIN_MS = 10_000;
 
 /** The lock is kept by the lock keeper; the client's own renewal gives up after one failed try. */
 const RECEIVER_OPTIONS = { receiveMode: 'peekLock', maxAutoLockRenewalDurationInMs: 0 } as const;
+
+export interface WorkerConnectionOptions {
+  readonly connection: Connection;
+  readonly queue: string;
+  /** How long the broker may hold an accept of the next session, and the limit of every other operation, milliseconds. */
+  readonly operationMs: number;
+  readonly clock: Clock;
+}
 
 export type NextSession =
   | { readonly kind: 'session'; readonly receiver: ServiceBusSessionReceiver }
@@ -31,19 +37,25 @@ export type NextSession =
 export class WorkerConnection {
   readonly #connection: Connection;
   readonly #queue: string;
+  readonly #operationMs: number;
   readonly #clock: Clock;
   readonly #senders = new Map<string, ServiceBusSender>();
   #client: ServiceBusClient;
 
-  constructor({ connection, queue, clock }: { connection: Connection; queue: string; clock: Clock }) {
-    this.#connection = connection;
-    this.#queue = queue;
-    this.#clock = clock;
+  constructor(options: WorkerConnectionOptions) {
+    this.#connection = options.connection;
+    this.#queue = options.queue;
+    this.#operationMs = options.operationMs;
+    this.#clock = options.clock;
     this.#client = this.#open();
   }
 
-  /** Waits for the next session that has something to do; raises whatever the client raises, `UNREACHABLE` when it is stuck. */
-  async acceptNext(signal: AbortSignal): Promise<NextSession> {
+  /**
+   * Waits for the next session that has something to do; raises whatever the client raises, `UNREACHABLE` when it is stuck.
+   * There is no way to cancel it: a client that is closed meanwhile keeps the process alive for another minute.
+   */
+  async acceptNext(): Promise<NextSession> {
+    const limitMs = this.#operationMs + STUCK_MARGIN_MS;
     const ended = new AbortController();
     const accepted = this.#client.acceptNextSession(this.#queue, RECEIVER_OPTIONS).then(
       (receiver): NextSession => ({ kind: 'session', receiver }),
@@ -52,22 +64,15 @@ export class WorkerConnection {
         throw error;
       },
     );
-    const aborted = new Promise<NextSession>((resolve) => {
-      const onAbort = (): void => resolve({ kind: 'idle' });
-      signal.addEventListener('abort', onAbort, { once: true });
-      ended.signal.addEventListener('abort', () => signal.removeEventListener('abort', onAbort), { once: true });
-      if (signal.aborted) onAbort();
-    });
-    const stuck = pause(this.#clock, STUCK_AFTER_MS, ended.signal).then((): NextSession => {
+    const stuck = pause(this.#clock, limitMs, ended.signal).then((): NextSession => {
       if (ended.signal.aborted) return { kind: 'idle' };
-      throw new RetrainError('UNREACHABLE', `no session was accepted or refused within ${STUCK_AFTER_MS} ms`);
+      throw new RetrainError('UNREACHABLE', `no session was accepted or refused within ${limitMs} ms`);
     });
-    stuck.catch(() => undefined);
-    accepted.catch(() => undefined);
     try {
-      return await Promise.race([accepted, aborted, stuck]);
+      return await Promise.race([accepted, stuck]);
     } finally {
       ended.abort();
+      accepted.catch(() => undefined);
     }
   }
 
@@ -97,7 +102,7 @@ export class WorkerConnection {
   }
 
   #open(): ServiceBusClient {
-    return createClient(this.#connection, { retry: { maxRetries: 0, timeoutInMs: OPERATION_MS } });
+    return createClient(this.#connection, { retry: { maxRetries: 0, timeoutInMs: this.#operationMs } });
   }
 }
 

@@ -58,7 +58,7 @@ export interface SortOptions {
   readonly nowMs: number;
   /** Whether a trainer is configured for the model. */
   readonly modelKnown: boolean;
-  /** Requests of the session that were seen but not received (scheduled clones): a cancel may be meant for one of them. */
+  /** Requests of the session that were seen, received or not (scheduled clones): a cancel may be meant for one of them. */
   readonly seen?: readonly RequestEvent[];
 }
 

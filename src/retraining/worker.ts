@@ -26,8 +26,9 @@ export const CONCURRENCY_MAX = 64;
 const DEFAULT_CONCURRENCY = 1;
 const DEFAULT_GRACE_MS = 30_000;
 const DEFAULT_MARGIN_MS = 5000;
-/** Beyond the trainers' grace period, how long a shutdown waits for sessions to be released. */
-const STOP_MARGIN_MS = 5000;
+const DEFAULT_OPERATION_MS = 5000;
+/** Beyond the trainers' grace period, how long a shutdown waits for accepts to end and sessions to be released. */
+const STOP_MARGIN_MS = 10_000;
 /** Share of the lock duration for which a slot leaves alone what another worker holds. */
 const LEFT_SHARE = 1 / 8;
 /** Between two tries to reach a broker that does not answer. */
@@ -53,6 +54,8 @@ export interface WorkerOptions {
   readonly lockDurationMs?: number;
   /** Beyond the lock duration, how long another's run is left alone and a lost session is asked for. Default 5,000. */
   readonly marginMs?: number;
+  /** Milliseconds that the broker has to answer an operation, and that it may hold an idle accept: a shutdown waits for it. Default 5,000. */
+  readonly operationMs?: number;
   /** Between attempts. Default: 30 seconds, doubling up to an hour, with full jitter. */
   readonly backoff?: Backoff;
   readonly log?: WorkerLog;
@@ -84,7 +87,7 @@ export class RetrainingWorker implements AsyncDisposable {
 
   /** Raises `CONNECTION_STRING_INVALID` and `CONFIGURATION_INVALID`; nothing is connected yet. */
   constructor(options: WorkerOptions) {
-    const { concurrency = DEFAULT_CONCURRENCY } = options;
+    const { concurrency = DEFAULT_CONCURRENCY, operationMs = DEFAULT_OPERATION_MS } = options;
     if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > CONCURRENCY_MAX)
       throw new RetrainError('CONFIGURATION_INVALID', `concurrency = ${concurrency}: use 1 to ${CONCURRENCY_MAX}`);
     const connection = parseConnection(options.connectionString);
@@ -94,7 +97,7 @@ export class RetrainingWorker implements AsyncDisposable {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;
     this.#log = options.log ?? (() => undefined);
-    this.#connection = new WorkerConnection({ connection, queue: this.#queue, clock: this.#clock });
+    this.#connection = new WorkerConnection({ connection, queue: this.#queue, operationMs, clock: this.#clock });
   }
 
   /** Begins to accept sessions; a second call does nothing. */
@@ -163,9 +166,10 @@ export class RetrainingWorker implements AsyncDisposable {
     const signal = this.#stopping.signal;
     for (let failures = 0; !signal.aborted;) {
       try {
-        const next = await this.#connection.acceptNext(signal);
+        const next = await this.#connection.acceptNext();
         failures = 0;
         if (next.kind === 'idle') continue;
+        if (signal.aborted) return await next.receiver.close();
         const waitMs = await this.#work(next.receiver, context, watch);
         await pause(this.#clock, waitMs, signal);
       } catch (error) {

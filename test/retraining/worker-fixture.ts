@@ -46,12 +46,9 @@ export interface World {
   fact<F extends WorkerFact['fact']>(fact: F, times?: number): Promise<Extract<WorkerFact, { fact: F }>>;
 }
 
-export async function openWorld(
-  t: TestContext,
-  { lockDuration = 'PT1M', amqpPort = 0 }: { lockDuration?: string; amqpPort?: number } = {},
-): Promise<World> {
+export async function openWorld(t: TestContext, settings: ServerSettings = {}): Promise<World> {
   const folder = temporaryFolder(t);
-  const server = await openServer(folder, { lockDuration, amqpPort });
+  const server = await openServer(folder, settings);
   const client = new ServiceBusClient(server.connectionString);
   const producer = new RetrainingProducer({ connectionString: server.connectionString, queue: QUEUE });
   const registry = registryIn(folder);
@@ -65,8 +62,7 @@ export async function openWorld(
     if (process.env['WORKER_TRACE'])
       setInterval(() => console.error(process.getActiveResourcesInfo().join()), 5000).unref();
   });
-  const heard = new Map<string, OutcomeEvent>();
-  const outcomeReceiver = client.createReceiver(OUTCOMES);
+  const outcomes = outcomeReader(client, OUTCOMES);
   const world: World = {
     folder,
     server,
@@ -96,19 +92,7 @@ export async function openWorld(
       await worker.start();
       return worker;
     },
-    async outcomes() {
-      for (;;) {
-        // The client goes on after the last message that it peeked.
-        const messages = await outcomeReceiver.peekMessages(250);
-        if (messages.length === 0) return [...heard.values()];
-        for (const message of messages) {
-          const read = readOutcome(message);
-          if (read.kind === 'invalid') throw new Error(read.reason);
-          const key = `${read.event.source} ${read.event.id}`;
-          if (!heard.has(key)) heard.set(key, read.event);
-        }
-      }
-    },
+    outcomes,
     async told(outcome, times = 1) {
       return eventually(
         async () => {
@@ -118,15 +102,7 @@ export async function openWorld(
         { what: `${times} times ${outcome}` },
       );
     },
-    async peek(subQueue) {
-      // A client of its own begins at the first message.
-      const other = new ServiceBusClient(server.connectionString);
-      try {
-        return await other.createReceiver(QUEUE, subQueue ? { subQueueType: subQueue } : {}).peekMessages(250);
-      } finally {
-        await other.close();
-      }
-    },
+    peek: (subQueue) => peekAll(server.connectionString, QUEUE, subQueue),
     async fact(name, times = 1) {
       return eventually(
         () => {
@@ -142,17 +118,59 @@ export async function openWorld(
 
 export function openServer(
   folder: string,
-  { lockDuration = 'PT1M', amqpPort = 0 }: { lockDuration?: string; amqpPort?: number } = {},
+  { lockDuration = 'PT1M', amqpPort = 0, suffixes = [''] }: ServerSettings = {},
 ): Promise<RunningServer> {
+  const work = { requiresSession: true, requiresDuplicateDetection: true, lockDuration };
   return startServer({
     dataFolder: join(folder, 'data'),
     amqpPort,
     httpPort: 0,
-    queues: [
-      parseQueueDescription({ name: QUEUE, requiresSession: true, requiresDuplicateDetection: true, lockDuration }),
-      parseQueueDescription({ name: OUTCOMES, requiresDuplicateDetection: true }),
-    ],
+    queues: suffixes.flatMap((suffix) => [
+      parseQueueDescription({ name: `${QUEUE}${suffix}`, ...work }),
+      parseQueueDescription({ name: `${OUTCOMES}${suffix}`, requiresDuplicateDetection: true }),
+    ]),
   });
+}
+
+export interface ServerSettings {
+  readonly lockDuration?: string;
+  readonly amqpPort?: number;
+  /** A work queue and an outcome queue are made for each. */
+  readonly suffixes?: readonly string[];
+}
+
+/** Reads what a queue of outcomes was told, without taking it; doubles are dropped by identity. */
+export function outcomeReader(client: ServiceBusClient, queue: string): () => Promise<OutcomeEvent[]> {
+  const receiver = client.createReceiver(queue);
+  const heard = new Map<string, OutcomeEvent>();
+  return async () => {
+    for (;;) {
+      // The client goes on after the last message that it peeked.
+      const messages = await receiver.peekMessages(250);
+      if (messages.length === 0) return [...heard.values()];
+      for (const message of messages) {
+        const read = readOutcome(message);
+        if (read.kind === 'invalid') throw new Error(read.reason);
+        const key = `${read.event.source} ${read.event.id}`;
+        if (!heard.has(key)) heard.set(key, read.event);
+      }
+    }
+  };
+}
+
+/** All messages of a queue or its dead-letter queue, scheduled ones included. */
+export async function peekAll(
+  connectionString: string,
+  queue: string,
+  subQueueType?: 'deadLetter',
+): Promise<ServiceBusReceivedMessage[]> {
+  // A client of its own begins at the first message.
+  const client = new ServiceBusClient(connectionString);
+  try {
+    return await client.createReceiver(queue, subQueueType ? { subQueueType } : {}).peekMessages(250);
+  } finally {
+    await client.close();
+  }
 }
 
 export function registryIn(folder: string): FileRegistry {

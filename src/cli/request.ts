@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { RetrainError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import { RetrainingProducer } from '../retraining/producer.ts';
 import { TRIGGER_KINDS } from '../retraining/request.ts';
 import { files } from '../runtime/files.ts';
@@ -49,17 +51,34 @@ Examples:
 async function runRequest(options: RequestOptions): Promise<void> {
   const input = await requestInput(options, { files, stdin: process.stdin });
   const place = placeOf(options);
-  const { outbox, dedupeKey } = options;
+  const { dedupeKey } = options;
+  const outbox = options.outbox === undefined ? undefined : resolve(options.outbox);
   const sent = await withClient(place, async (client) => {
     await using producer = new RetrainingProducer({
       client,
       queue: place.queue,
-      ...(outbox !== undefined && { outboxFolder: resolve(outbox) }),
+      ...(outbox !== undefined && { outboxFolder: outbox }),
     });
     const sent = await producer.request(input, dedupeKey === undefined ? {} : { dedupeKey });
     const { failed } = await producer.flush();
     for (const { error } of failed) console.error(`retrain: left in the outbox: ${error.message}`);
     return sent;
+  }).catch((error: unknown) => {
+    throw outbox === undefined ? error : withOutbox(error, outbox);
   });
   console.log(options.json ? JSON.stringify({ ...sent, model: input.model.name, queue: place.queue }) : sent.id);
+}
+
+/** What the producer refuses before it keeps a request. */
+const REFUSED: ReadonlySet<ErrorCode> = new Set([
+  'REQUEST_INVALID',
+  'MESSAGE_TOO_LARGE',
+  'ARGUMENT_INVALID',
+  'DISK_FULL',
+]);
+
+function withOutbox(error: unknown, outbox: string): unknown {
+  if (!(error instanceof RetrainError) || REFUSED.has(error.code)) return error;
+  const kept = `the request is kept in ${outbox} and goes out with the next one`;
+  return new RetrainError(error.code, `${error.message}; ${kept}`, { cause: error });
 }

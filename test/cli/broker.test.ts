@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { ServiceBusClient } from '@azure/service-bus';
 import { assertFailure, runCli, startBroker, startCli, temporaryFolder } from './cli-process.ts';
@@ -79,4 +80,16 @@ test('broker refuses an address that others can reach without a key of your own'
 test('broker refuses a queue flag that it does not understand', async (t) => {
   const data = await temporaryFolder(t);
   assertFailure(await runCli(['broker', '--data', data, '--queue', 'q:session']), 2, /unknown property 'session'/);
+});
+
+test('a disk that fails under a running broker ends it with 74, so that it starts again from what is durable', async (t) => {
+  if (spawnSync('prlimit', ['--version']).status !== 0) return t.skip('needs prlimit (Linux)');
+  const broker = await startBroker(t, { data: await temporaryFolder(t) });
+  // From now on, the system refuses every write to a file (setrlimit(2), RLIMIT_FSIZE).
+  assert.equal(spawnSync('prlimit', ['--pid', String(broker.pid), '--fsize=1']).status, 0);
+  const refused = await runCli(['request', '--model', 'm'], { env: broker.env });
+  assert.equal(refused.code, 75);
+  const { code, stderr } = await broker.cli.finished;
+  assert.equal(code, 74);
+  assert.match(stderr, /^retrain: [^\n]*EFBIG[^\n]*check the disk[^\n]*\n$/);
 });

@@ -183,6 +183,11 @@ export class Connection {
     return this.#remoteOpen;
   }
 
+  /** The sessions, also those whose begin or end is not answered yet. */
+  get sessions(): Iterable<Session> {
+    return this.#local.values();
+  }
+
   /** Begins a session; `onBegin` tells of the answer. Throws `ARGUMENT_INVALID` before the peer's open and without a free channel. */
   openSession(options: SessionOptions = {}): Session {
     if (this.#state !== 'open')

@@ -6,7 +6,7 @@ import { FRAME_HEADER_BYTES, FRAME_TYPE } from './frame-reader.ts';
 import { writeFrameHeader, type Output } from './output.ts';
 import { AmqpDecodeError } from './protocol-error.ts';
 import { readStateField } from './transfer-frame.ts';
-import { Writer } from './writer.ts';
+import { ONE_VALUE_BYTES, Writer } from './writer.ts';
 
 /** The fields of a disposition, read without the table into one object that is used again for every frame. */
 export class DispositionFields {
@@ -89,7 +89,7 @@ export function writeDisposition(
 }
 
 function encodeState(state: DeliveryState): Buffer {
-  const writer = new Writer();
+  const writer = new Writer(ONE_VALUE_BYTES);
   writeState(writer, state);
   return writer.take();
 }

@@ -9,7 +9,7 @@ import { LIMITS } from './limits.ts';
 import type { Output } from './output.ts';
 import { ProtocolError } from './protocol-error.ts';
 import { initialResponse, SASL_CODE } from './sasl.ts';
-import { Writer } from './writer.ts';
+import { ONE_VALUE_BYTES, Writer } from './writer.ts';
 
 const AMQP_HEADER = Buffer.from('AMQP\0\x01\0\0', 'latin1');
 const SASL_HEADER = Buffer.from('AMQP\x03\x01\0\0', 'latin1');
@@ -143,7 +143,7 @@ export class Handshake {
   }
 
   #sendSasl<C extends Composite>(composite: C, value: Encodable<C>): void {
-    const writer = new Writer();
+    const writer = new Writer(ONE_VALUE_BYTES);
     writeComposite(writer, composite, value);
     this.#output.frame(FRAME_TYPE.sasl, 0, writer.take());
   }

@@ -324,6 +324,7 @@ export class Link {
   }
 
   #stop(): void {
+    this.session.unsettled.dropLink(this);
     this.waiting.clear();
     this.#drainedLater = false;
     this.#incoming.drop();

@@ -9,7 +9,7 @@ import type { Link } from './link.ts';
 import { serialAdd, serialDistance, type SerialNumber } from './serial-number.ts';
 import type { Session } from './session.ts';
 import { finishTransfer, TRANSFER_HEAD_BYTES, writeTransfer } from './transfer-frame.ts';
-import { Writer } from './writer.ts';
+import { ONE_VALUE_BYTES, Writer } from './writer.ts';
 
 /** A delivery with frames that have not left yet. */
 export class WaitingDelivery {
@@ -129,7 +129,7 @@ export class OutgoingTransfers {
     const { connection, localChannel } = this.#session;
     const { delivery, message } = waiting;
     const encode = (more: boolean): Buffer => {
-      const writer = new Writer();
+      const writer = new Writer(ONE_VALUE_BYTES);
       writeComposite(writer, TRANSFER, {
         handle: link.localHandle,
         deliveryId: delivery.id,

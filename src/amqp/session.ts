@@ -258,7 +258,6 @@ export class Session {
   release(link: Link): void {
     if (link.localHandle >= 0) this.#localHandles.remove(link.localHandle);
     if (link.remoteHandle >= 0) this.#remoteHandles.delete(link.remoteHandle);
-    this.unsettled.dropLink(link);
   }
 
   /** Notes a disposition; it leaves with the next output, in a range if others continue it. */

@@ -19,17 +19,27 @@ import {
 /** Bytes of the buffer that `take` cuts its results from; as with Node's own pool, a slice keeps all of it alive. */
 const SLAB_BYTES = 8192;
 
+/** Bytes that most single values fit into. */
+export const ONE_VALUE_BYTES = 128;
+
 const ASCII = /^\p{ASCII}*$/u;
 
 /** Appends typed values, in the narrowest encoding, to a buffer that grows. */
 export class Writer {
-  #buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  readonly #slabBytes: number;
+  #buffer: Buffer;
   /** Where the bytes not taken yet begin. */
   #start = 0;
   #end = 0;
   /** Items written at the current level, and the positions and counts of the levels around it. */
   #count = 0;
   readonly #outer: number[] = [];
+
+  /** `slabBytes`: the size of the buffers that results are cut from. Small for a writer that is used once. */
+  constructor(slabBytes = SLAB_BYTES) {
+    this.#slabBytes = slabBytes;
+    this.#buffer = Buffer.allocUnsafe(slabBytes);
+  }
 
   /** Bytes written since the last `take`. */
   get length(): number {
@@ -54,7 +64,7 @@ export class Writer {
 
   #grow(length: number): number {
     const used = this.#end - this.#start;
-    const bigger = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, 2 * (used + length)));
+    const bigger = Buffer.allocUnsafe(Math.max(this.#slabBytes, 2 * (used + length)));
     this.#buffer.copy(bigger, 0, this.#start, this.#end);
     // Levels around the current one remember positions relative to the start.
     this.#buffer = bigger;
@@ -403,7 +413,7 @@ export class Writer {
 
 /** Encodes one value. Throws `RetrainError` `ARGUMENT_INVALID` when a number does not fit its type. */
 export function encode(value: AmqpValue): Buffer {
-  const writer = new Writer();
+  const writer = new Writer(ONE_VALUE_BYTES);
   writer.writeValue(value);
   return writer.take();
 }

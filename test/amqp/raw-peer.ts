@@ -25,7 +25,7 @@ export interface Frame {
 }
 
 export function encodeComposite<C extends Composite>(composite: C, value: Encodable<C>): Buffer {
-  const writer = new Writer();
+  const writer = new Writer(256);
   writeComposite(writer, composite, value);
   return writer.take();
 }

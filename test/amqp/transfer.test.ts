@@ -53,7 +53,7 @@ test('a settled delivery is not kept', () => {
   peer.transfer(0, { settled: true });
   assert.equal(deliveries[0]?.settled, true);
   assert.equal(link.unsettled, 0);
-  link.settle(deliveries[0] as IncomingDelivery, { kind: 'accepted' });
+  link.settle(deliveries[0], { kind: 'accepted' });
   assert.deepEqual(peer.frames(), []);
 });
 

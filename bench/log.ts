@@ -68,7 +68,10 @@ async function benchOne(
   refill = () => {};
   await log.close();
   const perSync = messages / syncs;
-  const floor = await benchFloor(join(folder, 'floor'), { writeBytes: Math.round(bytes / syncs), writes: Math.min(syncs, 400) });
+  const floor = await benchFloor(join(folder, 'floor'), {
+    writeBytes: Math.round(bytes / syncs),
+    writes: Math.min(syncs, 400),
+  });
   return {
     inFlight,
     messagesPerSecond: Math.round(messages / seconds),
@@ -79,7 +82,10 @@ async function benchOne(
 }
 
 /** Bare `write` and `fdatasync` onto a zero-filled file, one after the other: rounds per second. */
-async function benchFloor(path: string, { writeBytes, writes }: { writeBytes: number; writes: number }): Promise<number> {
+async function benchFloor(
+  path: string,
+  { writeBytes, writes }: { writeBytes: number; writes: number },
+): Promise<number> {
   const file = await open(path, 'w+');
   try {
     const fileBytes = Math.max(writeBytes, 64 * 1024 * 1024);
@@ -106,7 +112,9 @@ export interface RecoveryBench {
 }
 
 /** Fills a log with live messages, closes it, and measures how long it takes to open it again. */
-export async function benchRecovery(options: Pick<LogBenchOptions, 'parentFolder' | 'messages' | 'bodyBytes'>): Promise<RecoveryBench> {
+export async function benchRecovery(
+  options: Pick<LogBenchOptions, 'parentFolder' | 'messages' | 'bodyBytes'>,
+): Promise<RecoveryBench> {
   const folder = await mkdtemp(join(options.parentFolder, 'bench-log-'));
   try {
     let wake = (): void => {};

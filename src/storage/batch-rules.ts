@@ -25,19 +25,28 @@ export function checkBatch(
     if (!(id > 0 && id < nextId)) throw broken(id, 'its id does not come from nextId');
     if (liveness.table.find(id)) throw broken(id, 'it has been appended before');
     if (refs.length > MAX_REFS) throw broken(id, `it has ${refs.length} refs, the limit is ${MAX_REFS}`);
-    for (const ref of refs)
+    if (kind === RecordKind.body && refs.length > 0) throw broken(id, 'a body has no refs');
+    if (kind === RecordKind.change && (refs.length < 1 || refs.length > 2)) {
+      throw broken(id, 'a change has an owner and at most one change that it supersedes');
+    }
+    for (let index = 0; index < refs.length; index++) {
+      const ref = refs[index] as number;
       if (!(ref > 0 && ref < id)) throw broken(id, `ref ${ref} is not the id of an earlier record`);
-    if (kind === RecordKind.body) {
-      if (refs.length > 0) throw broken(id, 'a body has no refs');
-    } else if (kind === RecordKind.entry) {
-      for (const ref of refs) {
-        if (!liveness.isLive(ref) && !isNewBody(ref)) throw broken(id, `ref ${ref} is not the body of a live entry`);
+      const target = liveness.kindOf(ref);
+      if (kind === RecordKind.entry) {
+        const held = target === RecordKind.body && liveness.isLive(ref);
+        if (!held && !isNewBody(ref)) throw broken(id, `ref ${ref} is not the body of a live entry`);
+      } else if (target !== undefined && !mayName(kind, index, target)) {
+        throw broken(id, `ref ${ref} is a record of another kind`);
       }
-    } else if (kind === RecordKind.change) {
-      if (refs.length < 1 || refs.length > 2)
-        throw broken(id, 'a change has an owner and at most one change to supersede');
     }
   }
+}
+
+/** What a change or a gone names may be dead, or gone from the disk; but never of a kind that it cannot name. */
+function mayName(kind: number, index: number, target: number): boolean {
+  if (kind === RecordKind.gone) return target === RecordKind.entry || target === RecordKind.change;
+  return target === (index === 0 ? RecordKind.entry : RecordKind.change);
 }
 
 function broken(id: number, why: string): RetrainError {

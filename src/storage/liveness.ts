@@ -81,6 +81,12 @@ export class Liveness {
       : (state & live) !== 0;
   }
 
+  /** Undefined when the record is not on disk any more. */
+  kindOf(id: number): number | undefined {
+    const chunk = this.table.find(id);
+    return chunk && (chunk.state[indexOf(id)] as number) & RecordState.kind;
+  }
+
   placeOf(id: number): Place | undefined {
     const chunk = this.table.find(id);
     const index = indexOf(id);

@@ -1,46 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { StorageRun } from './storage-run.ts';
+import { runSeeds, StorageRun } from './storage-run.ts';
 
-/** `STORAGE_SEED=n` replays one history. */
-const only = process.env['STORAGE_SEED'];
-const SEEDS = 1000;
-
-async function runSeeds(options: { capacityBytes?: number; crashes: number; steps: number }): Promise<StorageRun[]> {
-  const runs: StorageRun[] = [];
-  const seeds = only === undefined ? Array.from({ length: SEEDS }, (_, index) => index) : [Number(only)];
-  for (const seed of seeds) {
-    const { capacityBytes, crashes, steps } = options;
-    const run = new StorageRun({ seed, steps, crashes, disk: capacityBytes === undefined ? {} : { capacityBytes } });
-    try {
-      await run.run();
-    } catch (error) {
-      throw new Error(`seed ${seed} fails; replay it with STORAGE_SEED=${seed}`, { cause: error });
-    }
-    runs.push(run);
-  }
-  return runs;
-}
-
-function sum(runs: readonly StorageRun[], count: (run: StorageRun) => number): number {
-  return runs.reduce((total, run) => total + count(run), 0);
-}
+const SEEDS = 100;
 
 test('after any crash every durable batch is there whole, nothing dead rises again, and bodies keep their bytes', async () => {
-  const runs = await runSeeds({ crashes: 0.02, steps: 250 });
-  if (only !== undefined) return;
-  assert.ok(sum(runs, (run) => run.crashes) > SEEDS);
-  assert.ok(sum(runs, (run) => run.compactions) > SEEDS);
+  const { crashes, compactions } = await runSeeds({ seeds: SEEDS, crashes: 0.02, steps: 250 });
+  assert.ok(crashes > SEEDS && compactions > SEEDS, `${crashes} crashes, ${compactions} compactions`);
 });
 
 test('the same holds on a disk that runs full, where sending is refused and settling goes on', async () => {
-  const runs = await runSeeds({ capacityBytes: 40_000, crashes: 0.02, steps: 250 });
-  if (only !== undefined) return;
-  assert.ok(sum(runs, (run) => run.refused) > SEEDS);
+  const { refused } = await runSeeds({ seeds: SEEDS, capacityBytes: 25_000, crashes: 0.02, steps: 250 });
+  assert.ok(refused > SEEDS, `${refused} refused`);
 });
 
 test('the same holds when crashes follow each other so fast that compactions rarely finish', async () => {
-  await runSeeds({ crashes: 0.12, steps: 120 });
+  const { crashes } = await runSeeds({ seeds: SEEDS, crashes: 0.12, steps: 120 });
+  assert.ok(crashes > 5 * SEEDS, `${crashes} crashes`);
 });
 
 test('a disk whose syncs do nothing is found out', async () => {

@@ -110,6 +110,11 @@ export class LogFixture {
     return entries;
   }
 
+  async readBack(body: number): Promise<Buffer> {
+    const read = this.log.read(body);
+    return Buffer.isBuffer(read) ? read : drive(this.clock, read);
+  }
+
   liveIds(): number[] {
     return this.told.filter(({ live }) => live).map(({ id }) => id);
   }

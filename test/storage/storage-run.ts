@@ -6,12 +6,9 @@ import { FakeDisk, type FakeDiskOptions, seededFraction } from '../fake-disk.ts'
 
 /** Lets time pass, step by step, until the promise has settled. */
 export async function drive<T>(clock: FakeClock, promise: Promise<T>): Promise<T> {
-  let settled = false;
-  const done = (): void => {
-    settled = true;
-  };
-  promise.then(done, done);
-  for (let idle = 0; !settled;) {
+  const state = { settled: false };
+  void promise.catch(() => {}).finally(() => (state.settled = true));
+  for (let idle = 0; !state.settled;) {
     await turn();
     const dueMs = clock.nextDueMs();
     if (dueMs !== undefined) clock.advance(dueMs);
@@ -73,6 +70,39 @@ export interface RunOptions {
   readonly disk?: Partial<FakeDiskOptions>;
   /** Probability of a crash at a step. */
   readonly crashes: number;
+}
+
+export interface SeedsOptions {
+  readonly seeds: number;
+  readonly steps: number;
+  readonly crashes: number;
+  readonly capacityBytes?: number;
+}
+
+/** What happened in all of the runs together. */
+export interface SeedsResult {
+  crashes: number;
+  compactions: number;
+  refused: number;
+}
+
+/** Runs histories 0 to `seeds` - 1. With STORAGE_SEED=n in the environment it replays that one alone. */
+export async function runSeeds({ seeds, steps, crashes, capacityBytes }: SeedsOptions): Promise<SeedsResult> {
+  const only = process.env['STORAGE_SEED'];
+  const list = only === undefined ? Array.from({ length: seeds }, (_, index) => index) : [Number(only)];
+  const result = { crashes: 0, compactions: 0, refused: 0 };
+  for (const seed of list) {
+    const run = new StorageRun({ seed, steps, crashes, disk: capacityBytes === undefined ? {} : { capacityBytes } });
+    try {
+      await run.run();
+    } catch (error) {
+      throw new Error(`seed ${seed} fails; replay it with STORAGE_SEED=${seed}`, { cause: error });
+    }
+    result.crashes += run.crashes;
+    result.compactions += run.compactions;
+    result.refused += run.refused;
+  }
+  return result;
 }
 
 /** A random history of one data folder, checked against the model after each crash. Throws on the first difference. */
@@ -296,7 +326,7 @@ export class StorageRun {
     this.#durable = 0;
     for (const [id, { kind }] of this.#model.live)
       if (kind === RecordKind.entry) await this.#checkBodies(this.#model, id);
-    if (!this.#model.live.has(this.#counterOwner)) this.#declareCounter();
+    if (this.#model.live.get(this.#counterOwner)?.kind !== RecordKind.entry) this.#declareCounter();
   }
 
   #logOptions(onRecord: LogOptions['onRecord']): LogOptions {
@@ -351,10 +381,16 @@ export class StorageRun {
     this.#counter = 0;
   }
 
+  /** Ids that a crash has undone may come again for something else. */
+  #isCounterOf(owner: number, id: number): boolean {
+    const known = this.#model.live.get(id);
+    return known?.kind === RecordKind.change && known.refs[0] === owner;
+  }
+
   #snapshot(): LogRecord[] {
     const owner = this.#counterOwner;
-    if (!this.#model.live.has(owner)) return [];
-    const former = this.#model.live.has(this.#counter) ? [this.#counter] : [];
+    if (this.#model.live.get(owner)?.kind !== RecordKind.entry) return [];
+    const former = this.#isCounterOf(owner, this.#counter) ? [this.#counter] : [];
     const id = this.#id();
     const batch: LogRecord[] = [
       { kind: RecordKind.change, id, refs: [owner, ...former], bytes: Buffer.from(String(id)) },

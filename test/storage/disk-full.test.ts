@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { codeOf, LogFixture, RESERVE_BYTES, SEGMENT_BYTES } from './log-fixture.ts';
+
+const CAPACITY_BYTES = 4 * SEGMENT_BYTES + RESERVE_BYTES;
+
+function isFull(error: unknown): boolean {
+  return codeOf(error) === 'DISK_FULL';
+}
+
+async function fillDisk(fixture: LogFixture): Promise<number[]> {
+  const entries: number[] = [];
+  for (;;) {
+    try {
+      entries.push(fixture.send(Buffer.alloc(1024)).entry);
+    } catch (error) {
+      assert.ok(isFull(error));
+      return entries;
+    }
+    await fixture.settle();
+  }
+}
+
+test('a full disk refuses to send, and settling goes on until there is room to send again', async () => {
+  const fixture = new LogFixture({ capacityBytes: CAPACITY_BYTES });
+  await fixture.open();
+  const entries = await fillDisk(fixture);
+  assert.ok(entries.length > 30);
+  assert.ok(fixture.log.stats().full);
+  assert.match(fullMessage(fixture), /^no room for another segment in data folder \/data; free disk space, or receive/);
+  for (const entry of entries) {
+    fixture.settleEntries(entry);
+    await fixture.settle();
+  }
+  fixture.clock.advance(10_000);
+  await fixture.settle();
+  assert.ok(!fixture.log.stats().full);
+  fixture.send('again');
+  await fixture.close();
+  assert.deepEqual(fixture.failures, []);
+});
+
+function fullMessage(fixture: LogFixture): string {
+  try {
+    fixture.send(Buffer.alloc(1024));
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return '';
+}
+
+test('what was acknowledged on a full disk is there after a power cut', async () => {
+  const fixture = new LogFixture({ capacityBytes: CAPACITY_BYTES });
+  await fixture.open();
+  const entries = await fillDisk(fixture);
+  const settled = entries.filter((_, index) => index % 2 === 0);
+  for (const entry of settled) fixture.settleEntries(entry);
+  await fixture.settle();
+  fixture.crash();
+  await fixture.open();
+  const left = entries.filter((entry) => !settled.includes(entry));
+  assert.deepEqual(fixture.liveIds(), left);
+  fixture.settleEntries(...left);
+  await fixture.close();
+});
+
+test('the reserve takes settlements when the tail is full to the brim', async () => {
+  const fixture = new LogFixture({ capacityBytes: CAPACITY_BYTES });
+  await fixture.open();
+  const [first] = await fillDisk(fixture);
+  let change = fixture.change(first as number, 'x'.repeat(500));
+  for (let count = 0; fixture.disk.paths.some((path) => path.includes('reserve')); count++) {
+    assert.ok(count < 100, 'the reserve is never taken');
+    change = fixture.change(first as number, 'y'.repeat(500), change);
+    await fixture.settle();
+  }
+  assert.throws(() => fixture.send('small'), isFull);
+  await fixture.close();
+});
+
+test('room that somebody else gives back is found by trying again', async () => {
+  const fixture = new LogFixture({ capacityBytes: CAPACITY_BYTES });
+  await fixture.open();
+  await fillDisk(fixture);
+  fixture.disk.capacityBytes *= 2;
+  fixture.clock.advance(10_000);
+  await fixture.settle();
+  fixture.send(Buffer.alloc(1024));
+  assert.ok(!fixture.log.stats().full);
+  await fixture.close();
+});
+
+test('a disk without room for the reserve opens, and takes nothing in', async () => {
+  const fixture = new LogFixture({ capacityBytes: RESERVE_BYTES - 1 });
+  await fixture.open();
+  assert.throws(() => fixture.send('small'), isFull);
+  await fixture.close();
+});

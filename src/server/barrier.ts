@@ -8,6 +8,8 @@ export interface Exit<Subject, Detail> {
 /** Slots that the ring begins with; it doubles when it is full. What is in flight is bounded by the credit of all links. */
 const INITIAL_SLOTS = 1_024;
 
+const emptySlots = (count: number): undefined[] => Array.from({ length: count });
+
 /**
  * The durability barrier: nothing that depends on a position of the log (an accepted, a delivery, a session grant, a reply)
  * leaves before the log says that this position is on disk. Outputs leave in the order in which they were held; one that is
@@ -15,9 +17,9 @@ const INITIAL_SLOTS = 1_024;
  */
 export class Barrier {
   #positions = new Float64Array(INITIAL_SLOTS);
-  #exits: (Exit<unknown, unknown> | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined);
-  #subjects: unknown[] = new Array(INITIAL_SLOTS).fill(undefined);
-  #details: unknown[] = new Array(INITIAL_SLOTS).fill(undefined);
+  #exits: (Exit<unknown, unknown> | undefined)[] = emptySlots(INITIAL_SLOTS);
+  #subjects: unknown[] = emptySlots(INITIAL_SLOTS);
+  #details: unknown[] = emptySlots(INITIAL_SLOTS);
   #head = 0;
   #size = 0;
   #durable = 0;
@@ -37,7 +39,7 @@ export class Barrier {
     if (this.#size === this.#positions.length) this.#grow();
     const slot = (this.#head + this.#size) & (this.#positions.length - 1);
     this.#positions[slot] = position;
-    this.#exits[slot] = exit as Exit<unknown, unknown>;
+    this.#exits[slot] = exit;
     this.#subjects[slot] = subject;
     this.#details[slot] = detail;
     this.#size++;
@@ -77,7 +79,7 @@ export class Barrier {
     const unroll = <T>(ring: T[]): (T | undefined)[] => [
       ...ring.slice(this.#head),
       ...ring.slice(0, this.#head),
-      ...new Array<undefined>(slots).fill(undefined),
+      ...emptySlots(slots),
     ];
     this.#exits = unroll(this.#exits);
     this.#subjects = unroll(this.#subjects);

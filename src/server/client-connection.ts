@@ -102,7 +102,7 @@ export class ClientConnection implements ConnectionHandler {
   }
 
   onEnd(session: Session): void {
-    for (const endpoint of [...this.#endpoints]) if (endpoint.link.session === session) this.#remove(endpoint);
+    for (const endpoint of this.#endpoints) if (endpoint.link.session === session) this.#remove(endpoint);
   }
 
   onClose(_error?: AmqpError): void {
@@ -112,7 +112,7 @@ export class ClientConnection implements ConnectionHandler {
 
   /** Frees what the links hold: the client is gone, or will be. */
   dropLinks(): void {
-    for (const endpoint of [...this.#endpoints]) this.#remove(endpoint);
+    for (const endpoint of this.#endpoints) this.#remove(endpoint);
     this.claims.close();
   }
 
@@ -126,7 +126,7 @@ export class ClientConnection implements ConnectionHandler {
   }
 
   onWritable(): void {
-    for (const endpoint of [...this.#endpoints]) if (endpoint.open) endpoint.onWritable();
+    for (const endpoint of this.#endpoints) if (endpoint.open) endpoint.onWritable();
   }
 
   onFault(fault: unknown): void {
@@ -141,7 +141,7 @@ export class ClientConnection implements ConnectionHandler {
 
   /** A token has expired: links that no other token covers go (service-bus-protocol.md §1.4). */
   #detachUnclaimed(): void {
-    for (const endpoint of [...this.#endpoints]) {
+    for (const endpoint of this.#endpoints) {
       if (!endpoint.claim || this.permits(endpoint.claim)) continue;
       this.detach(endpoint, failure('amqp:unauthorized-access', 'ExpiredToken: The token of this link has expired.'));
     }

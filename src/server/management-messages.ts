@@ -27,7 +27,7 @@ export async function peekMessages({ arguments: given, subqueue, client }: Opera
   });
   const views = fitting(messages);
   // All reads begin in this turn, in which no message can go.
-  const bodies = await Promise.all(views.map((view) => client.service.journal.read(view.bodyId)));
+  const bodies = await Promise.all(views.map(async (view) => client.service.journal.read(view.bodyId)));
   if (views.length === 0) return { ...NOTHING_FOUND, position };
   const items = views.map((view, i) => new Map([['message', Buffer.concat(encodeMessage(bodies[i] as Buffer, view))]]));
   return { ...found(items), position };
@@ -49,7 +49,7 @@ export async function receiveBySequenceNumber({ arguments: given, subqueue }: Op
     mode,
     ...(sessionId === undefined ? {} : { sessionId }),
   });
-  const bodies = await Promise.all(deliveries.map((delivery) => delivery.body));
+  const bodies = await Promise.all(deliveries.map(async (delivery) => delivery.body));
   return { ...found(deliveries.map((delivery, i) => fetched(delivery, bodies[i] as Buffer))), position };
 }
 

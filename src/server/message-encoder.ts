@@ -149,7 +149,7 @@ class HeadTemplate {
     writeInt64(head, view.sequenceNumber, offsets[0] as number);
     writeInt64(head, view.enqueuedTimeMs, offsets[1] as number);
     writeInt64(head, view.enqueuedSequenceNumber, offsets[2] as number);
-    head.writeInt32BE(STATE_CODE[view.state], offsets[3] as number);
+    head.writeInt32BE(STATE_CODE[view.state], offsets[3]);
     if (view.lockedUntilMs !== undefined) writeInt64(head, Math.round(view.lockedUntilMs), offsets[4] as number);
     return head;
   }

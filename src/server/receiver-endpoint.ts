@@ -226,14 +226,15 @@ export class ReceiverEndpoint extends LinkEndpoint {
     const { link } = this;
     const receiver = this.#receiver;
     for (;;) {
-      const writable = this.#client.writable;
-      const room = writable ? Math.min(link.credit, this.#window.messages) - this.#taken : 0;
+      const { writable } = this.#client;
+      // A receiver that the broker has closed, because its session is lost, gives nothing more.
+      const room = writable && !receiver.closed ? Math.min(link.credit, this.#window.messages) - this.#taken : 0;
       receiver.setCredit(Math.max(0, room));
-      // What is durable and cached has left while the broker handed it out: there is room for more at once.
-      if (room > 0 && receiver.credit === 0 && this.#taken * 2 <= this.#window.messages && link.credit > 0) continue;
-      if (!this.open || !link.drain || this.#taken > 0 || !writable) return;
-      // Whatever was ready has been sent when the broker left credit over; else there may be more.
-      if (link.credit > 0 && receiver.credit === 0) continue;
+      if (!this.open || !writable) return;
+      // All that was asked for came, and some of it has left while it was handed out: there is room for more at once.
+      const mayHaveMore = room > 0 && receiver.credit === 0 && link.credit > 0;
+      if (mayHaveMore && this.#taken * 2 <= this.#window.messages) continue;
+      if (!link.drain || this.#taken > 0) return;
       receiver.setCredit(0);
       link.drained();
       return;

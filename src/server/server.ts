@@ -43,7 +43,7 @@ export class Server implements AsyncDisposable {
   #state: 'open' | 'closing' | 'failed' = 'open';
   #closed: Promise<void> = Promise.resolve();
   #reportFailure: (error: RetrainError) => void = () => undefined;
-  #onEmpty: (() => void) | undefined;
+  #emptied: { readonly promise: Promise<void>; resolve(): void } | undefined;
   #onFlushed: (() => void) | undefined;
 
   private constructor(service: Service, log: Log) {
@@ -146,7 +146,7 @@ export class Server implements AsyncDisposable {
     await this.#empty();
     namespace.stop();
     barrier.close();
-    await this.#log.close();
+    await this.#closeLog();
   }
 
   #release(position: number): void {
@@ -167,14 +167,28 @@ export class Server implements AsyncDisposable {
   /** Until every transport has closed; drivers destroy theirs after `LIMITS.closeGraceMs`. */
   #empty(): Promise<void> {
     if (this.#drivers.size === 0) return Promise.resolve();
-    const { promise, resolve } = deferred();
-    this.#onEmpty = resolve;
-    return promise;
+    this.#emptied ??= deferred();
+    return this.#emptied.promise;
   }
 
   #forget(driver: ConnectionDriver): void {
     this.#drivers.delete(driver);
-    if (this.#drivers.size === 0) this.#onEmpty?.();
+    if (this.#drivers.size === 0) this.#emptied?.resolve();
+  }
+
+  async #giveUp(error: RetrainError): Promise<void> {
+    await this.#empty();
+    this.#reportFailure(error);
+    await this.#closeLog();
+  }
+
+  async #closeLog(): Promise<void> {
+    try {
+      await this.#log.close();
+    } catch (error) {
+      // What has failed may fail again when it is closed: that is no news.
+      if (this.#state !== 'failed') throw error;
+    }
   }
 
   /** Memory holds what never became durable: nothing of it may leave, so everybody is sent away. */
@@ -188,11 +202,7 @@ export class Server implements AsyncDisposable {
         condition: 'amqp:connection:forced',
         description: 'The disk of the server has failed. Connect again later.',
       });
-    this.#closed = this.#empty().then(async () => {
-      this.#reportFailure(error);
-      // What has failed may fail again when it is closed: that is no news.
-      await this.#log.close().catch(() => undefined);
-    });
+    this.#closed = this.#giveUp(error);
   }
 }
 

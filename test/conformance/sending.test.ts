@@ -71,7 +71,7 @@ describe('sending', { concurrency: AT_A_TIME }, () => {
         messageAnnotations: { own: 'annotation', 'x-opt-sequence-number': 99 },
         applicationProperties: { p: 'q' },
         footer: { sum: 'f' },
-      } as never);
+      });
       const message = await receiveOne(receiver);
       const raw = message._rawAmqpMessage;
       assert.equal(raw.bodyType, bodyType);

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AmqpTyped } from '../../src/amqp/index.ts';
+import { LIMITS } from '../../src/server/index.ts';
+import { Peer, bodyOf, messageOf } from './peer.ts';
+import { KEY, World } from './world.ts';
+
+const SENDER = { name: 'sender', key: 'key-of-the-sender', rights: ['Send'] } as const;
+
+test('a link without a token is refused, one with a token is not', async (context) => {
+  const world = await World.start(context, [{ name: 'q' }]);
+  const peer = await Peer.connect(world);
+  for (const link of [await peer.sender('q'), await peer.receiver('q'), await peer.sender('q/$management')]) {
+    assert.equal(link.condition, 'amqp:unauthorized-access');
+    assert.match(
+      link.detach?.error?.description ?? '',
+      /^Unauthorized access\. '.*' claim\(s\) are required .* Resource: 'sb:\/\/localhost\/q'\. TrackingId:[0-9a-f-]{36}_G0, SystemTracker:retrain:Queue:q, Timestamp:2026-01-01T00:00:0\d$/,
+    );
+  }
+  assert.equal((await peer.putToken({ audience: 'amqps://other-host/q' })).status, 202);
+  assert.equal((await peer.sender('q')).detach, undefined);
+});
+
+test('$cbs answers with the type of the message-id, and says clearly what it does not take', async (context) => {
+  const world = await World.start(context, []);
+  const peer = await Peer.connect(world);
+  const jwt = await peer.putToken({ type: 'jwt', token: 'eyJ' });
+  assert.equal(jwt.status, 401);
+  assert.match(jwt.application.get('statusDescription') as string, /Tokens of type 'jwt' are not supported/);
+  assert.equal((await peer.putToken({ key: 'wrong' })).status, 401);
+  assert.equal((await peer.putToken({ lifetimeMs: -1000 })).status, 401);
+  assert.equal((await peer.putToken({ operation: 'delete-token' })).status, 501);
+  const zero = await peer.request('$cbs', new Map([['operation', 'put-token']]), null, new AmqpTyped('ulong', 0n));
+  assert.equal(zero.status, 400);
+  assert.deepEqual(zero.properties.correlationId, new AmqpTyped('ulong', 0n));
+  assert.deepEqual(zero.application.get('status-code'), new AmqpTyped('int', 400));
+});
+
+test('a link goes when its token expires, unless the token was renewed', async (context) => {
+  const world = await World.start(context, [{ name: 'q' }]);
+  const peer = await Peer.authorized(world, { lifetimeMs: 60_000 });
+  const link = await peer.sender('q');
+  await world.pass(50_000);
+  await peer.putToken({ lifetimeMs: 60_000 });
+  await world.pass(30_000);
+  assert.equal(link.condition, undefined);
+  await world.pass(31_000);
+  assert.equal(link.condition, 'amqp:unauthorized-access');
+  assert.match(link.detach?.error?.description ?? '', /ExpiredToken/);
+});
+
+test('a rule gives its rights only, on links and for operations', async (context) => {
+  const world = await World.start(context, [{ name: 'q' }], [SENDER]);
+  const peer = await Peer.authorized(world, { rule: SENDER.name, key: SENDER.key });
+  assert.equal((await peer.receiver('q')).condition, 'amqp:unauthorized-access');
+  assert.equal((await peer.sender('q')).detach, undefined);
+  const peek = await peer.manage('q', 'peek-message', new Map());
+  assert.equal(peek.status, 401);
+  assert.equal(peek.condition, 'amqp:unauthorized-access');
+});
+
+test('PLAIN with name and key of a rule needs no token; with a wrong key it gets nowhere', async (context) => {
+  const world = await World.start(context, [{ name: 'q' }], [SENDER]);
+  const plain = (username: string, password: string) =>
+    Peer.connect(world, { role: 'client', mechanism: 'PLAIN', username, password });
+  const peer = await plain('RootManageSharedAccessKey', KEY);
+  const sender = await peer.sender('q');
+  await peer.send(sender, messageOf('x'));
+  assert.deepEqual(sender.outcomes, [{ state: { kind: 'accepted' }, settled: true }]);
+  assert.deepEqual((await peer.grant(await peer.receiver('q'), 1)).map(bodyOf), ['x']);
+  const limited = await plain(SENDER.name, SENDER.key);
+  assert.equal((await limited.receiver('q')).condition, 'amqp:unauthorized-access');
+  for (const wrong of [await plain('RootManageSharedAccessKey', 'wrong'), await plain('nobody', '')]) {
+    assert.ok(!wrong.opened);
+    assert.ok(wrong.closed);
+  }
+});
+
+test('MSSBCBS, which .NET asks for, lets a client in to put its token', async (context) => {
+  const world = await World.start(context, [{ name: 'q' }]);
+  const peer = await Peer.connect(world, { role: 'client', mechanism: 'MSSBCBS' });
+  assert.equal((await peer.putToken()).status, 202);
+});
+
+test('a peer that puts no token in time is told so and closed; one that says nothing is cut off', async (context) => {
+  const world = await World.start(context, [{ name: 'q' }]);
+  const silent = world.connect();
+  silent.open({ onData: () => undefined, onDrain: () => undefined, onClose: () => undefined });
+  const peer = await Peer.connect(world);
+  const good = await Peer.authorized(world);
+  await world.pass(LIMITS.authenticationMs - 1);
+  assert.ok(!silent.closed);
+  assert.ok(peer.opened && !peer.closed);
+  await world.pass(2);
+  assert.ok(silent.closed);
+  assert.equal(peer.closeError?.condition, 'amqp:connection:forced');
+  assert.ok(peer.pipe.closed);
+  assert.ok(!good.closed);
+  assert.equal(world.server.connections, 1);
+});

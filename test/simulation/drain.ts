@@ -1,0 +1,97 @@
+import { AmqpTyped, lookup, type AmqpList, type AmqpMap, type AmqpValue } from '../../src/amqp/index.ts';
+import { Client } from './client.ts';
+import type { DeliveryRecord } from './copy-history.ts';
+import { fetchDeferred } from './deferred.ts';
+import { ManagementLink } from './management-link.ts';
+import { attachPlain } from './plain-receiver.ts';
+import type { PlannedQueue } from './plan.ts';
+import type { QueueModel } from './queue-model.ts';
+import type { ReceivingLink } from './receiving-link.ts';
+import { acceptSession, readState } from './session-receiver.ts';
+import type { Setting } from './setting.ts';
+import { settle } from './settle-messages.ts';
+import { readMessage } from './wire-message.ts';
+
+/** Longer than a lock, and than anything is scheduled ahead. */
+const ALL_IS_THERE_MS = 15_000;
+const NOTHING_COMES_MS = 200;
+const CREDIT = 20;
+const MANY = 1000;
+
+/** Takes everything out of a queue, when nobody else uses it any more and the broker does not die any more. */
+export async function drainQueue(setting: Setting, model: QueueModel, { sessionIds }: PlannedQueue): Promise<void> {
+  const { world, broker } = setting;
+  world.trace('drain', `begins with queue ${model.name}`);
+  await world.sleep(ALL_IS_THERE_MS);
+  const client = await Client.connect({ world, broker, name: 'drain' });
+  const management = await ManagementLink.attach(client, model.name);
+  if (!management) return world.violate(`the node of queue ${model.name} cannot be reached`);
+  if (model.description.requiresSession) {
+    for (const sessionId of sessionIds) {
+      const held = await acceptSession({ client, model, sessionId, waitMs: 0 });
+      if (!held) return world.violate(`session ${sessionId} cannot be accepted, although nobody has it`);
+      await readState(held, model, management);
+      await drainLink(model, held.link);
+      await fetchDeferred({ client, model, management, grant: held.grant });
+      await held.link.detach();
+    }
+  } else {
+    await drainPlain(client, model, 'queue');
+    await fetchDeferred({ client, model, management });
+  }
+  await drainPlain(client, model, 'dead-letter queue');
+  await mustBeEmpty(client, model);
+  client.close();
+}
+
+/** After everything has been completed and the broker has been started again, nothing may be there, and the states must be what they were. */
+export async function checkNothingComesBack(
+  setting: Setting,
+  model: QueueModel,
+  { sessionIds }: PlannedQueue,
+): Promise<void> {
+  const { world, broker } = setting;
+  const client = await Client.connect({ world, broker, name: 'last look' });
+  await mustBeEmpty(client, model);
+  const management = await ManagementLink.attach(client, model.name);
+  for (const sessionId of model.description.requiresSession ? sessionIds : []) {
+    const held = await acceptSession({ client, model, sessionId, waitMs: 0 });
+    if (held && management) await readState(held, model, management);
+    else world.violate(`session ${sessionId} cannot be accepted, although nobody has it`);
+  }
+  client.close();
+}
+
+async function drainPlain(client: Client, model: QueueModel, from: DeliveryRecord['from']): Promise<void> {
+  await drainLink(model, await attachPlain({ client, model, from, mode: 'peek-lock' }));
+}
+
+async function drainLink(model: QueueModel, link: ReceivingLink): Promise<void> {
+  link.addCredit(CREDIT);
+  const settling: Promise<void>[] = [];
+  for (let delivery = await link.next(NOTHING_COMES_MS); delivery; delivery = await link.next(NOTHING_COMES_MS)) {
+    settling.push(settle({ model, link, delivery, kind: 'complete' }));
+    link.addCredit(1);
+  }
+  await Promise.all(settling);
+  if (link.gone !== undefined) model.world.violate(`${link.name} was detached while it drained: ${link.gone}`);
+}
+
+async function mustBeEmpty(client: Client, model: QueueModel): Promise<void> {
+  for (const entity of [model.name, `${model.name}/$DeadLetterQueue`]) {
+    const management = await ManagementLink.attach(client, entity);
+    const body = new Map<string, AmqpValue>([
+      ['from-sequence-number', new AmqpTyped('long', 0n)],
+      ['message-count', new AmqpTyped('int', MANY)],
+    ]);
+    const reply = await management?.request('peek-message', body);
+    if (reply?.kind !== 'ok') model.world.violate(`${entity} cannot be peeked into: ${reply?.kind}`);
+    else if (reply.status !== 204) {
+      const messages = (lookup(reply.body, 'messages') as AmqpList).map((item) =>
+        readMessage(lookup(item as AmqpMap, 'message') as Buffer),
+      );
+      const names = messages.map(({ uid, sequenceNumber }) => `${uid} #${sequenceNumber}`);
+      model.world.violate(`everything was completed, and yet ${entity} holds ${names.join(', ')}`);
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import {
+  AmqpTyped,
+  RECEIVER_SETTLE_MODE,
+  SENDER_SETTLE_MODE,
+  type AmqpValue,
+  type DeliveryState,
+  type IncomingDelivery,
+  type Link,
+} from '../../src/amqp/index.ts';
+import { CONNECTION_LOST, type Client, type LinkUser } from './client.ts';
+
+/** What the broker said to a settlement: `done`; `refused` with its reason; `lost`: nobody knows. */
+export type SettleResult =
+  { readonly kind: 'done' } | { readonly kind: 'refused'; readonly condition: string } | { readonly kind: 'lost' };
+
+export interface ReceiveOptions {
+  readonly address: string;
+  readonly mode: 'peek-lock' | 'receive-and-delete';
+  /** Asks for a session: this one, or, when null, the next that is free. Absent: no session. */
+  readonly sessionId?: string | null;
+  /** How long to wait for a free session. */
+  readonly waitMs?: number;
+  /** Told of each message when it comes, before anybody waits for it. */
+  readonly onMessage: (delivery: IncomingDelivery) => void;
+}
+
+const ATTACH_LIMIT_MS = 30_000;
+const SETTLE_LIMIT_MS = 60_000;
+const SESSION_FILTER = 'com.microsoft:session-filter';
+
+/** A link on which a client receives. */
+export class ReceivingLink implements LinkUser {
+  /** Why the link is gone. */
+  gone: string | undefined;
+  /** Messages that the broker may have sent without our having them: the credit that was outstanding when the link went, and one in pieces. */
+  lostMessages = 0;
+  readonly #client: Client;
+  readonly #onMessage: (delivery: IncomingDelivery) => void;
+  readonly #waiting: IncomingDelivery[] = [];
+  readonly #answers = new Map<IncomingDelivery, { state: DeliveryState; resolve: (result: SettleResult) => void }>();
+  #link: Link | undefined;
+  #onChange: (() => void) | undefined;
+
+  private constructor(client: Client, options: ReceiveOptions) {
+    this.#client = client;
+    this.#onMessage = options.onMessage;
+  }
+
+  /** A link that could not be attached is `gone`, and says why. */
+  static async attach(client: Client, options: ReceiveOptions): Promise<ReceivingLink> {
+    const name = client.world.nextName(client.name);
+    const receiving = new ReceivingLink(client, options);
+    const { address, mode, sessionId, waitMs = 0 } = options;
+    const filter = sessionId === undefined ? undefined : new Map<string, AmqpValue>([[SESSION_FILTER, sessionId]]);
+    let attached: () => void = () => undefined;
+    const answer = new Promise<void>((resolve) => (attached = resolve));
+    receiving.#onChange = attached;
+    receiving.#link = client.attach(
+      {
+        name,
+        role: 'receiver',
+        source: { address, filter },
+        target: { address: name },
+        sndSettleMode: mode === 'receive-and-delete' ? SENDER_SETTLE_MODE.settled : SENDER_SETTLE_MODE.unsettled,
+        rcvSettleMode: mode === 'receive-and-delete' ? RECEIVER_SETTLE_MODE.first : RECEIVER_SETTLE_MODE.second,
+        properties: new Map([['com.microsoft:timeout', new AmqpTyped('uint', waitMs)]]),
+      },
+      receiving,
+    );
+    await client.world.within(waitMs + ATTACH_LIMIT_MS, `${name} attaches`, answer);
+    receiving.#onChange = undefined;
+    return receiving;
+  }
+
+  /** The session that was granted. */
+  get sessionId(): string {
+    return this.#link?.remoteAttach?.source?.filter?.get(SESSION_FILTER) as string;
+  }
+
+  get name(): string {
+    return this.#link?.name ?? '';
+  }
+
+  addCredit(count: number): void {
+    if (this.gone === undefined) this.#link?.addCredit(count);
+  }
+
+  get credit(): number {
+    return this.gone === undefined ? (this.#link?.credit ?? 0) : 0;
+  }
+
+  /** The next message, or undefined when none came in time or the link is gone. */
+  async next(waitMs: number): Promise<IncomingDelivery | undefined> {
+    if (this.#waiting.length === 0 && this.gone === undefined) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.#client.world.after(waitMs, resolve);
+        this.#onChange = () => {
+          cancel();
+          resolve();
+        };
+      });
+      this.#onChange = undefined;
+    }
+    return this.#waiting.shift();
+  }
+
+  /** States an outcome and waits for the broker's answer. */
+  settle(delivery: IncomingDelivery, state: DeliveryState): Promise<SettleResult> {
+    if (this.gone !== undefined) return Promise.resolve({ kind: 'lost' });
+    const answer = new Promise<SettleResult>((resolve) => this.#answers.set(delivery, { state, resolve }));
+    this.#link?.dispose(delivery, state);
+    return this.#client.world.within(SETTLE_LIMIT_MS, `${this.name} settles`, answer);
+  }
+
+  /** Takes back the credit; what is on its way still comes. Resolves when the broker has answered, or the link is gone. */
+  async drain(): Promise<void> {
+    if (this.gone !== undefined || !this.#link) return;
+    const drained = new Promise<void>((resolve) => (this.#onDrained = resolve));
+    this.#link.drainCredit();
+    await this.#client.world.within(SETTLE_LIMIT_MS, `${this.name} drains`, drained);
+  }
+
+  #onDrained: (() => void) | undefined;
+
+  onDrained(): void {
+    this.#onDrained?.();
+  }
+
+  async detach(): Promise<void> {
+    if (this.gone !== undefined) return;
+    const detached = new Promise<void>((resolve) => (this.#onChange = resolve));
+    this.#link?.detach();
+    await this.#client.world.within(SETTLE_LIMIT_MS, `${this.name} detaches`, detached);
+  }
+
+  onAttached(): void {
+    this.#onChange?.();
+  }
+
+  onTransfer(delivery: IncomingDelivery): void {
+    this.#onMessage(delivery);
+    this.#waiting.push(delivery);
+    this.#onChange?.();
+  }
+
+  onSettled(delivery: IncomingDelivery, state: DeliveryState | undefined): void {
+    const asked = this.#answers.get(delivery);
+    this.#answers.delete(delivery);
+    if (!asked) this.#client.world.violate(`${this.name}: the broker settled what nobody had settled`);
+    else if (state?.kind === 'rejected' && state.error)
+      asked.resolve({ kind: 'refused', condition: state.error.condition });
+    else if (state?.kind === asked.state.kind) asked.resolve({ kind: 'done' });
+    else this.#client.world.violate(`${this.name}: ${asked.state.kind} was answered with ${state?.kind}`);
+  }
+
+  onGone(condition: string): void {
+    this.lostMessages = (this.#link?.credit ?? 0) + (condition === CONNECTION_LOST ? 1 : 0);
+    this.gone = condition;
+    for (const { resolve } of this.#answers.values()) resolve({ kind: 'lost' });
+    this.#answers.clear();
+    this.#onChange?.();
+    this.#onDrained?.();
+  }
+}

@@ -1,4 +1,5 @@
 import { checksum } from './checksum.ts';
+import { copyBytes } from './copy-bytes.ts';
 import type { LogRecord } from './journal.ts';
 
 // A frame, little-endian:
@@ -63,9 +64,9 @@ export function writeRecordFrame(
   at = buffer.writeUInt16LE(refs.length, at);
   for (const ref of refs) at = writeId(buffer, ref, at);
   if (Buffer.isBuffer(bytes)) {
-    at += bytes.copy(buffer, at);
+    at = copyBytes(bytes, { start: 0, end: bytes.length }, { target: buffer, at });
   } else {
-    for (const part of bytes) at += part.copy(buffer, at);
+    for (const part of bytes) at = copyBytes(part, { start: 0, end: part.length }, { target: buffer, at });
   }
   sealFrame(buffer, start, at, seed);
 }

@@ -1,4 +1,5 @@
-import { FRAME_HEAD_BYTES, RecordView } from './frame.ts';
+import { copyBytes } from './copy-bytes.ts';
+import { FRAME_HEAD_BYTES, kindOfFrame, RECORD_HEAD_BYTES, RecordView } from './frame.ts';
 import { RecordKind } from './journal.ts';
 
 // The index of a segment: all that recovery and compaction must know of its records, in the order of the segment. For each record:
@@ -15,7 +16,6 @@ export class IndexBuilder {
   readonly #full: Buffer[] = [];
   #part = Buffer.allocUnsafe(PART_BYTES);
   #used = 0;
-  readonly #view = new RecordView();
 
   /** Goes on with the index of a segment that is not full. */
   static from(index: Buffer): IndexBuilder {
@@ -27,8 +27,7 @@ export class IndexBuilder {
   /** Adds the record whose frame is `buffer[start, end)` and stands at `offset` of the segment. */
   add(buffer: Buffer, start: number, end: number, offset: number): void {
     const from = start + FRAME_HEAD_BYTES;
-    const bytesAt = this.#view.look(buffer, from);
-    const to = this.#view.kind === RecordKind.body ? bytesAt : end;
+    const to = kindOfFrame(buffer, start) === RecordKind.body ? from + RECORD_HEAD_BYTES : end;
     const size = PLACE_BYTES + to - from;
     if (this.#used + size > this.#part.length) {
       this.#full.push(this.#part.subarray(0, this.#used));
@@ -37,7 +36,7 @@ export class IndexBuilder {
     }
     this.#part.writeUInt32LE(offset, this.#used);
     this.#part.writeUInt32LE(end - start, this.#used + 4);
-    buffer.copy(this.#part, this.#used + PLACE_BYTES, from, to);
+    copyBytes(buffer, { start: from, end: to }, { target: this.#part, at: this.#used + PLACE_BYTES });
     this.#used += size;
   }
 

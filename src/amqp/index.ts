@@ -1,29 +1,16 @@
-export { CONDITION } from './conditions.ts';
 export {
   ACCEPTED,
-  DECLARE,
-  DISCHARGE,
   HEADER,
   PROPERTIES,
   RELEASED,
   type AmqpError,
   type Attach,
-  type Begin,
-  type Close,
-  type Coordinator,
-  type Decoded,
   type DeliveryState,
   type Detach,
-  type Disposition,
-  type Encodable,
-  type End,
-  type Flow,
   type MessageHeader,
   type MessageProperties,
   type Open,
   type Source,
-  type Target,
-  type Transfer,
 } from './composites.ts';
 export { readComposite, writeComposite } from './composite-codec.ts';
 export {
@@ -34,14 +21,13 @@ export {
   type ServerSasl,
 } from './connection-options.ts';
 export { Connection } from './connection.ts';
-export { decode, type DecodeForm } from './decoder.ts';
-export { IncomingDelivery, OutgoingDelivery, type OutgoingMessage } from './delivery.ts';
-export { DEFAULTS } from './limits.ts';
-export { Link, RECEIVER_SETTLE_MODE, SENDER_SETTLE_MODE, type AcceptOptions, type AttachOptions } from './link.ts';
+export { decode } from './decoder.ts';
+export { IncomingDelivery, OutgoingDelivery } from './delivery.ts';
+export { Link, RECEIVER_SETTLE_MODE, SENDER_SETTLE_MODE, type AttachOptions } from './link.ts';
 export { AmqpDecodeError } from './protocol-error.ts';
 export { readPlainResponse } from './sasl.ts';
-export { readEntry, readProperty, scanSections, type BodyKind, type MessageSections } from './sections.ts';
-export { Session, type SessionOptions } from './session.ts';
+export { readEntry, readProperty, scanSections, type MessageSections } from './sections.ts';
+export { Session } from './session.ts';
 export {
   AmqpArray,
   AmqpChar,
@@ -57,7 +43,5 @@ export {
   type AmqpMap,
   type AmqpValue,
   type ElementType,
-  type Fields,
-  type NumericType,
 } from './value.ts';
 export { encode, Writer } from './writer.ts';

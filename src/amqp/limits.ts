@@ -10,7 +10,7 @@ export const LIMITS = {
   saslFrameBytes: 512,
   /** The smallest max-frame-size that a peer may ask for, in bytes (2.7.1). */
   minMaxFrameSizeBytes: 512,
-  /** A frame size in bytes below which outgoing payload is copied into the shared output buffer instead of passed through. */
+  /** Bytes of a piece of outgoing payload up to which it is copied into the shared output buffer; a larger one is passed through. */
   copiedPayloadBytes: 4096,
   /** Deliveries of one link that wait for the session's window; the link shows no credit while there are as many. */
   waitingDeliveries: 1024,

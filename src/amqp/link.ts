@@ -1,16 +1,16 @@
 import { RetrainError } from '../errors.ts';
-import type {
-  ATTACH,
-  AmqpError,
-  Attach,
-  Coordinator,
-  DeliveryState,
-  Detach,
-  Encodable,
-  Source,
-  Target,
+import {
+  DETACH,
+  type ATTACH,
+  type AmqpError,
+  type Attach,
+  type Coordinator,
+  type DeliveryState,
+  type Detach,
+  type Encodable,
+  type Source,
+  type Target,
 } from './composites.ts';
-import { DETACH } from './composites.ts';
 import { CONDITION } from './conditions.ts';
 import { OutgoingDelivery, type IncomingDelivery, type OutgoingMessage } from './delivery.ts';
 import { ABSENT } from './fields-in-place.ts';

@@ -1,11 +1,20 @@
 import { RetrainError } from '../errors.ts';
-import { ATTACH, BEGIN, END, type AmqpError, type Attach, type Begin, type Detach } from './composites.ts';
-import type { Composite, Encodable } from './composites.ts';
+import {
+  ATTACH,
+  BEGIN,
+  END,
+  type AmqpError,
+  type Attach,
+  type Begin,
+  type Composite,
+  type DeliveryState,
+  type Detach,
+  type Encodable,
+} from './composites.ts';
 import { CONDITION } from './conditions.ts';
 import type { Connection } from './connection.ts';
 import { writeDisposition } from './disposition-frame.ts';
 import { DispositionRun } from './disposition-run.ts';
-import type { DeliveryState } from './composites.ts';
 import { ABSENT } from './fields-in-place.ts';
 import { writeFlow, type FlowFields, type LinkFlow, type SessionFlow } from './flow-frame.ts';
 import { Link, type AttachOptions } from './link.ts';

@@ -42,7 +42,7 @@ export type Fields = ReadonlyMap<string, AmqpValue>;
 export type NumericType =
   'ubyte' | 'ushort' | 'uint' | 'ulong' | 'byte' | 'short' | 'int' | 'long' | 'float' | 'double';
 
-/** Types that an array's elements can have: every encoding but null's is wide enough to say which item is which. */
+/** Types that the elements of an array can have. */
 export type ElementType =
   | NumericType
   | 'null'

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { HEALTH_PATH } from '../api/health.ts';
 import { startServer } from '../server/index.ts';
 import { DEFAULT_QUEUE, parseQueueFlag } from '../topology/index.ts';
+import { stackOf } from './failure.ts';
 import { Interrupt } from './interrupt.ts';
 import { collect, port } from './option.ts';
 
@@ -14,6 +15,7 @@ interface BrokerOptions {
   readonly queue?: readonly string[];
   readonly key?: string;
   readonly json?: true;
+  readonly verbose?: true;
 }
 
 export const DEFAULT_BROKER_FOLDER = '.retrain/broker';
@@ -61,7 +63,8 @@ async function runBroker(options: BrokerOptions): Promise<void> {
     host: options.host,
     queues: options.queue?.map(parseQueueFlag) ?? [DEFAULT_QUEUE],
     ...(key !== undefined && key !== '' && { key }),
-    onFault: (fault) => process.stderr.write(`retrain: fault in the broker: ${String(fault)}\n`),
+    onFault: (fault) =>
+      console.error(`retrain: fault in the broker: ${options.verbose ? stackOf(fault) : String(fault)}`),
   });
   try {
     const { connectionString, amqpPort, httpPort } = broker;

@@ -1,9 +1,11 @@
+import { isServiceBusError } from '@azure/service-bus';
 import type { ServiceBusClient } from '@azure/service-bus';
 import type { Command } from 'commander';
 import { RetrainError } from '../errors.ts';
 import { closeClient, createClient, parseConnection, toRetrainError } from '../retraining/connection.ts';
 import type { Connection } from '../retraining/connection.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { systemRandom } from '../runtime/random.ts';
 import { DEFAULT_QUEUE } from '../topology/index.ts';
 
 /** The variable that holds the connection string when `--connection` does not give it. */
@@ -62,10 +64,24 @@ export async function withClient<T>(place: Place, work: (client: ServiceBusClien
   }
 }
 
-/** Raises the reason when broker, key or queue cannot be used: for a worker, which otherwise waits for a broker forever. */
+/**
+ * Raises the reason when broker, key or queue cannot be used by a worker, which otherwise waits for a broker forever. It asks
+ * for a session that is in nobody's way: no model can have its name, and no other worker asks for the same.
+ */
 export async function checkQueue(place: Place): Promise<void> {
-  await withClient(place, (client) => client.createReceiver(place.queue).peekMessages(1));
+  await withClient(place, async (client) => {
+    await client.createReceiver(place.queue).peekMessages(1);
+    const session = `/check-${systemRandom.bytes(8).toString('hex')}`;
+    const receiver = await client.acceptSession(place.queue, session).catch((error: unknown) => {
+      if (isServiceBusError(error) && SESSION_REFUSALS.has(error.code)) throw withoutSessions(place);
+      throw error;
+    });
+    await receiver.close();
+  });
 }
+
+/** What the client makes of a session that is asked of a queue without any; it has no code of its own for that. */
+const SESSION_REFUSALS: ReadonlySet<string> = new Set(['GeneralError', 'SessionCannotBeLocked']);
 
 /** The same for a queue or topic that is only sent to. */
 export async function checkTarget(place: Place): Promise<void> {
@@ -89,6 +105,13 @@ function explained(error: unknown, place: Place): Error {
   if (error instanceof RetrainError && error.cause instanceof Error) return explained(error.cause, place);
   if (error instanceof Error && NOT_AMQP.has(error.name)) return unreachable(place, error.message, error);
   return toRetrainError(error, { host, entity: place.queue, keyName });
+}
+
+function withoutSessions({ queue, connection }: Place): RetrainError {
+  return new RetrainError(
+    'CONFIGURATION_INVALID',
+    `queue "${queue}" at ${connection.host} has no sessions: use one that was made with sessions and duplicate detection, as by retrain broker --queue NAME:sessions,duplicates`,
+  );
 }
 
 function unreachable({ connection }: Place, said: string, cause?: Error): RetrainError {

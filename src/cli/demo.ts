@@ -78,15 +78,15 @@ async function runDemo(flags: DemoFlags): Promise<void> {
   }
 }
 
-interface Stage {
+interface Setting {
   readonly folder: DemoFolder;
   readonly interrupt: Interrupt;
   readonly told: DemoProgress | undefined;
 }
 
 /** Sets everything up, replays the years, and takes everything down again, in the opposite order. */
-async function runReplay(flags: DemoFlags, stage: Stage): Promise<{ result: ReplayResult; runs: number }> {
-  const { folder, interrupt, told } = stage;
+async function runReplay(flags: DemoFlags, setting: Setting): Promise<{ result: ReplayResult; runs: number }> {
+  const { folder, interrupt, told } = setting;
   await using broker = await startServer({
     dataFolder: folder.broker,
     amqpPort: 0,
@@ -124,15 +124,15 @@ async function runReplay(flags: DemoFlags, stage: Stage): Promise<{ result: Repl
       BIRTHS_GATE.metric,
     );
   };
-  return { result: await replayYears(flags, { stage, request }), runs: feed.runs };
+  return { result: await replayYears(flags, { setting, request }), runs: feed.runs };
 }
 
 async function replayYears(
   { threshold }: DemoFlags,
   {
-    stage: { folder, interrupt, told },
+    setting: { folder, interrupt, told },
     request,
-  }: { stage: Stage; request: (request: ReplayRequest) => Promise<ReplayOutcome> },
+  }: { setting: Setting; request: (request: ReplayRequest) => Promise<ReplayOutcome> },
 ): Promise<ReplayResult> {
   const days = forecastableDays(loadBirths());
   const frozen = fitFirstModel(days);

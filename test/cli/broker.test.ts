@@ -4,6 +4,9 @@ import { test } from 'node:test';
 import { ServiceBusClient } from '@azure/service-bus';
 import { assertFailure, runCli, startBroker, startCli, temporaryFolder } from './cli-process.ts';
 
+/** Changes a limit of a running process. */
+const SET_LIMIT: string = 'prlimit';
+
 test('broker --json prints exactly one line when it is ready, and ends with 0 on SIGTERM and on SIGINT', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const broker = await startBroker(t, { data: await temporaryFolder(t) });
@@ -83,10 +86,10 @@ test('broker refuses a queue flag that it does not understand', async (t) => {
 });
 
 test('a disk that fails under a running broker ends it with 74, so that it starts again from what is durable', async (t) => {
-  if (spawnSync('prlimit', ['--version']).status !== 0) return t.skip('needs prlimit (Linux)');
+  if (spawnSync(SET_LIMIT, ['--version']).status !== 0) return t.skip('needs prlimit(1) of util-linux');
   const broker = await startBroker(t, { data: await temporaryFolder(t) });
   // From now on, the system refuses every write to a file (setrlimit(2), RLIMIT_FSIZE).
-  assert.equal(spawnSync('prlimit', ['--pid', String(broker.pid), '--fsize=1']).status, 0);
+  assert.equal(spawnSync(SET_LIMIT, ['--pid', String(broker.pid), '--fsize=1']).status, 0);
   const refused = await runCli(['request', '--model', 'm'], { env: broker.env });
   assert.equal(refused.code, 75);
   const { code, stderr } = await broker.cli.finished;

@@ -9,11 +9,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { assertFailure, MAIN, runCli, startBroker, temporaryFolder } from './cli-process.ts';
+import type { Finished } from './cli-process.ts';
 
 // Bad input gives one clear line with the remedy on stderr and a non-zero exit code, and nothing hangs.
 
 /** A command that nobody answers ends by then. */
-const UNREACHABLE_WITHIN_MS = 15_000;
+const UNREACHABLE_WITHIN_MS = 20_000;
 
 async function listener(t: TestContext): Promise<number> {
   const sockets = new Set<{ destroy(): void }>();
@@ -31,6 +32,17 @@ function connectionTo(port: number, key = 'a2V5'): Record<string, string> {
   return {
     RETRAIN_CONNECTION_STRING: `Endpoint=sb://127.0.0.1:${port};SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=${key};UseDevelopmentEmulator=true`,
   };
+}
+
+/** How every command that connects ends, at once. */
+function everyClient(options: { env: Record<string, string>; state: string; flags?: string[] }): Promise<Finished[]> {
+  const { env, state, flags = [] } = options;
+  const commands = [
+    ['request', ...flags, '--model', 'm'],
+    ['status', ...flags, '--state', state],
+    ['worker', ...flags, '--metric', 'm', '--state', state, '--', 'true'],
+  ];
+  return Promise.all(commands.map((args) => runCli(args, { env, maxMs: UNREACHABLE_WITHIN_MS })));
 }
 
 test('an unknown flag and an unknown command name the nearest that exists', async () => {
@@ -64,54 +76,30 @@ test('a wrong key is told as such by every command that connects', async (t) => 
   const { amqpPort } = await startBroker(t, { data: join(folder, 'data') });
   const env = connectionTo(amqpPort, 'd3Jvbmc=');
   const state = join(folder, 'state');
-  for (const args of [
-    ['request', '--model', 'm'],
-    ['status', '--state', state],
-    ['worker', '--metric', 'm', '--state', state, '--', 'true'],
-  ])
-    assertFailure(await runCli(args, { env }), 77, /refuses the key.*SharedAccessKey/);
+  for (const finished of await everyClient({ env, state }))
+    assertFailure(finished, 77, /refuses the key.*SharedAccessKey/);
 });
 
 test('an unknown queue is told as such by every command that connects', async (t) => {
   const folder = await temporaryFolder(t);
   const { env } = await startBroker(t, { data: join(folder, 'data') });
   const state = join(folder, 'state');
-  for (const args of [
-    ['request', '--model', 'm'],
-    ['status', '--state', state],
-    ['worker', '--metric', 'm', '--state', state, '--', 'true'],
-  ])
-    assertFailure(
-      await runCli([...args.slice(0, 1), '--queue', 'nope', ...args.slice(1)], { env }),
-      1,
-      /"nope" does not exist.*create/,
-    );
+  for (const finished of await everyClient({ env, state, flags: ['--queue', 'nope'] }))
+    assertFailure(finished, 1, /"nope" does not exist.*create/);
 });
 
 test('a broker that is not there is reported soon', async (t) => {
   const state = await temporaryFolder(t);
   const env = connectionTo(1);
-  for (const args of [
-    ['request', '--model', 'm'],
-    ['status', '--state', state],
-    ['worker', '--metric', 'm', '--state', state, '--', 'true'],
-  ])
-    assertFailure(
-      await runCli(args, { env, maxMs: UNREACHABLE_WITHIN_MS }),
-      75,
-      /127\.0\.0\.1:1 .*check that the broker runs/,
-    );
+  for (const finished of await everyClient({ env, state }))
+    assertFailure(finished, 75, /127\.0\.0\.1:1 .*check that the broker runs/);
 });
 
 test('a peer that takes the connection and is silent counts as unreachable', async (t) => {
   const state = await temporaryFolder(t);
   const env = connectionTo(await listener(t));
-  for (const args of [
-    ['request', '--model', 'm'],
-    ['status', '--state', state],
-    ['worker', '--metric', 'm', '--state', state, '--', 'true'],
-  ])
-    assertFailure(await runCli(args, { env, maxMs: UNREACHABLE_WITHIN_MS }), 75, /check that (it|the broker) runs/);
+  for (const finished of await everyClient({ env, state }))
+    assertFailure(finished, 75, /check that (it|the broker) runs/);
 });
 
 test('a request that is too large is refused before it is sent, with the limit', async () => {

@@ -148,3 +148,9 @@ test('a worker without a trainer, a metric or a span that it understands does no
   assertFailure(await runCli(['worker', '--metric', 'm'], { env }), 2, /no trainer.*after --/);
   assertFailure(await runCli(['worker', '--metric', 'm', '--grace', '5 minutes']), 2, /--grace.*15m/);
 });
+
+test('a worker on a queue without sessions says how to get one that has them', async (t) => {
+  const { env } = await startBroker(t, { data: await temporaryFolder(t), args: ['--queue', 'plain'] });
+  const finished = await runCli(['worker', '--queue', 'plain', '--metric', 'm', '--', 'true'], { env });
+  assertFailure(finished, 2, /"plain" .* has no sessions.*--queue NAME:sessions,duplicates/);
+});

@@ -15,7 +15,7 @@ import type { LogRecord } from './journal.ts';
 export const FrameKind = { mark: 5, end: 6 } as const;
 
 const LAST_OF_BATCH = 0x80;
-const KIND_MASK = 0x7f;
+export const KIND_MASK = 0x7f;
 
 export const FRAME_HEAD_BYTES = 8;
 /** kind, id and number of refs. */
@@ -137,33 +137,4 @@ export function findMark(segment: Buffer, from: number, seed: number): number {
     if (start >= from && frameEnd(segment, start, seed) > 0 && isMarkFor(segment, start, start)) return start;
   }
   return -1;
-}
-
-/** A moving view of a record's kind, id, refs and bytes, wherever they stand; one object serves any number of records. */
-export class RecordView {
-  kind = 0;
-  id = 0;
-  refCount = 0;
-  #buffer: Buffer = Buffer.alloc(0);
-  #refsAt = 0;
-
-  /** `at` is where the kind stands. Returns where the record's bytes begin. */
-  look(buffer: Buffer, at: number): number {
-    this.#buffer = buffer;
-    this.kind = (buffer[at] as number) & KIND_MASK;
-    this.id = readId(buffer, at + 1);
-    this.refCount = buffer.readUInt16LE(at + 9);
-    this.#refsAt = at + RECORD_HEAD_BYTES;
-    return this.#refsAt + this.refCount * REF_BYTES;
-  }
-
-  ref(index: number): number {
-    return readId(this.#buffer, this.#refsAt + index * REF_BYTES);
-  }
-
-  refs(): number[] {
-    const refs: number[] = [];
-    for (let index = 0; index < this.refCount; index++) refs.push(this.ref(index));
-    return refs;
-  }
 }

@@ -11,6 +11,8 @@ export interface FoundIndex {
   readonly segment: Segment;
   /** The lowest id of an entry or a change; Infinity when there is none. */
   readonly firstTold: number;
+  /** Whether the ids of its entries and changes rise; copies stand later than their ids would. */
+  readonly rising: boolean;
   /** Held only where there is no sidecar to read again. */
   readonly index: Buffer | undefined;
 }
@@ -46,7 +48,7 @@ export async function tellInOrder(options: TellOptions, found: readonly FoundInd
     }
     if (next && (!lowest || next.firstTold <= lowest.id)) {
       waiting.pop();
-      active.push(new ByRisingId(next.segment, next.index ?? (await readAgain(options, next.segment))));
+      active.push(new ByRisingId(next, next.index ?? (await readAgain(options, next.segment))));
       continue;
     }
     const run = lowest as ByRisingId;
@@ -70,10 +72,10 @@ class ByRisingId {
   /** Of the record that is told next; Infinity behind the last. */
   id = 0;
 
-  constructor(segment: Segment, index: Buffer) {
+  constructor({ segment, rising }: FoundIndex, index: Buffer) {
     this.#segment = segment;
     this.#cursor = new IndexCursor(index);
-    this.#sorted = sortWhereNeeded(index);
+    this.#sorted = rising ? undefined : sortedById(index);
     this.#advance();
   }
 
@@ -107,18 +109,9 @@ class ByRisingId {
   }
 }
 
-function sortWhereNeeded(index: Buffer): { ids: Float64Array; starts: Map<number, number> } | undefined {
-  const cursor = new IndexCursor(index);
+function sortedById(index: Buffer): { ids: Float64Array; starts: Map<number, number> } {
   const starts = new Map<number, number>();
-  let rising = true;
-  let last = 0;
-  while (rising && cursor.next()) {
-    if (!isTold(cursor.kind)) continue;
-    rising = cursor.id > last;
-    last = cursor.id;
-  }
-  if (rising) return undefined;
-  const all = new IndexCursor(index);
-  while (all.next()) if (isTold(all.kind)) starts.set(all.id, all.at);
+  const cursor = new IndexCursor(index);
+  while (cursor.next()) if (isTold(cursor.kind)) starts.set(cursor.id, cursor.at);
   return { ids: Float64Array.from(starts.keys()).sort(), starts };
 }

@@ -56,10 +56,10 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     const { segment, header } = await openSegment(options, number);
     const { index, fromSidecar } = await readIndex(options, { segment, isNewest: number === numbers.at(-1) });
     await segments.closeFile(segment);
-    const { firstTold, maxId, interrupted } = pass.place(segment, index);
+    const { firstTold, rising, maxId, interrupted } = pass.place(segment, index);
     for (const slot of interrupted) segments.interrupt(segments.at(slot), number);
     nextId = Math.max(nextId, header.firstId, maxId + 1);
-    found.push({ segment, firstTold, index: fromSidecar ? undefined : index });
+    found.push({ segment, firstTold, rising, index: fromSidecar ? undefined : index });
     if (!segment.sealed) tail = { segment, builder: IndexBuilder.from(index) };
     else if (!fromSidecar) withoutSidecar.push(segment);
   }
@@ -68,6 +68,18 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   await tellInOrder(options, found);
   await removeOrphans(options, { names, numbers });
   return { tail, nextId, nextNumber: (numbers.at(-1) ?? 0) + 1, withoutSidecar };
+}
+
+const NO_REFS: readonly number[] = [];
+
+interface PlacedSegment {
+  /** The lowest id of an entry or change; Infinity when there is none. */
+  readonly firstTold: number;
+  /** Whether the ids of entries and changes rise. */
+  readonly rising: boolean;
+  readonly maxId: number;
+  /** Slots of the segments that hold older copies. */
+  readonly interrupted: ReadonlySet<number>;
 }
 
 /** Places the records of one segment after the other, and remembers who kills whom until all of them are there. */
@@ -81,23 +93,25 @@ class FirstPass {
     this.#liveness = liveness;
   }
 
-  /** Returns the lowest id of an entry or change (Infinity when there is none), the highest id, and the slots that hold older copies. */
-  place({ slot }: Segment, index: Buffer): { firstTold: number; maxId: number; interrupted: Set<number> } {
+  place({ slot }: Segment, index: Buffer): PlacedSegment {
     const cursor = new IndexCursor(index);
-    const interrupted = new Set<number>();
-    let firstTold = Infinity;
-    let maxId = 0;
+    const placed = { firstTold: Infinity, rising: true, maxId: 0, interrupted: new Set<number>() };
+    let lastTold = 0;
     while (cursor.next()) {
       const { kind, id, offset, length } = cursor;
-      const refs = cursor.refs();
+      const refs = kind === RecordKind.body ? NO_REFS : cursor.refs();
       const older = this.#liveness.place({ kind, id, refs }, { slot, offset, length });
-      if (older !== undefined) interrupted.add(older);
-      if (id > maxId) maxId = id;
-      if (isTold(kind) && id < firstTold) firstTold = id;
+      if (older !== undefined) placed.interrupted.add(older);
+      if (id > placed.maxId) placed.maxId = id;
+      if (isTold(kind)) {
+        if (id < placed.firstTold) placed.firstTold = id;
+        if (id < lastTold) placed.rising = false;
+        lastTold = id;
+      }
       if (kind === RecordKind.gone) for (const victim of refs) this.#remember(victim, id);
       else if (kind === RecordKind.change && refs.length > 1) this.#remember(refs[1] as number, id);
     }
-    return { firstTold, maxId, interrupted };
+    return placed;
   }
 
   judge(): void {

@@ -1,5 +1,5 @@
 import { copyBytes } from './copy-bytes.ts';
-import { FRAME_HEAD_BYTES, kindOfFrame, RECORD_HEAD_BYTES, RecordView } from './frame.ts';
+import { FRAME_HEAD_BYTES, KIND_MASK, kindOfFrame, RECORD_HEAD_BYTES, REF_BYTES } from './frame.ts';
 import { RecordKind } from './journal.ts';
 
 // The index of a segment: all that recovery and compaction must know of its records, in the order of the segment. For each record:
@@ -45,19 +45,23 @@ export class IndexBuilder {
   }
 }
 
-/** Walks through an index; after `next` returned true the fields tell of the record it stands on. */
-export class IndexCursor extends RecordView {
+/** Walks through an index; after `next` returned true the fields tell of the record it stands on. No object per record. */
+export class IndexCursor {
+  kind = 0;
+  id = 0;
+  refCount = 0;
   offset = 0;
   length = 0;
   /** Where the current record begins in the index; `seek` takes it. */
   at = 0;
   readonly #index: Buffer;
+  readonly #view: DataView;
   #next = 0;
-  #bytesAt = 0;
+  #refsAt = 0;
 
   constructor(index: Buffer) {
-    super();
     this.#index = index;
+    this.#view = new DataView(index.buffer, index.byteOffset, index.byteLength);
   }
 
   next(): boolean {
@@ -67,15 +71,34 @@ export class IndexCursor extends RecordView {
   }
 
   seek(at: number): void {
+    const view = this.#view;
     this.at = at;
-    this.offset = this.#index.readUInt32LE(at);
-    this.length = this.#index.readUInt32LE(at + 4);
-    this.#bytesAt = this.look(this.#index, at + PLACE_BYTES);
-    this.#next = this.kind === RecordKind.body ? this.#bytesAt : at + this.length;
+    this.offset = view.getUint32(at, true);
+    this.length = view.getUint32(at + 4, true);
+    this.kind = view.getUint8(at + 8) & KIND_MASK;
+    this.id = this.#idAt(at + 9);
+    this.refCount = view.getUint16(at + 17, true);
+    this.#refsAt = at + PLACE_BYTES + RECORD_HEAD_BYTES;
+    this.#next = this.kind === RecordKind.body ? this.#refsAt : at + this.length;
+  }
+
+  ref(index: number): number {
+    return this.#idAt(this.#refsAt + index * REF_BYTES);
+  }
+
+  refs(): number[] {
+    if (this.refCount === 1) return [this.ref(0)];
+    const refs: number[] = [];
+    for (let index = 0; index < this.refCount; index++) refs.push(this.ref(index));
+    return refs;
   }
 
   /** Empty for a body. */
   bytes(): Buffer {
-    return this.#index.subarray(this.#bytesAt, this.#next);
+    return this.#index.subarray(this.#refsAt + this.refCount * REF_BYTES, this.#next);
+  }
+
+  #idAt(at: number): number {
+    return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * 2 ** 32;
   }
 }

@@ -8,6 +8,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { BrokerProcess } from './broker-process.ts';
+import { benchEngine } from './engine.ts';
 import { formatTable, median, type Row } from './figures.ts';
 import type { Load, LoadResult } from './load-client.ts';
 import { benchLog } from './log.ts';
@@ -36,6 +37,9 @@ const QUEUES = [
   { name: 'plain', flag: 'plain', label: '' },
   { name: 'detecting', flag: 'detecting:duplicates', label: ', duplicate detection' },
 ] as const;
+/** One run of the engines' loop, in memory, with the credit that bench/engine.ts grants. */
+const ENGINE_MESSAGES = flags.quick ? 50_000 : 200_000;
+const ENGINE_CREDIT = 1000;
 const FLOOR = 'the log alone';
 /** One load may take this long before the run is given up. */
 const LOAD_TIMEOUT_MS = 120_000;
@@ -64,6 +68,9 @@ try {
     queues: QUEUES.map(({ flag }) => flag),
   });
   for (let round = 0; round < rounds; round++) {
+    for (const { direction, settled, perSecond } of benchEngine(ENGINE_MESSAGES, BODY_BYTES)) {
+      if (!settled) note(`both engines alone, ${direction}`, ENGINE_CREDIT, perSecond);
+    }
     for (const [inFlight, messages] of MESSAGES) {
       const [log] = await benchLog({ parentFolder: folder, messages, bodyBytes: BODY_BYTES, inFlight: [inFlight] });
       if (log) {

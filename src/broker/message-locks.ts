@@ -18,7 +18,8 @@ export class MessageLocks {
   grant(slot: number, options: { wasDeferred: boolean; session: MessageSession | undefined }): MessageLock {
     const { tokens, clock } = this.#broker;
     const { session, wasDeferred } = options;
-    const lock = new MessageLock({ ...tokens.next(), slot, wasDeferred });
+    const { token, number } = tokens.next();
+    const lock = new MessageLock({ token, number, slot, wasDeferred });
     this.#held.set(lock.number, lock);
     if (session) {
       session.messageLocks.add(lock);

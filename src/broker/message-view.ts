@@ -1,4 +1,4 @@
-import type { MessageView } from './message.ts';
+import type { Delivery, MessageView } from './message.ts';
 import { MessageState, type MessageTable } from './message-table.ts';
 
 function shownState(messages: MessageTable, slot: number): MessageView['state'] {
@@ -7,12 +7,20 @@ function shownState(messages: MessageTable, slot: number): MessageView['state'] 
   return state === MessageState.deferred ? 'deferred' : 'active';
 }
 
-/** What clients may see of the message in `slot`. */
+/** A delivery that is still being made. */
+export type DeliveryDraft = { -readonly [K in keyof Delivery]: Delivery[K] };
+
+const NO_BYTES = Buffer.alloc(0);
+
+/**
+ * What clients may see of the message in `slot`. The object has the fields of a delivery, too, which are set when it is one: a copy with more
+ * fields would cost more than all else that a delivery does.
+ */
 export function viewMessage(
   messages: MessageTable,
   slot: number,
   held: { sessionId: string | undefined; lockedUntilMs: number | undefined },
-): MessageView {
+): DeliveryDraft {
   const extra = messages.extras.size > 0 ? messages.extras.get(slot) : undefined;
   const sequenceNumber = messages.sequenceNumber[slot] as number;
   return {
@@ -27,5 +35,8 @@ export function viewMessage(
     lockedUntilMs: held.lockedUntilMs,
     overlay: extra?.overlay,
     deadLetter: extra?.deadLetter,
+    body: NO_BYTES,
+    lock: undefined,
+    position: 0,
   };
 }

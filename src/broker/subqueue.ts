@@ -7,7 +7,7 @@ import type { MessageLock } from './message-lock.ts';
 import { MessageLocks } from './message-locks.ts';
 import { type MessageSession, type SessionLock, sessionLockLost } from './message-session.ts';
 import { MessageState, NONE } from './message-table.ts';
-import { viewMessage } from './message-view.ts';
+import { type DeliveryDraft, viewMessage } from './message-view.ts';
 import { Receiver } from './receiver.ts';
 import { ReceiverRow } from './receiver-row.ts';
 import { BrokerRefusal } from './refusal.ts';
@@ -268,10 +268,14 @@ export class Subqueue {
   }
 
   view(slot: number, lockedUntilMs: number | undefined): MessageView {
-    return viewMessage(this.#broker.messages, slot, { sessionId: this.#sessionOf(slot)?.id, lockedUntilMs });
+    return this.#draft(slot, lockedUntilMs);
   }
 
   // inside ----------------------------------------------------------------------------------------------------------
+
+  #draft(slot: number, lockedUntilMs: number | undefined): DeliveryDraft {
+    return viewMessage(this.#broker.messages, slot, { sessionId: this.#sessionOf(slot)?.id, lockedUntilMs });
+  }
 
   #sequenceNumber(slot: number): number {
     return this.#broker.messages.sequenceNumber[slot] as number;
@@ -341,16 +345,20 @@ export class Subqueue {
     // Asked for first: the journal promises nothing about the bytes of a message that is gone.
     const body = journal.read(messages.bodyId[slot] as number);
     if (mode === 'receive-and-delete') {
-      const view = this.view(slot, undefined);
-      const position = this.#owner.kill(slot, 'client');
+      const delivery = this.#draft(slot, undefined);
+      delivery.body = body;
+      delivery.position = this.#owner.kill(slot, 'client');
       this.take(slot);
       this.#owner.forget(slot);
-      return { ...view, body, lock: undefined, position };
+      return delivery;
     }
     const lock = this.#locks.grant(slot, { wasDeferred, session: this.#sessionOf(slot) });
-    const view = this.view(slot, lock.lockedUntilMs);
+    const delivery = this.#draft(slot, lock.lockedUntilMs);
     messages.state[slot] = MessageState.locked;
-    return { ...view, body, lock, position: journal.appended };
+    delivery.body = body;
+    delivery.lock = lock;
+    delivery.position = journal.appended;
+    return delivery;
   }
 
   #mustBeLocked(lock: MessageLock): void {

@@ -1,5 +1,5 @@
 import type { DeliveryState, Link, OutgoingDelivery } from '../amqp/index.ts';
-import type { Delivery, Queue, ReceiveMode, Receiver, SessionLock, Subqueue } from '../broker/index.ts';
+import type { Delivery, MessageLock, Queue, ReceiveMode, Receiver, SessionLock, Subqueue } from '../broker/index.ts';
 import type { CancelTimer } from '../runtime/clock.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
@@ -93,9 +93,12 @@ export class ReceiverEndpoint extends LinkEndpoint {
   }
 
   override onDisposition(delivery: OutgoingDelivery, state: DeliveryState | undefined, settled: boolean): void {
-    const { lock, overlay } = delivery.context as Delivery;
+    const lock = delivery.context as MessageLock | undefined;
     if (!lock || !state) return;
     const { service } = this.#client;
+    // Only these two add to what earlier settlements made of the message's properties.
+    const adds = state.kind === 'modified' || state.kind === 'rejected';
+    const overlay = adds ? this.#subqueue.view(lock.slot, lock.lockedUntilMs).overlay : undefined;
     const settlement = settlementOf(state, overlay);
     if (!settlement) {
       if (state.kind === 'transactional' && !settled)
@@ -190,7 +193,8 @@ export class ReceiverEndpoint extends LinkEndpoint {
       tag: delivery.lock ? swapGuidOrder(delivery.lock.token) : NO_TAG,
       payload: encodeMessage(body, delivery),
       settled: this.#mode === 'receive-and-delete',
-      context: delivery,
+      // Not the delivery: it would keep the message's bytes in memory until it is settled.
+      context: delivery.lock,
     });
   }
 

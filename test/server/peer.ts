@@ -295,12 +295,17 @@ function valueAt(payload: Buffer, offset: number): AmqpValue {
 /** A message with a data section and, if wanted, properties and annotations. */
 export function messageOf(
   body: string | Buffer,
-  options: { messageId?: AmqpValue; groupId?: string; annotations?: AmqpMap } = {},
+  options: { messageId?: AmqpValue; groupId?: string; annotations?: ReadonlyMap<string, AmqpValue> } = {},
 ): Buffer {
   const writer = new Writer();
   if (options.annotations) {
     writer.writeDescriptor(0x72);
-    writer.writeMap(options.annotations);
+    writer.beginMap();
+    for (const [key, value] of options.annotations) {
+      writer.writeSymbol(key);
+      writer.writeValue(value);
+    }
+    writer.endMap();
   }
   if (options.messageId !== undefined || options.groupId !== undefined)
     writeComposite(writer, PROPERTIES, { messageId: options.messageId, groupId: options.groupId });

@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import { RetrainError } from '../errors.ts';
 import { backoffMs } from './backoff.ts';
 import { judge } from './gate.ts';
-import { requestKey } from './identity.ts';
 import type { AppliedRun, DecidedRun, Run, StartedRun, StoppedRun, ToldRun, TrainedRun } from './ledger-record.ts';
-import { waitingOf } from './ledger-view.ts';
+import { answerOf, waitingOf } from './ledger-view.ts';
 import { decisionEvents, outcomeEvent, pendingOutcomes, runData, stopEvents } from './outcome.ts';
 import { RunExecution } from './run-execution.ts';
 import { isRemote } from './run-result.ts';
@@ -14,12 +13,10 @@ import type { FailedEnd } from './run-verdict.ts';
 import { expired } from './session-disposals.ts';
 import type { Disposals } from './session-disposals.ts';
 import type { SessionLease } from './session-lease.ts';
-import type { SessionMessages } from './session-messages.ts';
+import type { Carrier, SessionMessages } from './session-messages.ts';
 import type { TrainerEnd } from './trainer.ts';
 import { limitsOf } from './worker-context.ts';
 import type { ModelPolicy, WorkerContext } from './worker-context.ts';
-
-type Carriers = ReturnType<SessionMessages['carriersOf']>;
 
 export interface RunStagesOptions {
   readonly context: WorkerContext;
@@ -215,29 +212,30 @@ export class RunStages {
 
   async #windUp(run: StoppedRun): Promise<void> {
     await this.#context.outcomes.tell(pendingOutcomes(run, { model: this.#lease.model }));
-    const carriers = await this.#carriers(run);
+    const carriers = [...(await this.#carriers(run)).values()];
     if (run.resolution === 'dead-letter') {
-      const description = descriptionOf(run);
-      for (const { messages } of carriers.values())
-        for (const message of messages)
-          await this.#messages.deadLetter(message, { reason: 'TrainingFailed', description });
+      const letter = { reason: 'TrainingFailed', description: descriptionOf(run) } as const;
+      for (const { copies } of carriers) await this.#disposals.bury(copies, letter);
     }
     if (run.resolution === 'retry' || run.resolution === 'split')
-      for (const { event } of carriers.values()) {
+      for (const { event, copies } of carriers) {
         const clone = this.#disposals.cloneOf(event);
         if (await this.#disposals.sendClone(event, clone)) continue;
-        const messages = carriers.get(requestKey(event))?.messages ?? [];
-        await this.#disposals.deadLetter(messages, { ...expired(event, clone.atMs), request: event });
+        await this.#disposals.deadLetter(copies, { ...expired(event, clone.atMs), request: event });
       }
     await this.#lease.write({ type: 'settled' });
     await this.#completeAll(run);
   }
 
+  /** Completes what the run has answered, or what has a clone after it; the clone itself may be at hand already. */
   async #completeAll(run: Run): Promise<void> {
     const carriers = this.#messages.carriersOf(run.requests);
     this.#owesCompletions = carriers.size < run.requests.length;
-    for (const { messages } of carriers.values())
-      for (const message of messages) await this.#messages.complete(message);
+    for (const { event, copies } of carriers.values()) {
+      const waits = answerOf(this.#lease.ledger, event) === undefined;
+      const clone = this.#disposals.cloneOf(event);
+      for (const { message, hop } of copies) if (!waits || hop < clone.hop) await this.#messages.complete(message);
+    }
   }
 
   async #fail(run: StartedRun | TrainedRun, end: FailedEnd, policy?: ModelPolicy): Promise<void> {
@@ -282,7 +280,7 @@ export class RunStages {
   }
 
   /** Messages of the run's requests. After a take-over or on a new link they have to be received first. */
-  async #carriers(run: Run): Promise<Carriers> {
+  async #carriers(run: Run): Promise<Map<string, Carrier>> {
     for (;;) {
       const carriers = this.#messages.carriersOf(run.requests);
       if (carriers.size >= run.requests.length || !(await this.#messages.receive())) return carriers;

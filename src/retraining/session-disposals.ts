@@ -6,11 +6,17 @@ import { waitingOf } from './ledger-view.ts';
 import { outcomeEvent } from './outcome.ts';
 import type { RequestRef } from './ledger-record.ts';
 import type { SessionLease } from './session-lease.ts';
-import type { SessionMessages } from './session-messages.ts';
+import type { Carrier, SessionMessages } from './session-messages.ts';
 import type { WorkerContext } from './worker-context.ts';
 import type { Candidate, DeadLetterReason, Disposal } from './worker-sort.ts';
 
 type Received = ServiceBusReceivedMessage;
+type Copy = Pick<Carrier['copies'][number], 'message'>;
+
+interface Letter {
+  readonly reason: DeadLetterReason;
+  readonly description: string;
+}
 
 export interface DisposalsOptions {
   readonly context: WorkerContext;
@@ -39,10 +45,10 @@ export class Disposals {
         log({ fact: 'already-answered', model, id: disposal.request.id });
         return;
       case 'cloned':
-        await this.#replace(disposal.event, { ...disposal, messages: [disposal.message] });
+        await this.#replace(disposal.event, { ...disposal, copies: [disposal] });
         return;
       case 'dead-letter':
-        await this.deadLetter([disposal.message], disposal);
+        await this.deadLetter([disposal], disposal);
         return;
       case 'cancel': {
         // Told first, then noted: told twice it is one event, noted but untold it would be lost.
@@ -59,24 +65,28 @@ export class Disposals {
   async postpone(candidates: readonly Candidate<Received>[], untilMs: number): Promise<void> {
     const requests = candidates.map(({ source, id, hop }) => ({ source, id, hop }));
     await this.#lease.write({ type: 'postponed', requests, untilMs });
-    for (const { event, messages } of candidates) await this.#replace(event, { ...this.cloneOf(event), messages });
+    for (const { event, copies } of candidates) await this.#replace(event, { ...this.cloneOf(event), copies });
     this.#context.log({ fact: 'postponed', model: this.#lease.model, requests: requests.length, untilMs });
   }
 
   /** A request whose attempts are used up, though no run of its own has just failed. */
-  async giveUp({ source, id, messages }: Candidate<Received>): Promise<void> {
+  async giveUp({ source, id, copies }: Candidate<Received>): Promise<void> {
     const { failed } = waitingOf(this.#lease.ledger, { source, id });
     const description = `the trainer was interrupted too often without progress; attempts counted: ${failed}`;
-    await this.deadLetter(messages, { reason: 'TrainingFailed', description, request: { source, id } });
+    await this.deadLetter(copies, { reason: 'TrainingFailed', description, request: { source, id } });
     await this.#lease.write({ type: 'forgotten', request: { source, id } });
   }
 
-  async deadLetter(
-    messages: readonly Received[],
-    { reason, description, request }: { reason: DeadLetterReason; description: string; request?: RequestRef },
-  ): Promise<void> {
-    if (request) await this.#tell('deadlettered', [request], reason, description);
-    for (const message of messages) await this.#messages.deadLetter(message, { reason, description });
+  /** Tells that a request is given up (when it could be read), and dead-letters it. */
+  async deadLetter(copies: readonly Copy[], { request, ...letter }: Letter & { request?: RequestRef }): Promise<void> {
+    if (request) await this.#tell('deadlettered', [request], letter.reason, letter.description);
+    await this.bury(copies, letter);
+  }
+
+  /** Dead-letters one message of a request; further copies of it are completed. */
+  async bury([first, ...others]: readonly Copy[], letter: Letter): Promise<void> {
+    if (first) await this.#messages.deadLetter(first.message, letter);
+    for (const { message } of others) await this.#messages.complete(message);
   }
 
   /** The newest clone that the ledger knows of a request. */
@@ -100,13 +110,13 @@ export class Disposals {
 
   async #replace(
     event: RequestEvent,
-    { hop, atMs, messages }: { hop: number; atMs: number; messages: readonly Received[] },
+    { hop, atMs, copies }: { hop: number; atMs: number; copies: readonly Copy[] },
   ): Promise<void> {
     if (await this.sendClone(event, { hop, atMs })) {
-      for (const message of messages) await this.#messages.complete(message);
+      for (const { message } of copies) await this.#messages.complete(message);
       return;
     }
-    await this.deadLetter(messages, { ...expired(event, atMs), request: { source: event.source, id: event.id } });
+    await this.deadLetter(copies, { ...expired(event, atMs), request: { source: event.source, id: event.id } });
   }
 
   #tell(
@@ -125,7 +135,7 @@ export class Disposals {
 }
 
 /** Why a request is given up that would expire while it waits. */
-export function expired({ expirytime }: RequestEvent, atMs: number): { reason: DeadLetterReason; description: string } {
+export function expired({ expirytime }: RequestEvent, atMs: number): Letter {
   const at = new Date(atMs).toISOString();
   return { reason: 'DeadlineExceeded', description: `it would have to wait until ${at}, but expires at ${expirytime}` };
 }

@@ -25,6 +25,12 @@ const REST_WAIT_MS = 2000;
 /** Service Bus cuts a dead letter's description at this length. */
 const DESCRIPTION_MAX_LENGTH = 4096;
 
+/** A request and the messages that carry it: nearly always one, more when it was sent again outside of the duplicate window. */
+export interface Carrier {
+  readonly event: RequestEvent;
+  readonly copies: readonly { readonly message: Received; readonly hop: number }[];
+}
+
 /** The messages of a session that were received over its current link and are not settled. */
 export class SessionMessages {
   readonly #lease: SessionLease;
@@ -97,18 +103,17 @@ export class SessionMessages {
     this.#seen = seen;
   }
 
-  /** The messages that carry one of these requests, by the request's key. */
-  carriersOf(
-    requests: readonly { source: string; id: string }[],
-  ): Map<string, { event: RequestEvent; messages: Received[] }> {
+  /** What carries each of these requests, by the request's key. */
+  carriersOf(requests: readonly { source: string; id: string }[]): Map<string, Carrier> {
     const wanted = new Set(requests.map(requestKey));
-    const carriers = new Map<string, { event: RequestEvent; messages: Received[] }>();
+    const carriers = new Map<string, Carrier>();
     for (const { message, read } of this.held) {
       if (read.kind !== 'request') continue;
-      const key = requestKey(read.event);
-      const known = carriers.get(key);
-      if (known) known.messages.push(message);
-      else if (wanted.has(key)) carriers.set(key, { event: read.event, messages: [message] });
+      const { event } = read;
+      const key = requestKey(event);
+      if (!wanted.has(key)) continue;
+      const copies = [...(carriers.get(key)?.copies ?? []), { message, hop: event.retrainhop ?? 0 }];
+      carriers.set(key, { event, copies });
     }
     return carriers;
   }

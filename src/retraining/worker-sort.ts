@@ -16,8 +16,9 @@ export interface Arrival<M> {
 /** A request that a run may answer, with every message that carries it. */
 export interface Candidate<M> extends PlanRequest {
   readonly event: RequestEvent;
+  /** The highest of all its copies: the next clone must have a number, and so a MessageId, that none of them had. */
   readonly hop: number;
-  readonly messages: readonly M[];
+  readonly copies: readonly { readonly message: M }[];
 }
 
 /** What has to be done with messages that no run answers. */
@@ -111,12 +112,10 @@ function deadlineOf({ data: { deadline }, expirytime }: RequestEvent): string | 
 function addCandidate<M>(candidates: Map<string, Candidate<M>>, message: M, event: RequestEvent): void {
   const key = requestKey(event);
   const known = candidates.get(key);
-  candidates.set(key, known ? { ...known, messages: [...known.messages, message] } : candidateOf(message, event));
-}
-
-function candidateOf<M>(message: M, event: RequestEvent): Candidate<M> {
-  const { id, source, time, retrainseq: seq = '0', retrainhop: hop = 0, dataref, data: request } = event;
-  return { id, source, time, seq, hop, dataref, request, event, messages: [message] };
+  const { id, source, time, retrainseq: seq = '0', retrainhop = 0, dataref, data: request } = event;
+  const hop = Math.max(known?.hop ?? 0, retrainhop);
+  const copies = [...(known?.copies ?? []), { message }];
+  candidates.set(key, { id, source, time, seq, dataref, request, event, hop, copies });
 }
 
 /** Takes the targets out of the candidates. A target that is not at hand is noted all the same, when its source is known. */
@@ -133,7 +132,7 @@ function cancelOf<M>(
   const targets = [...refs.values()].filter((ref) => answerOf(ledger, ref) === undefined);
   const messages = [message];
   for (const key of refs.keys()) {
-    messages.unshift(...(candidates.get(key)?.messages ?? []));
+    messages.unshift(...(candidates.get(key)?.copies ?? []).map((copy) => copy.message));
     candidates.delete(key);
   }
   return { kind: 'cancel', event, targets, messages };

@@ -1,9 +1,8 @@
-export type { DeadLetterInfo, Delivery, IncomingMessage, MessageView, Outcome, ReceiveMode } from './message.ts';
+export type { Delivery, IncomingMessage, MessageView, Outcome, ReceiveMode } from './message.ts';
 export { type MessageLock, messageLockLost } from './message-lock.ts';
 export type { SessionLock } from './message-session.ts';
 export { Namespace } from './namespace.ts';
-export type { Queue, QueueCounts } from './queue.ts';
+export type { Queue } from './queue.ts';
 export type { Receiver } from './receiver.ts';
 export { BrokerRefusal, type RefusalReason } from './refusal.ts';
-export type { AcceptOptions } from './session-directory.ts';
 export type { Subqueue } from './subqueue.ts';

@@ -1,5 +1,5 @@
 import type { Delivery, IncomingMessage, Outcome, ReceiveMode, SessionLock, Subqueue } from '../../src/broker/index.ts';
-import { BrokerRefusal, Namespace, type Queue, type Receiver } from '../../src/broker/index.ts';
+import { BrokerRefusal, Namespace, type Queue } from '../../src/broker/index.ts';
 import type { Random } from '../../src/runtime/random.ts';
 import { type Journal, type LogRecord, RecordKind } from '../../src/storage/index.ts';
 import { parseQueueDescription, type QueueDescriptionInput } from '../../src/topology/index.ts';
@@ -143,5 +143,3 @@ export function settle(subqueue: Subqueue, delivery: Delivery | undefined, outco
 export function refusedAs(reason: BrokerRefusal['reason']): (error: unknown) => boolean {
   return (error) => error instanceof BrokerRefusal && error.reason === reason;
 }
-
-export type { Receiver };

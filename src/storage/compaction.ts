@@ -24,7 +24,7 @@ import { isFull, type SpareFiles } from './spare-files.ts';
 // of a completed message, while the older copy still stood on disk: after another crash the message would rise again.
 
 /** Read from a segment at a time; a longer record is read alone. */
-const WINDOW_BYTES = 1024 * 1024;
+const WINDOW_BYTES = 256 * 1024;
 
 /** Victims named by one gone that takes over from others. */
 const MAX_TAKEN_OVER = 1000;

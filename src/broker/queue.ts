@@ -17,7 +17,8 @@ import {
   type QueueRecord,
 } from './records.ts';
 import { BrokerRefusal } from './refusal.ts';
-import { Subqueue, type SubqueueOwner } from './subqueue.ts';
+import { Subqueue } from './subqueue.ts';
+import type { SubqueueOwner } from './subqueue-owner.ts';
 
 /** Characters of a message id and of a session id (service-bus-quotas). */
 const MAX_ID_CHARACTERS = 128;

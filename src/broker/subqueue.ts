@@ -2,6 +2,7 @@ import type { BrokerState } from './broker-state.ts';
 import { Lane } from './lane.ts';
 import type { DeadLetterInfo, Delivery, MessageView, Outcome, ReceiveMode } from './message.ts';
 import type { Cause } from './message-records.ts';
+import type { SubqueueOwner } from './subqueue-owner.ts';
 import type { MessageChange } from './records.ts';
 import type { MessageLock } from './message-lock.ts';
 import { MessageLocks } from './message-locks.ts';
@@ -18,21 +19,6 @@ import { type AcceptOptions, SessionDirectory } from './session-directory.ts';
 export const MAX_RECEIVERS = 5000;
 /** Messages that one peek or one receive-by-sequence-number returns at most. */
 export const MAX_MESSAGES_PER_CALL = 4000;
-
-/** What a subqueue asks of its queue, which keeps the records. Positions are those of what was written. */
-export interface SubqueueOwner {
-  /** Writes that the message is settled for good; `forget` follows. */
-  kill(slot: number, cause: Cause): number;
-  /** Frees the slot of a message that is in no subqueue any more. */
-  forget(slot: number): void;
-  /** Writes delivery count, deferral, overlay and dead-letter info of a message, and keeps them. */
-  change(slot: number, change: MessageChange, cause: Cause): number;
-  /** Takes over a message that has left here with its dead-letter info written. */
-  toDeadLetterQueue(slot: number): void;
-  /** The message may have outlived its time to live; if so it has expired and is gone from here. */
-  expireIfOver(slot: number): boolean;
-  mustAllowReceive(): void;
-}
 
 /**
  * The part of a queue that receivers attach to: its active messages, or its dead-letter queue. It knows order, locks, sessions and receivers.

@@ -158,3 +158,30 @@ test('only as many connections are taken as the limit says, and a connection tha
   await world.settle();
   assert.equal(world.server.connections, 0);
 });
+
+test('a peer that falls silent is given up, and what it held is free', async (context) => {
+  const world = await World.start(context, QUEUES);
+  const peer = await Peer.authorized(world, { lifetimeMs: 3_600_000 });
+  assert.ok((await sessionReceiver(peer, 'a')).attach?.source);
+  // We ask for a sign of life every 240 s, and wait for twice as long (AMQP 2.4.5).
+  for (let minute = 0; minute < 7; minute++) await world.pass(60_000);
+  assert.equal(world.server.connections, 1);
+  for (let minute = 0; minute < 2; minute++) await world.pass(60_000);
+  assert.equal(world.server.connections, 0);
+  assert.ok(peer.closed);
+  const next = await Peer.authorized(world);
+  assert.ok((await sessionReceiver(next, 'a')).attach?.source);
+});
+
+test('a peer that asks for signs of life gets them', async (context) => {
+  const world = await World.start(context, QUEUES);
+  const peer = await Peer.authorized(world);
+  const before = peer.receivedBytes;
+  // The peer has asked for an hour; half of it is when we speak at the latest.
+  for (let minute = 0; minute < 31; minute++) {
+    await world.pass(60_000);
+    peer.connection.tick(world.clock.monotonicMs());
+  }
+  assert.ok(peer.receivedBytes > before);
+  assert.ok(!peer.closed);
+});

@@ -66,6 +66,7 @@ export class Peer implements ConnectionHandler {
   readonly pipe: Pipe;
   readonly connection: Connection;
   opened = false;
+  receivedBytes = 0;
   #session: Session | undefined;
   closeError: AmqpError | undefined;
   closed = false;
@@ -80,7 +81,10 @@ export class Peer implements ConnectionHandler {
       this,
     );
     this.pipe.open({
-      onData: (chunk) => this.connection.receive(chunk, world.clock.monotonicMs()),
+      onData: (chunk) => {
+        this.receivedBytes += chunk.length;
+        this.connection.receive(chunk, world.clock.monotonicMs());
+      },
       onDrain: () => undefined,
       onClose: () => this.connection.disconnected(),
     });

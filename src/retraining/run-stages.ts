@@ -105,7 +105,11 @@ export class RunStages {
     const execution = this.#execution;
     const end = await execution.end();
     this.#logEnd(run, end);
-    if (this.#lease.lost.aborted) throw this.#lease.lost.reason;
+    if (this.#lease.lost.aborted) {
+      const reason = 'the session is lost: nothing is settled, whoever has it now goes on';
+      this.#context.log({ fact: 'run-aborted', model: this.#lease.model, runId: run.runId, reason });
+      throw this.#lease.lost.reason;
+    }
     if (end.kind === 'succeeded') return this.#trained(run, { result: end.result, logFile: end.logFile, policy });
     if (execution.halt === 'cancelled') return this.#cancelled(run);
     if (end.meaning === 'interrupted') return this.#interrupted(run, { end, execution });

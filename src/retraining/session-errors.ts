@@ -24,12 +24,7 @@ export function isPassing(error: unknown): boolean {
   return isServiceBusError(error) && (error.retryable || PASSING_CODES.has(error.code));
 }
 
-/** The client's code of an error, for logs. */
-export function codeOf(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return typeof code === 'string' ? code : undefined;
-}
-
+/** An error's text on one line, for logs. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replace(/\s+/g, ' ').slice(0, 500);

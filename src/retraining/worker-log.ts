@@ -12,7 +12,8 @@ export type WorkerFact =
   | { readonly fact: 'worker-started'; readonly queue: string; readonly slots: number }
   | { readonly fact: 'worker-stopping' }
   | { readonly fact: 'worker-stopped' }
-  | { readonly fact: 'unreachable'; readonly reason: string; readonly code?: string; readonly retryInMs: number }
+  /** No session could be accepted; `UNAUTHORIZED` and `ENTITY_NOT_FOUND` hardly pass by themselves, but are tried again, too. */
+  | { readonly fact: 'unreachable'; readonly reason: string; readonly code: ErrorCode; readonly retryInMs: number }
   | { readonly fact: 'client-replaced'; readonly reason: string }
   | { readonly fact: 'session-accepted'; readonly model: string; readonly lockDurationMs: number }
   | { readonly fact: 'session-released'; readonly model: string }

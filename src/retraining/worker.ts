@@ -12,7 +12,7 @@ import type { LedgerEvent } from './ledger.ts';
 import type { Ledger } from './ledger-record.ts';
 import { OutcomeLog } from './outcome-log.ts';
 import type { Registry } from './registry.ts';
-import { codeOf, messageOf } from './session-errors.ts';
+import { messageOf } from './session-errors.ts';
 import { SessionLease, jittered } from './session-lease.ts';
 import { TakeOverWatch, ownProcess } from './session-takeover.ts';
 import { SessionWork } from './session-work.ts';
@@ -224,10 +224,12 @@ export class RetrainingWorker implements AsyncDisposable {
   }
 
   async #unreachable(error: unknown, failures: number): Promise<void> {
-    const reason = toRetrainError(error, { host: this.#host, entity: this.#queue });
+    const known = toRetrainError(error, { host: this.#host, entity: this.#queue });
+    // A connection that is closed before it is open raises an error of no particular kind.
+    const code = known instanceof RetrainError ? known.code : 'UNREACHABLE';
+    const reason = known instanceof RetrainError ? known.message : `${this.#host} failed (${messageOf(known)})`;
     const retryInMs = backoffMs(failures, UNREACHABLE_BACKOFF, this.#random);
-    const code = codeOf(reason);
-    this.#log({ fact: 'unreachable', reason: messageOf(reason), retryInMs, ...(code !== undefined && { code }) });
+    this.#log({ fact: 'unreachable', reason, code, retryInMs });
     if (error instanceof RetrainError && error.code === 'UNREACHABLE') await this.#replaceClient(error.message);
     await pause(this.#clock, retryInMs, this.#stopping.signal);
   }

@@ -35,8 +35,8 @@ function setUp(
 }
 
 function failure(end: TrainerEnd): Extract<TrainerEnd, { kind: 'failed' }> {
-  assert.equal(end.kind, 'failed', JSON.stringify(end));
-  return end as Extract<TrainerEnd, { kind: 'failed' }>;
+  assert.ok(end.kind === 'failed', JSON.stringify(end));
+  return end;
 }
 
 test('a trainer finds plan, folders, model, run, epoch and trace context in its environment, and its result is read', async (t) => {

@@ -76,13 +76,13 @@ test('models are trained side by side, one run at a time each', async (t) => {
   const both = latch();
   await world.work({
     concurrency: 2,
-    trainer: trainer(async (run) => {
+    trainer: trainer(async (run, stopped) => {
       const { name } = run.plan.model;
       assert.ok(!running.has(name));
       running.add(name);
       most = Math.max(most, running.size);
       if (running.size === 2) both.open();
-      await both.opened;
+      await Promise.race([both.opened, interrupted(stopped)]);
       running.delete(name);
       return success(world.folder, run, 1);
     }),

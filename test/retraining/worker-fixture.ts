@@ -59,8 +59,6 @@ export async function openWorld(t: TestContext, settings: ServerSettings = {}): 
     await producer[Symbol.asyncDispose]();
     await client.close();
     await server.close();
-    if (process.env['WORKER_TRACE'])
-      setInterval(() => console.error(process.getActiveResourcesInfo().join()), 5000).unref();
   });
   const outcomes = outcomeReader(client, OUTCOMES);
   const world: World = {
@@ -77,11 +75,7 @@ export async function openWorld(t: TestContext, settings: ServerSettings = {}): 
         registry,
         outcomes: OUTCOMES,
         policyOf: () => ({ trainer: trainer ?? good(folder), gate: GATE, ...policy }),
-        log: (fact) => {
-          facts.push(fact);
-          if (process.env['WORKER_TRACE'])
-            process.stderr.write(`${performance.now().toFixed(0)} ${JSON.stringify(fact)}\n`);
-        },
+        log: (fact) => facts.push(fact),
         graceMs: 2000,
         marginMs: 500,
         operationMs: 1500,

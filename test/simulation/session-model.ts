@@ -96,13 +96,12 @@ export class SessionModel {
     this.#states.set(sessionId, [...this.#possible(sessionId), state]);
   }
 
+  /** Answers may come late, when a later holder has set or read it already: then this one means nothing any more. */
   endSetState(sessionId: string, state: string | undefined, result: SettleResult['kind']): void {
-    if (result === 'done') this.#states.set(sessionId, [state]);
-    else if (result === 'refused') {
-      const possible = [...this.#possible(sessionId)];
-      possible.splice(possible.lastIndexOf(state), 1);
-      this.#states.set(sessionId, possible);
-    }
+    const possible = this.#possible(sessionId);
+    const at = possible.lastIndexOf(state);
+    if (at < 0 || result === 'lost') return;
+    this.#states.set(sessionId, result === 'done' ? possible.slice(at) : possible.toSpliced(at, 1));
   }
 
   /** A holder of the session has read its state: from now on it is this one. */

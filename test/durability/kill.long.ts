@@ -1,0 +1,5 @@
+import { test } from 'node:test';
+import { killRounds } from './kill-rounds.ts';
+
+test('a hundred times kill -9 of the broker under the official client: what was acknowledged is there, what was completed is not', () =>
+  killRounds(100));

@@ -12,6 +12,7 @@ import {
 } from './connection-options.ts';
 import { hexCode, Reader } from './decoder.ts';
 import { FRAME_HEADER_BYTES, FRAME_TYPE, FrameReader } from './frame-reader.ts';
+import { HandlerGuard } from './handler-guard.ts';
 import { Handshake } from './handshake.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { LIMITS } from './limits.ts';
@@ -32,7 +33,8 @@ type State = 'handshake' | 'opening' | 'open' | 'closing' | 'closed';
 /** One AMQP connection, of either role: bytes and "now" in, bytes and handler calls out. Times are monotonic, in milliseconds. */
 export class Connection {
   readonly options: ConnectionOptions;
-  readonly handler: ConnectionHandler;
+  /** The owner's handler behind a guard. */
+  readonly handler: HandlerGuard;
   /** For the owner. */
   context: unknown = undefined;
 
@@ -69,7 +71,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions, handler: ConnectionHandler) {
     this.options = options;
-    this.handler = handler;
+    this.handler = new HandlerGuard(handler);
     const limits = limitsOf(options);
     this.#limits = limits;
     this.incomingWindow = limits.incomingWindow;
@@ -150,7 +152,7 @@ export class Connection {
     if (this.#blocked && !this.closed) {
       this.#blocked = false;
       try {
-        this.handler.onWritable?.();
+        this.handler.onWritable();
       } catch (cause) {
         this.#caught(cause);
       }
@@ -226,11 +228,11 @@ export class Connection {
   }
 
   #caught(cause: unknown): void {
-    if (cause instanceof ProtocolError) {
+    if (cause instanceof ProtocolError && cause !== this.handler.fault) {
       this.#guard(() => this.#failNow(ownError(cause.condition, cause.message)));
       return;
     }
-    this.#guard(() => this.handler.onFault?.(cause));
+    this.#guard(() => this.handler.onFault(cause));
     this.#guard(() => this.#failNow(ownError(CONDITION.internalError, 'an internal error occurred')));
   }
 

@@ -54,8 +54,8 @@ export interface AttachOptions extends AcceptOptions {
 
 /**
  * attach-received: the peer's attach waits for `accept` or `refuse`. attach-sent: ours waits for the peer's. attached: both are
- * there. detach-sent: ours has gone out; what still comes is thrown away until the peer's detach. refused: the same, after
- * `refuse`. detached: nothing comes any more.
+ * there. detach-sent: ours has gone out; what still comes is thrown away until the peer's detach. refused: the same, and
+ * the owner knows already (`refuse`, link stealing). detached: nothing comes any more.
  */
 type LinkState = 'new' | 'attach-received' | 'attach-sent' | 'attached' | 'detach-sent' | 'refused' | 'detached';
 
@@ -384,6 +384,7 @@ export class Link {
       const count = fields.deliveryCount === ABSENT ? this.#initialCount : fields.deliveryCount;
       if (fields.linkCredit !== ABSENT) this.#creditLimit = serialAdd(count, Math.min(fields.linkCredit, MAX_CREDIT));
       this.drain = fields.drain;
+      if (!this.drain) this.#drainedLater = false;
       return;
     }
     if (fields.available !== ABSENT) this.available = fields.available;
@@ -399,7 +400,7 @@ export class Link {
     if (this.role === 'sender') handler.onFlow(this);
     else if (this.drain && this.credit === 0) {
       this.drain = false;
-      handler.onDrained?.(this);
+      handler.onDrained(this);
     }
   }
 
@@ -414,6 +415,16 @@ export class Link {
     if (serialDistance(this.#deliveryCount, this.#grantedLimit) <= 0) return false;
     this.#deliveryCount = serialAdd(this.#deliveryCount, 1);
     return true;
+  }
+
+  /** The peer has attached another link of this name. Its answer to our detach may never come: the owner is told at once. */
+  steal(): void {
+    const error = ownError(CONDITION.stolen, 'the link was attached again');
+    const { handler } = this.session.connection;
+    const isKnown = this.#state !== 'refused';
+    this.detach(error);
+    this.#state = 'refused';
+    if (isKnown) handler.onDetach(this, { handle: this.remoteHandle, closed: true, error });
   }
 
   /** The peer broke a rule of the link: detaches it with an error. */

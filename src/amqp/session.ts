@@ -178,7 +178,7 @@ export class Session {
     const link = answered ? named : new Link(this, attach.name, role);
     if (!answered) {
       // The peer attaches a link again without having detached it: the new one takes over (link stealing, 2.6.1).
-      named?.violate(CONDITION.stolen, 'the link was attached again');
+      named?.steal();
       if (!linkNames.admit(link)) {
         this.violate(CONDITION.resourceLimitExceeded, 'the connection has as many links as it may have');
         return;

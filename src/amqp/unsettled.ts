@@ -93,6 +93,6 @@ export class Unsettled {
     if (delivery === undefined) return;
     if (state !== undefined) delivery.state = state;
     if (settled) this.settleIncoming(delivery);
-    this.#session.connection.handler.onSettled?.(delivery.link, delivery, state, settled);
+    this.#session.connection.handler.onSettled(delivery.link, delivery, state, settled);
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ATTACH, BEGIN, CLOSE, END, FLOW, OPEN } from '../../src/amqp/composites.ts';
-import { AmqpTyped, Writer } from '../../src/amqp/index.ts';
+import { AmqpDecodeError, AmqpTyped, Writer } from '../../src/amqp/index.ts';
 import { LIMITS } from '../../src/amqp/limits.ts';
 import { Pair } from './pair.ts';
 import { AMQP_HEADER, fieldsOf, frameBytes, RawPeer, type Frame } from './raw-peer.ts';
@@ -212,6 +212,20 @@ test('a close whose error does not fit a frame carries the condition alone', () 
   const peer = new RawPeer().begin({ maxFrameSize: 512 });
   peer.connection.close({ condition: 'amqp:internal-error', description: 'x'.repeat(1000) });
   assert.deepEqual(peer.expectError(CLOSE), { condition: 'amqp:internal-error' });
+});
+
+test('a decode error out of a handler is a fault of the owner, not of the peer', () => {
+  const peer = new RawPeer(
+    {},
+    {
+      onAttach: () => {
+        throw new AmqpDecodeError('met by the owner');
+      },
+    },
+  ).begin();
+  peer.attachSender();
+  assert.equal(peer.expectError(CLOSE).condition, 'amqp:internal-error');
+  assert.match(peer.events.at(-2) ?? '', /^fault .*met by the owner/);
 });
 
 test('a handler that throws ends the connection with internal-error and is told so', () => {

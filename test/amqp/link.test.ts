@@ -182,8 +182,13 @@ test('an attach under the name of an attached link of the same direction steals 
   const frames = peer.frames();
   assert.equal(fieldsOf(DETACH, frames[0] as Frame).error?.condition, 'amqp:link:stolen');
   assert.equal(fieldsOf(ATTACH, frames[1] as Frame).handle, 1);
+  assert.ok(
+    peer.events.indexOf('detach s amqp:link:stolen') >= 0,
+    'the owner is told before the peer answers, if it ever does',
+  );
+  const told = peer.events.length;
   peer.send(0, DETACH, { handle: 0, closed: true });
-  assert.equal(peer.events.at(-1), 'detach s no error');
+  assert.equal(peer.events.length, told, 'and only once');
 });
 
 test('links of opposite directions may share a name', () => {
@@ -254,6 +259,21 @@ test('a drain without credit left is answered too', () => {
   link.drained();
   const flow = peer.expect(FLOW);
   assert.deepEqual([flow.deliveryCount, flow.linkCredit, flow.drain], [0, 0, true]);
+});
+
+test('a drain that the receiver takes back is forgotten: the next one is not answered in its stead', () => {
+  const { peer, link } = attached('sender');
+  const send = (): void => void link.send({ tag: Buffer.from('a'), payload: [Buffer.from('m')], settled: true });
+  peer.send(0, FLOW, { ...FLOW_BASE, incomingWindow: 0, handle: 0, deliveryCount: 0, linkCredit: 5, drain: true });
+  send();
+  link.drained();
+  peer.send(0, FLOW, { ...FLOW_BASE, incomingWindow: 1, handle: 0, deliveryCount: 0, linkCredit: 5, drain: false });
+  send();
+  peer.frames();
+  peer.send(0, FLOW, { ...FLOW_BASE, nextIncomingId: 1, incomingWindow: 0, handle: 0, linkCredit: 5, drain: true });
+  peer.send(0, FLOW, { ...FLOW_BASE, nextIncomingId: 1, incomingWindow: 9, handle: 0, linkCredit: 5, drain: true });
+  assert.deepEqual(peer.names(), ['transfer'], 'the owner has not said that it has nothing more');
+  assert.ok(link.drain);
 });
 
 test('a drain is answered only when what waits for the window has left', () => {

@@ -1,6 +1,8 @@
 /** Lets one held output out. `subject` and `detail` are what `hold` was given: the call costs no closure per message. */
 export interface Exit<Subject, Detail> {
   leave(subject: Subject, detail: Detail): void;
+  /** `leave` has thrown: ends the connection that the output was for. */
+  fault(cause: unknown): void;
   /** Outputs of this exit that are still held; the barrier keeps it. */
   held: number;
 }
@@ -13,7 +15,8 @@ const emptySlots = (count: number): undefined[] => Array.from({ length: count })
 /**
  * The durability barrier: nothing that depends on a position of the log (an accepted, a delivery, a session grant, a reply)
  * leaves before the log says that this position is on disk. Outputs leave in the order in which they were held; one that is
- * durable already leaves at once, unless another of the same exit still waits before it.
+ * durable already leaves at once, unless another of the same exit still waits before it. An output that fails to leave is the
+ * affair of its own connection: neither the log nor another client may notice.
  */
 export class Barrier {
   #positions = new Float64Array(INITIAL_SLOTS);
@@ -33,7 +36,7 @@ export class Barrier {
   hold<Subject, Detail>(position: number, exit: Exit<Subject, Detail>, subject: Subject, detail: Detail): void {
     if (this.#closed) return;
     if (position <= this.#durable && exit.held === 0) {
-      exit.leave(subject, detail);
+      leave(exit, subject, detail);
       return;
     }
     if (this.#size === this.#positions.length) this.#grow();
@@ -59,7 +62,7 @@ export class Barrier {
       this.#head = (slot + 1) & (this.#positions.length - 1);
       this.#size--;
       exit.held--;
-      exit.leave(subject, detail);
+      leave(exit, subject, detail);
     }
   }
 
@@ -86,5 +89,13 @@ export class Barrier {
     this.#details = unroll(this.#details);
     this.#positions = positions;
     this.#head = 0;
+  }
+}
+
+function leave<Subject, Detail>(exit: Exit<Subject, Detail>, subject: Subject, detail: Detail): void {
+  try {
+    exit.leave(subject, detail);
+  } catch (cause) {
+    exit.fault(cause);
   }
 }

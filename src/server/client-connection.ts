@@ -24,6 +24,8 @@ export interface ConnectionOwner {
   onOutput(): void;
   /** The AMQP connection is over; what is still to be written may leave. */
   onFinished(): void;
+  /** A fault of ours makes it impossible to serve this client further. */
+  onBroken(): void;
 }
 
 /** One client: its claims, its links, and who answers on each of them. */
@@ -112,7 +114,14 @@ export class ClientConnection implements ConnectionHandler {
 
   /** Frees what the links hold: the client is gone, or will be. */
   dropLinks(): void {
-    for (const endpoint of this.#endpoints) this.#remove(endpoint);
+    for (const endpoint of this.#endpoints) {
+      try {
+        this.#remove(endpoint);
+      } catch (fault) {
+        // The others hold locks and timers, too.
+        this.service.onFault(fault);
+      }
+    }
     this.claims.close();
   }
 
@@ -131,6 +140,12 @@ export class ClientConnection implements ConnectionHandler {
 
   onFault(fault: unknown): void {
     this.service.onFault(fault);
+  }
+
+  /** Ends the connection for a fault of ours that was met outside the calls of the engine. */
+  fault(cause: unknown): void {
+    this.service.onFault(cause);
+    this.#owner.onBroken();
   }
 
   #remove(endpoint: LinkEndpoint): boolean {

@@ -7,6 +7,8 @@ import { saslOptions } from './sasl.ts';
 import type { Service } from './service.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
+const BROKEN = { condition: 'amqp:internal-error', description: 'The server has met a fault of its own.' };
+
 /**
  * Moves bytes between one transport and one AMQP connection. Output leaves once per turn of the event loop, in one write.
  * A peer that does not take its output is neither read nor served further until it does; so is a peer that sends while the
@@ -44,6 +46,7 @@ export class ConnectionDriver implements TransportListener {
       onOpened: this.#tick,
       onOutput: () => this.#arm(),
       onFinished: () => this.#finish(),
+      onBroken: () => this.close(BROKEN),
     });
     this.#connection = new Connection(
       {
@@ -84,7 +87,11 @@ export class ConnectionDriver implements TransportListener {
     this.#cancelTick?.();
     this.#cancelDeadline();
     this.#service.intake.forget(this.#resume);
-    this.#connection.disconnected();
+    try {
+      this.#connection.disconnected();
+    } catch (fault) {
+      this.#service.onFault(fault);
+    }
     this.#onClosed(this);
   }
 
@@ -92,7 +99,11 @@ export class ConnectionDriver implements TransportListener {
   close(error: AmqpError): void {
     if (this.#ending || this.#gone) return;
     this.#client.dropLinks();
-    this.#connection.close(error);
+    try {
+      this.#connection.close(error);
+    } catch (fault) {
+      this.#service.onFault(fault);
+    }
     this.#finish();
   }
 

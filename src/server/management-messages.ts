@@ -5,6 +5,8 @@ import { LIMITS } from './limits.ts';
 import type { Operation } from './management-node.ts';
 import { encodeMessage } from './message-encoder.ts';
 import type { NodeReply } from './request-node.ts';
+import type { Service } from './service.ts';
+import { deadLetterUnreadable } from './undeliverable.ts';
 
 /** `receiver-settle-mode` of receive-by-sequence-number. */
 const RECEIVE_AND_DELETE = 0;
@@ -28,9 +30,21 @@ export async function peekMessages({ arguments: given, subqueue, client }: Opera
   const views = fitting(messages);
   // All reads begin in this turn, in which no message can go.
   const bodies = await Promise.all(views.map(async (view) => client.service.journal.read(view.bodyId)));
-  if (views.length === 0) return { ...NOTHING_FOUND, position };
-  const items = views.map((view, i) => new Map([['message', Buffer.concat(encodeMessage(bodies[i] as Buffer, view))]]));
-  return { ...found(items), position };
+  const items = views.flatMap((view, i) => {
+    const encoded = encodeOrReport(client.service, () => encodeMessage(bodies[i] as Buffer, view));
+    return encoded ? [new Map([['message', encoded]])] : [];
+  });
+  return items.length === 0 ? { ...NOTHING_FOUND, position } : { ...found(items), position };
+}
+
+/** A message that cannot be encoded must not hide those beside it. */
+function encodeOrReport(service: Service, encode: () => Buffer[]): Buffer | undefined {
+  try {
+    return Buffer.concat(encode());
+  } catch (fault) {
+    service.onFault(fault);
+    return undefined;
+  }
 }
 
 /** As many messages as one answer holds: the first always, further ones while the bytes last. */
@@ -41,7 +55,7 @@ function fitting(views: readonly MessageView[]): readonly MessageView[] {
 }
 
 /** `receive-by-sequence-number`: fetches deferred messages, all or none. */
-export async function receiveBySequenceNumber({ arguments: given, subqueue }: Operation): Promise<NodeReply> {
+export async function receiveBySequenceNumber({ arguments: given, subqueue, client }: Operation): Promise<NodeReply> {
   const sessionId = given.optionalString('session-id');
   const mode = given.integer('receiver-settle-mode') === RECEIVE_AND_DELETE ? 'receive-and-delete' : 'peek-lock';
   const { deliveries, position } = subqueue.receiveBySequenceNumber({
@@ -50,14 +64,23 @@ export async function receiveBySequenceNumber({ arguments: given, subqueue }: Op
     ...(sessionId === undefined ? {} : { sessionId }),
   });
   const bodies = await Promise.all(deliveries.map(async (delivery) => delivery.body));
-  return { ...found(deliveries.map((delivery, i) => fetched(delivery, bodies[i] as Buffer))), position };
+  const items = deliveries.flatMap((delivery, i) => {
+    const token = delivery.lock?.token;
+    const encoded = encodeOrReport(client.service, () =>
+      encodeMessage(bodies[i] as Buffer, delivery, token ? { lockToken: token } : {}),
+    );
+    if (encoded) return [fetched(delivery, encoded)];
+    deadLetterUnreadable(subqueue, delivery);
+    return [];
+  });
+  return items.length === 0 ? { ...NOTHING_FOUND, position } : { ...found(items), position };
 }
 
 /** Go and Python take the token from the message's own annotation, the others from the map (service-bus-protocol.md §8.2). */
-function fetched(delivery: Delivery, stored: Buffer): AmqpMap {
+function fetched(delivery: Delivery, encoded: Buffer): AmqpMap {
   const token = delivery.lock?.token;
   const item = new Map<AmqpValue, AmqpValue>([
-    ['message', Buffer.concat(encodeMessage(stored, delivery, token ? { lockToken: token } : {}))],
+    ['message', encoded],
     ['sequence-number', new AmqpTyped('long', BigInt(delivery.sequenceNumber))],
   ]);
   if (token) item.set('lock-token', new AmqpUuid(token));

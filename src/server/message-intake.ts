@@ -10,12 +10,11 @@ import {
   Writer,
   writeComposite,
   decode,
+  lookup,
   readComposite,
-  readEntry,
-  readProperty,
   scanSections,
 } from '../amqp/index.ts';
-import type { AmqpMap, AmqpValue, MessageSections } from '../amqp/index.ts';
+import type { AmqpMap, AmqpValue, MessageProperties, MessageSections } from '../amqp/index.ts';
 import type { IncomingMessage } from '../broker/index.ts';
 import type { Random } from '../runtime/random.ts';
 import { LIMITS } from './limits.ts';
@@ -38,15 +37,21 @@ const SCHEDULED_ENQUEUE_TIME = 'x-opt-scheduled-enqueue-time';
  */
 export function readMessage(bytes: Buffer, random: Random): IncomingMessage {
   const sections = scanSections(bytes);
-  const hasProperties = sections.propertiesEnd > sections.propertiesStart;
-  const messageId = hasProperties ? (readProperty(bytes, sections, 'messageId') ?? undefined) : undefined;
-  const sessionId = hasProperties ? readProperty(bytes, sections, 'groupId') : undefined;
-  const timeToLiveMs =
-    sections.headerEnd > sections.headerStart
-      ? readComposite(HEADER, bytes, sections.headerStart).value.ttl
+  // Delivery reads all of it again: what it could not read must not come in. The body passes through unread.
+  const header =
+    sections.headerEnd > sections.headerStart ? readComposite(HEADER, bytes, sections.headerStart).value : undefined;
+  readSection(bytes, sections.deliveryAnnotationsStart, sections.deliveryAnnotationsEnd);
+  const annotations = readSection(bytes, sections.messageAnnotationsStart, sections.messageAnnotationsEnd);
+  const properties =
+    sections.propertiesEnd > sections.propertiesStart
+      ? readComposite(PROPERTIES, bytes, sections.propertiesStart).value
       : undefined;
-  const scheduledEnqueueTimeMs = readScheduledTime(bytes, sections);
-  const stored = messageId === undefined ? withMessageId(bytes, sections, random) : bytes;
+  readSection(bytes, sections.applicationPropertiesStart, sections.applicationPropertiesEnd);
+  const messageId = properties?.messageId ?? undefined;
+  const sessionId = properties?.groupId;
+  const timeToLiveMs = header?.ttl;
+  const scheduledEnqueueTimeMs = annotations && scheduledTimeOf(annotations);
+  const stored = messageId === undefined ? withMessageId(bytes, sections, { properties, random }) : bytes;
   const message: { -readonly [K in keyof IncomingMessage]: IncomingMessage[K] } = {
     bytes: stored,
     sizeBytes: Buffer.isBuffer(stored) ? stored.length : stored.reduce((sum, part) => sum + part.length, 0),
@@ -60,8 +65,11 @@ export function readMessage(bytes: Buffer, random: Random): IncomingMessage {
 }
 
 /** The message with a message-id of 32 hexadecimal digits in its properties, in parts. */
-function withMessageId(bytes: Buffer, sections: MessageSections, random: Random): Buffer[] {
-  const { propertiesStart: start, propertiesEnd: end } = sections;
+function withMessageId(
+  bytes: Buffer,
+  { propertiesStart: start, propertiesEnd: end }: MessageSections,
+  { properties: given, random }: { readonly properties: MessageProperties | undefined; readonly random: Random },
+): Buffer[] {
   const messageId = random.bytes(GENERATED_ID_BYTES).toString('hex');
   if (start === end) {
     const properties = Buffer.allocUnsafe(PROPERTIES_WITH_ID_ONLY.length + messageId.length);
@@ -70,7 +78,7 @@ function withMessageId(bytes: Buffer, sections: MessageSections, random: Random)
     return [bytes.subarray(0, start), properties, bytes.subarray(end)];
   }
   const writer = new Writer();
-  writeComposite(writer, PROPERTIES, { ...readComposite(PROPERTIES, bytes, start).value, messageId });
+  writeComposite(writer, PROPERTIES, { ...given, messageId });
   return [bytes.subarray(0, start), writer.take(), bytes.subarray(end)];
 }
 
@@ -102,11 +110,14 @@ function identityOf(id: AmqpValue): string {
   throw new AmqpDecodeError('message-id must be a string, a ulong, a uuid or binary');
 }
 
-function readScheduledTime(bytes: Buffer, sections: MessageSections): number | undefined {
-  const { messageAnnotationsStart: start, messageAnnotationsEnd: end } = sections;
-  const time = readEntry(bytes, start, end, SCHEDULED_ENQUEUE_TIME) ?? undefined;
+function scheduledTimeOf(annotations: AmqpMap): number | undefined {
+  const time = lookup(annotations, SCHEDULED_ENQUEUE_TIME) ?? undefined;
   if (time === undefined || time instanceof AmqpTimestamp) return time?.ms;
   throw new AmqpDecodeError(`The annotation ${SCHEDULED_ENQUEUE_TIME} must be a timestamp`);
+}
+
+function readSection(bytes: Buffer, start: number, end: number): AmqpMap | undefined {
+  return end > start ? readAnnotations(bytes, start) : undefined;
 }
 
 /** The map of an annotations or application-properties section that begins at `start`, in the typed form. */

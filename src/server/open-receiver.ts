@@ -120,6 +120,10 @@ class SessionWait extends LinkEndpoint implements Exit<SessionLock, undefined> {
     this.#endpoint.begin();
   }
 
+  fault(cause: unknown): void {
+    this.#options.client.fault(cause);
+  }
+
   override close(): void {
     super.close();
     this.#request?.cancel();

@@ -13,6 +13,7 @@ import type { Claim } from './link-endpoint.ts';
 import { swapGuidOrder } from './lock-token.ts';
 import { encodeMessage } from './message-encoder.ts';
 import { settlementOf } from './settlement.ts';
+import { deadLetterUnreadable } from './undeliverable.ts';
 
 type Body = Buffer | Promise<Buffer>;
 
@@ -62,8 +63,9 @@ export class ReceiverEndpoint extends LinkEndpoint {
     this.#subqueue = subqueue;
     this.#session = session;
     this.#mode = mode;
-    this.#deliveries = { held: 0, leave: (delivery, body) => this.#leave(delivery, body) };
-    this.#settlements = { held: 0, leave: (delivery, echo) => this.#answer(delivery, echo) };
+    const fault = (cause: unknown): void => client.fault(cause);
+    this.#deliveries = { held: 0, leave: (delivery, body) => this.#leave(delivery, body), fault };
+    this.#settlements = { held: 0, leave: (delivery, echo) => this.#answer(delivery, echo), fault };
     const onDelivery = (delivery: Delivery): void => this.#take(delivery);
     this.#receiver = subqueue.openReceiver(session ? { mode, session, onDelivery } : { mode, onDelivery });
     this.#stopListening = options.queue.onDeleted(() =>
@@ -157,16 +159,18 @@ export class ReceiverEndpoint extends LinkEndpoint {
     const waiting: Waiting = { delivery, body: Buffer.isBuffer(body) ? body : undefined };
     this.#reading.push(waiting);
     if (Buffer.isBuffer(body)) return;
-    body.then(
-      (bytes) => {
-        waiting.body = bytes;
-        this.#sendRead();
-      },
-      (fault: unknown) => {
-        this.#client.service.onFault(fault);
-        this.#client.detach(this, failure('amqp:internal-error', 'The bytes of a message could not be read.'));
-      },
-    );
+    body
+      .then(
+        (bytes) => {
+          waiting.body = bytes;
+          this.#sendRead();
+        },
+        (fault: unknown) => {
+          this.#client.service.onFault(fault);
+          this.#client.detach(this, failure('amqp:internal-error', 'The bytes of a message could not be read.'));
+        },
+      )
+      .catch((cause: unknown) => this.#client.fault(cause));
   }
 
   #sendRead(): void {
@@ -189,9 +193,16 @@ export class ReceiverEndpoint extends LinkEndpoint {
     if (link.credit === 0) return this.#giveBack(delivery);
     this.#taken--;
     this.#window.note(body.length);
+    let payload: Buffer[];
+    try {
+      payload = encodeMessage(body, delivery);
+    } catch (fault) {
+      this.#client.service.onFault(fault);
+      return deadLetterUnreadable(this.#subqueue, delivery);
+    }
     link.send({
       tag: delivery.lock ? swapGuidOrder(delivery.lock.token) : NO_TAG,
-      payload: encodeMessage(body, delivery),
+      payload,
       settled: this.#mode === 'receive-and-delete',
       // Not the delivery: it would keep the message's bytes in memory until it is settled.
       context: delivery.lock,

@@ -91,6 +91,10 @@ export class RequestEndpoint extends LinkEndpoint implements Exit<ReplyEndpoint,
     this.#giveCredit();
   }
 
+  fault(cause: unknown): void {
+    this.#client.fault(cause);
+  }
+
   #answer(request: Request, replies: ReplyEndpoint): void {
     let reply: NodeReply | Promise<NodeReply>;
     try {
@@ -99,10 +103,12 @@ export class RequestEndpoint extends LinkEndpoint implements Exit<ReplyEndpoint,
       reply = this.#replyOf(error);
     }
     if (!(reply instanceof Promise)) return this.#send(request, replies, reply);
-    reply.then(
-      (answer) => this.#send(request, replies, answer),
-      (error: unknown) => this.#send(request, replies, this.#replyOf(error)),
-    );
+    reply
+      .then(
+        (answer) => this.#send(request, replies, answer),
+        (error: unknown) => this.#send(request, replies, this.#replyOf(error)),
+      )
+      .catch((cause: unknown) => this.fault(cause));
   }
 
   #send(request: Request, replies: ReplyEndpoint, reply: NodeReply): void {

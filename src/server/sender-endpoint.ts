@@ -86,6 +86,10 @@ export class SenderEndpoint extends LinkEndpoint implements Exit<IncomingDeliver
     this.#giveCredit();
   }
 
+  fault(cause: unknown): void {
+    this.#client.fault(cause);
+  }
+
   override close(): void {
     super.close();
     this.#stopListening();

@@ -4,8 +4,12 @@ import fc from 'fast-check';
 import { Barrier } from '../../src/server/barrier.ts';
 import type { Exit } from '../../src/server/barrier.ts';
 
+const fault = (cause: unknown): never => {
+  throw cause;
+};
+
 function recorder(left: string[], name = ''): Exit<string, undefined> {
-  return { held: 0, leave: (subject) => void left.push(name + subject) };
+  return { held: 0, fault, leave: (subject) => void left.push(name + subject) };
 }
 
 test('nothing leaves before the log is durable up to its position', () => {
@@ -43,6 +47,7 @@ test('an output that leaves may hold further ones', () => {
   const later = recorder(left);
   const exit: Exit<string, undefined> = {
     held: 0,
+    fault,
     leave: (subject) => {
       left.push(subject);
       barrier.hold(9, later, `${subject}+`, undefined);
@@ -72,7 +77,7 @@ test('outputs leave in the order in which they were held, whatever the pace of t
     fc.property(fc.array(fc.oneof(fc.constant('hold'), fc.nat(400)), { maxLength: 4000 }), (steps) => {
       const barrier = new Barrier();
       const left: number[] = [];
-      const exit: Exit<number, undefined> = { held: 0, leave: (subject) => void left.push(subject) };
+      const exit: Exit<number, undefined> = { held: 0, fault, leave: (subject) => void left.push(subject) };
       let appended = 0;
       let durable = 0;
       for (const step of steps) {
@@ -92,7 +97,7 @@ test('outputs leave in the order in which they were held, whatever the pace of t
 test('the ring grows beyond its first size without losing or reordering anything', () => {
   const barrier = new Barrier();
   const left: number[] = [];
-  const exit: Exit<number, undefined> = { held: 0, leave: (subject) => void left.push(subject) };
+  const exit: Exit<number, undefined> = { held: 0, fault, leave: (subject) => void left.push(subject) };
   for (let i = 1; i <= 700; i++) barrier.hold(i, exit, i, undefined);
   barrier.release(600);
   for (let i = 701; i <= 5000; i++) barrier.hold(i, exit, i, undefined);
@@ -101,4 +106,25 @@ test('the ring grows beyond its first size without losing or reordering anything
     left,
     Array.from({ length: 5000 }, (_, i) => i + 1),
   );
+});
+
+test('an output that fails to leave is handed to its own exit, and the others leave', () => {
+  const barrier = new Barrier();
+  const left: string[] = [];
+  const faults: unknown[] = [];
+  const broken: Exit<string, undefined> = {
+    held: 0,
+    fault: (cause) => void faults.push(cause),
+    leave: (subject) => {
+      throw new Error(subject);
+    },
+  };
+  barrier.hold(1, recorder(left), 'a', undefined);
+  barrier.hold(1, broken, 'b', undefined);
+  barrier.hold(2, recorder(left), 'c', undefined);
+  barrier.release(2);
+  barrier.hold(2, broken, 'd', undefined);
+  assert.deepEqual(left, ['a', 'c']);
+  assert.deepEqual(faults.map(String), ['Error: b', 'Error: d']);
+  assert.equal(barrier.size, 0);
 });

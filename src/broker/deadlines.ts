@@ -4,24 +4,39 @@ import type { CancelTimer, Clock } from '../runtime/clock.ts';
 const RECHECK_MS = 1000;
 /** Deadlines handled in one turn, so that a million that fall due together do not stop the loop. */
 const MAX_PER_TURN = 1000;
+/** Entries before stale ones are looked for. */
+const FIRST_SWEEP = 1024;
 
 /**
  * Messages that something happens to at a time of the wall clock: a scheduled one becomes active, a mortal one expires. A binary heap by time.
- * Entries are not taken out when their message goes; `onDue` gets slot and entry id and must check that they still belong together.
+ * Entries stay when their message goes; those that are not current any more are thrown out together whenever the heap has doubled.
  */
 export class Deadlines {
   readonly #clock: Clock;
-  readonly #onDue: (slot: number, entryId: number) => void;
-  readonly #heap: { dueMs: number; slot: number; entryId: number }[] = [];
+  readonly #onDue: (slot: number) => void;
+  readonly #isCurrent: (slot: number, entryId: number) => boolean;
+  #heap: { dueMs: number; slot: number; entryId: number }[] = [];
   #cancelTimer: CancelTimer | undefined;
   #timerDueMs = Infinity;
+  #sweepAt = FIRST_SWEEP;
 
-  constructor(clock: Clock, onDue: (slot: number, entryId: number) => void) {
-    this.#clock = clock;
-    this.#onDue = onDue;
+  constructor(options: {
+    clock: Clock;
+    /** Whether the message of this entry is still in this slot. */
+    isCurrent: (slot: number, entryId: number) => boolean;
+    onDue: (slot: number) => void;
+  }) {
+    this.#clock = options.clock;
+    this.#isCurrent = options.isCurrent;
+    this.#onDue = options.onDue;
+  }
+
+  get size(): number {
+    return this.#heap.length;
   }
 
   add(dueMs: number, slot: number, entryId: number): void {
+    if (this.#heap.length >= this.#sweepAt) this.#sweep();
     const heap = this.#heap;
     let at = heap.push({ dueMs, slot, entryId }) - 1;
     while (at > 0) {
@@ -55,9 +70,16 @@ export class Deadlines {
       const first = this.#heap[0];
       if (!first || first.dueMs > now) break;
       this.#removeFirst();
-      this.#onDue(first.slot, first.entryId);
+      if (this.#isCurrent(first.slot, first.entryId)) this.#onDue(first.slot);
     }
     this.#arm();
+  }
+
+  /** A sorted array is a heap. */
+  #sweep(): void {
+    this.#heap = this.#heap.filter(({ slot, entryId }) => this.#isCurrent(slot, entryId));
+    this.#heap.sort((a, b) => a.dueMs - b.dueMs);
+    this.#sweepAt = Math.max(FIRST_SWEEP, this.#heap.length * 2);
   }
 
   #removeFirst(): void {

@@ -3,6 +3,7 @@ import { parseDuration } from '../topology/index.ts';
 import { DuplicateHistory, MAX_REMEMBERED_IDS } from './duplicate-history.ts';
 import { gone } from './gone.ts';
 import type { IncomingMessage } from './message.ts';
+import type { MessageRecords } from './message-records.ts';
 import { encodeHistoryBucket, encodeHistoryItem, type QueueRecord } from './records.ts';
 import { BrokerRefusal } from './refusal.ts';
 
@@ -26,11 +27,15 @@ export function createHistory({ description, historyKey }: QueueRecord): Duplica
 export class DuplicateDetection {
   readonly history: DuplicateHistory;
   readonly #journal: Journal;
+  readonly #records: MessageRecords;
   readonly #queueId: number;
+  /** Records of parts that are over and still on the disk. */
+  #over: number[] = [];
 
-  constructor(options: { journal: Journal; queueId: number; history: DuplicateHistory }) {
+  constructor(options: { journal: Journal; records: MessageRecords; queueId: number; history: DuplicateHistory }) {
     this.history = options.history;
     this.#journal = options.journal;
+    this.#records = options.records;
     this.#queueId = options.queueId;
   }
 
@@ -42,8 +47,7 @@ export class DuplicateDetection {
   check(messages: readonly IncomingMessage[], now: number, records: LogRecord[]): DuplicateCheck {
     const { history } = this;
     const journal = this.#journal;
-    const over = history.prune(now);
-    if (over.length > 0) records.push(gone(journal, over));
+    this.#forgetParts(now);
     const duplicates = new Set<number>();
     const fresh = new Map<string, Buffer>();
     for (const [i, { messageId }] of messages.entries()) {
@@ -80,5 +84,12 @@ export class DuplicateDetection {
         for (const digest of fresh.values()) history.add({ partId, digest, timeMs: now });
       },
     };
+  }
+  /** What is over goes from memory at once, and from the disk as soon as that can be written. */
+  #forgetParts(now: number): void {
+    this.#over.push(...this.history.prune(now));
+    if (this.#over.length === 0) return;
+    const records = [gone(this.#journal, this.#over)];
+    if (this.#records.write(records, 'broker') !== undefined) this.#over = [];
   }
 }

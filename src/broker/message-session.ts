@@ -34,8 +34,13 @@ export class MessageSession {
       .sort((a, b) => numberOf(a) - numberOf(b));
   }
 
+  /** It has neither messages nor a state. */
+  get isBare(): boolean {
+    return this.lane.count === 0 && this.aside.size === 0 && this.stateChangeId === undefined;
+  }
+
   get isEmpty(): boolean {
-    return this.lane.count === 0 && this.aside.size === 0 && this.stateChangeId === undefined && !this.lock;
+    return this.isBare && !this.lock;
   }
 }
 

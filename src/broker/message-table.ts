@@ -67,6 +67,7 @@ export class MessageTable {
       this.#freeHead = this.next[slot] as number;
     }
     this.#count++;
+    this.state[slot] = MessageState.locked;
     this.deliveryCount[slot] = 0;
     this.wasScheduled[slot] = 0;
     this.session[slot] = NONE;
@@ -76,6 +77,8 @@ export class MessageTable {
   }
 
   free(slot: number): void {
+    // A slot that is freed twice would be given to two messages.
+    if (this.state[slot] === MessageState.free) throw new Error(`slot ${slot} is free already`);
     this.state[slot] = MessageState.free;
     this.entryId[slot] = 0;
     if (this.extras.size > 0) this.extras.delete(slot);

@@ -1,4 +1,5 @@
 import type { MessageLock } from './message-lock.ts';
+import { BrokerRefusal } from './refusal.ts';
 
 /** A message on its way in. The broker stores `bytes` as they are and looks only at the other fields. */
 export interface IncomingMessage {
@@ -60,3 +61,30 @@ export type Outcome =
   | { readonly kind: 'release' };
 
 export type ReceiveMode = 'peek-lock' | 'receive-and-delete';
+
+/** Bytes that settlements may have attached to a message (service-bus-quotas: 64 KB of properties). */
+const MAX_OVERLAY_BYTES = 64 * 1024;
+/** Characters of a dead-letter reason and of its description (service-bus-dead-letter-queues). */
+const MAX_REASON_CHARACTERS = 4096;
+
+/** @throws BrokerRefusal `argument-invalid`, `message-size-exceeded` */
+export function checkOutcome(outcome: Outcome): void {
+  if ('overlay' in outcome && outcome.overlay && outcome.overlay.length > MAX_OVERLAY_BYTES) {
+    throw new BrokerRefusal(
+      'message-size-exceeded',
+      `The properties to modify have ${outcome.overlay.length} bytes; the limit is ${MAX_OVERLAY_BYTES}. Attach fewer.`,
+    );
+  }
+  if (outcome.kind !== 'dead-letter') return;
+  for (const [field, text = ''] of [
+    ['DeadLetterReason', outcome.reason],
+    ['DeadLetterErrorDescription', outcome.description],
+  ] as const) {
+    if (text.length > MAX_REASON_CHARACTERS) {
+      throw new BrokerRefusal(
+        'argument-invalid',
+        `${field} has ${text.length} characters; the limit is ${MAX_REASON_CHARACTERS}. Shorten it.`,
+      );
+    }
+  }
+}

@@ -3,7 +3,7 @@ import type { Random } from '../runtime/random.ts';
 import { type Journal, type LogRecord, RecordKind, type RecoveredRecord } from '../storage/index.ts';
 import type { QueueDescription } from '../topology/index.ts';
 import type { BrokerState } from './broker-state.ts';
-import { gone } from './gone.ts';
+import { gone, killAll } from './gone.ts';
 import { LockTokens } from './message-lock.ts';
 import { MessageTable } from './message-table.ts';
 import { Queue } from './queue.ts';
@@ -14,8 +14,6 @@ import type { Subqueue } from './subqueue.ts';
 
 /** Queues of one namespace (service-bus-quotas: queues and topics per namespace). */
 export const MAX_QUEUES = 10_000;
-/** Records that one `gone` kills when a queue is deleted. */
-const KILLS_PER_RECORD = 1000;
 const DEAD_LETTER_SUFFIX = '/$deadletterqueue';
 const HISTORY_KEY_BYTES = 16;
 
@@ -117,12 +115,8 @@ export class Namespace {
     this.#queues.delete(name.toLowerCase());
     queue.deleted();
     // Should the process die between these, recovery finds entries without a queue and ends what was begun.
-    let position = journal.append([gone(journal, [queue.id])], 'settle');
-    const entries = [...queue.forgetAll()];
-    for (let at = 0; at < entries.length; at += KILLS_PER_RECORD) {
-      position = journal.append([gone(journal, entries.slice(at, at + KILLS_PER_RECORD))], 'settle');
-    }
-    return { position };
+    journal.append([gone(journal, [queue.id])], 'settle');
+    return { position: killAll(journal, [...queue.forgetAll()]) };
   }
 
   /** Cancels every timer. Nothing may be used afterwards. */

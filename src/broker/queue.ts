@@ -7,24 +7,23 @@ import type { DuplicateHistory } from './duplicate-history.ts';
 import { gone } from './gone.ts';
 import type { IncomingMessage } from './message.ts';
 import { type Cause, MessageRecords } from './message-records.ts';
-import { MAX_MESSAGES, MessageState, NONE } from './message-table.ts';
+import { MessageState, NONE } from './message-table.ts';
 import {
   type Counters,
   encodeCounters,
   encodeMessage,
+  MAX_TIME_MS,
   type MessageChange,
   type MessageRecord,
   type QueueRecord,
 } from './records.ts';
 import { BrokerRefusal } from './refusal.ts';
+import { checkSend } from './send-rules.ts';
 import { Subqueue } from './subqueue.ts';
 import type { SubqueueOwner } from './subqueue-owner.ts';
 
-/** Characters of a message id and of a session id (service-bus-quotas). */
-const MAX_ID_CHARACTERS = 128;
-/** Messages of one batch. */
-const MAX_BATCH_MESSAGES = 5000;
-const BYTES_PER_MEGABYTE = 1024 * 1024;
+/** When a scheduled message is tried again that could not become active, in milliseconds. */
+const ACTIVATION_RETRY_MS = 1000;
 
 export interface QueueCounts {
   readonly active: number;
@@ -73,14 +72,23 @@ export class Queue implements SubqueueOwner {
     this.#broker = broker;
     this.#records = new MessageRecords({ broker, queueName: description.name });
     this.#defaultTimeToLiveMs = parseDuration(description.defaultMessageTimeToLive, 'defaultMessageTimeToLive');
-    this.#deadlines = new Deadlines(broker.clock, (slot, entryId) => this.#onDue(slot, entryId));
+    this.#deadlines = new Deadlines({
+      clock: broker.clock,
+      isCurrent: (slot, entryId) => broker.messages.entryId[slot] === entryId,
+      onDue: (slot) => this.#onDue(slot),
+    });
     const shared = { broker, owner: this, queueId: id, lockDurationMs, maxStateBytes: this.maxMessageSizeBytes };
     const { maxDeliveryCount, requiresSession } = description;
     this.active = new Subqueue({ ...shared, maxDeliveryCount, sessions: requiresSession });
     this.deadLetterQueue = new Subqueue({ ...shared, maxDeliveryCount: undefined, sessions: false });
     if (description.requiresDuplicateDetection) {
       const history = options.history ?? createHistory(record);
-      this.#duplicates = new DuplicateDetection({ journal: broker.journal, queueId: id, history });
+      this.#duplicates = new DuplicateDetection({
+        journal: broker.journal,
+        records: this.#records,
+        queueId: id,
+        history,
+      });
     }
   }
 
@@ -100,6 +108,11 @@ export class Queue implements SubqueueOwner {
     };
   }
 
+  /** Entries of the schedule, a bounded number of stale ones among them. */
+  get deadlinesHeld(): number {
+    return this.#deadlines.size;
+  }
+
   /** Calls `listener` when the queue is deleted. Returns how to stop listening. */
   onDeleted(listener: () => void): () => void {
     this.#deletionListeners.add(listener);
@@ -115,7 +128,11 @@ export class Queue implements SubqueueOwner {
    * @throws BrokerRefusal `entity-disabled`, `not-allowed`, `argument-invalid`, `message-size-exceeded`, `quota-exceeded`, `server-busy`
    */
   send(messages: readonly IncomingMessage[]): { position: number; sequenceNumbers: readonly number[] } {
-    this.#mustAllowSend(messages);
+    checkSend(messages, {
+      description: this.description,
+      heldBytes: this.#sizeBytes,
+      heldMessages: this.#broker.messages.count,
+    });
     const now = this.#enqueueTime();
     const records: LogRecord[] = [];
     const prepared: Prepared[] = [];
@@ -142,7 +159,7 @@ export class Queue implements SubqueueOwner {
   /** Deletes scheduled messages, all or none. @throws BrokerRefusal `message-not-found` */
   cancelScheduled(sequenceNumbers: readonly number[]): { position: number } {
     const { messages } = this.#broker;
-    const slots = sequenceNumbers.map((sequenceNumber) => {
+    const slots = [...new Set(sequenceNumbers)].map((sequenceNumber) => {
       const slot = this.active.index.get(sequenceNumber);
       if (slot === NONE || messages.state[slot] !== MessageState.scheduled) {
         throw new BrokerRefusal(
@@ -163,8 +180,8 @@ export class Queue implements SubqueueOwner {
 
   // what the subqueues ask ------------------------------------------------------------------------------------------
 
-  kill(slot: number, cause: Cause): number {
-    return this.#records.kill([slot], cause);
+  kill(slots: readonly number[], cause: Cause): number {
+    return this.#records.kill(slots, cause);
   }
 
   forget(slot: number): void {
@@ -188,7 +205,7 @@ export class Queue implements SubqueueOwner {
     const extra = messages.extras.get(slot);
     if ((messages.dueMs[slot] as number) > clock.wallMs() || extra?.deadLetter) return false;
     if (!this.description.deadLetteringOnMessageExpiration) {
-      this.kill(slot, 'broker');
+      this.kill([slot], 'broker');
       this.active.take(slot);
       this.forget(slot);
       return true;
@@ -283,52 +300,6 @@ export class Queue implements SubqueueOwner {
 
   // inside ----------------------------------------------------------------------------------------------------------
 
-  #mustAllowSend(messages: readonly IncomingMessage[]): void {
-    const { status, name, requiresSession, maxSizeInMegabytes } = this.description;
-    if (status === 'Disabled' || status === 'SendDisabled') {
-      throw new BrokerRefusal(
-        'entity-disabled',
-        `Messaging entity '${name}' is currently disabled for sending (status ${status}).`,
-      );
-    }
-    if (messages.length === 0 || messages.length > MAX_BATCH_MESSAGES) {
-      throw new BrokerRefusal(
-        'argument-invalid',
-        `A batch has 1 to ${MAX_BATCH_MESSAGES} messages; this one has ${messages.length}.`,
-      );
-    }
-    let bytes = this.#sizeBytes;
-    for (const { sizeBytes, sessionId, messageId } of messages) {
-      bytes += sizeBytes;
-      if (sizeBytes > this.maxMessageSizeBytes) throw tooLarge(sizeBytes, this.maxMessageSizeBytes);
-      if (requiresSession && sessionId === undefined) {
-        throw new BrokerRefusal(
-          'not-allowed',
-          `The SessionId was not set on a message, and it cannot be sent to the entity. Entity '${name}' requires sessions.`,
-        );
-      }
-      // The duplicate detection key carries a type prefix of one character.
-      if ((sessionId?.length ?? 0) > MAX_ID_CHARACTERS || (messageId?.length ?? 0) > MAX_ID_CHARACTERS + 1) {
-        throw new BrokerRefusal(
-          'argument-invalid',
-          `MessageId and SessionId have at most ${MAX_ID_CHARACTERS} characters.`,
-        );
-      }
-    }
-    if (bytes > maxSizeInMegabytes * BYTES_PER_MEGABYTE) {
-      throw new BrokerRefusal(
-        'quota-exceeded',
-        `The maximum entity size has been reached or exceeded for queue '${name}' (${maxSizeInMegabytes} MB). Receive messages or raise maxSizeInMegabytes.`,
-      );
-    }
-    if (this.#broker.messages.count + messages.length > MAX_MESSAGES) {
-      throw new BrokerRefusal(
-        'quota-exceeded',
-        `The namespace holds ${MAX_MESSAGES} messages, which is the limit. Receive some.`,
-      );
-    }
-  }
-
   /** The wall clock, kept from going back: enqueued times rise with sequence numbers. */
   #enqueueTime(): number {
     this.#lastEnqueuedTimeMs = Math.max(this.#lastEnqueuedTimeMs, Math.floor(this.#broker.clock.wallMs()));
@@ -339,7 +310,8 @@ export class Queue implements SubqueueOwner {
     const { journal } = this.#broker;
     const scheduledMs = message.scheduledEnqueueTimeMs;
     const scheduled = scheduledMs !== undefined && scheduledMs > now;
-    const timeToLiveMs = Math.min(message.timeToLiveMs ?? Infinity, this.#defaultTimeToLiveMs);
+    const wanted = Math.min(message.timeToLiveMs ?? Infinity, this.#defaultTimeToLiveMs);
+    const timeToLiveMs = wanted > MAX_TIME_MS ? Infinity : wanted;
     const prepared: Prepared = {
       bodyId: journal.nextId(),
       entryId: journal.nextId(),
@@ -350,7 +322,7 @@ export class Queue implements SubqueueOwner {
       sessionId: this.description.requiresSession ? message.sessionId : undefined,
       scheduled,
       wasScheduled: scheduledMs !== undefined,
-      dueMs: scheduled ? Math.ceil(scheduledMs) : now + timeToLiveMs,
+      dueMs: scheduled ? Math.ceil(scheduledMs) : expiryOf(now, timeToLiveMs),
       timeToLiveMs: scheduled ? timeToLiveMs : Infinity,
     };
     records.push({ kind: RecordKind.body, id: prepared.bodyId, refs: [], bytes: message.bytes });
@@ -384,10 +356,8 @@ export class Queue implements SubqueueOwner {
     } else this.active.admit(slot);
   }
 
-  #onDue(slot: number, entryId: number): void {
-    const { messages } = this.#broker;
-    if (messages.entryId[slot] !== entryId) return;
-    const state = messages.state[slot];
+  #onDue(slot: number): void {
+    const state = this.#broker.messages.state[slot];
     if (state === MessageState.scheduled) this.#activate(slot);
     // A locked message expires when its lock ends, a deferred one when it is fetched (message-expiration).
     else if (state === MessageState.ready || state === MessageState.returned) this.expireIfOver(slot);
@@ -395,7 +365,7 @@ export class Queue implements SubqueueOwner {
 
   /** A scheduled message enters the queue: a new sequence number and enqueued time, the same body (message-sequencing). */
   #activate(slot: number): void {
-    const { messages, journal } = this.#broker;
+    const { messages, journal, clock } = this.#broker;
     const now = this.#enqueueTime();
     const former = messages.entryId[slot] as number;
     const session = messages.session[slot] as number;
@@ -403,17 +373,22 @@ export class Queue implements SubqueueOwner {
       bodyId: messages.bodyId[slot] as number,
       entryId: journal.nextId(),
       queueId: this.id,
-      sequenceNumber: this.#nextSequenceNumber++,
+      sequenceNumber: this.#nextSequenceNumber,
       enqueuedTimeMs: now,
       sizeBytes: messages.sizeBytes[slot] as number,
       sessionId: session === NONE ? undefined : this.active.sessions?.at(session).id,
       scheduled: false,
       wasScheduled: true,
-      dueMs: now + (messages.extras.get(slot)?.timeToLiveMs ?? Infinity),
+      dueMs: expiryOf(now, messages.extras.get(slot)?.timeToLiveMs ?? Infinity),
       timeToLiveMs: Infinity,
     };
     const entry = { kind: RecordKind.entry, id: active.entryId, refs: [active.bodyId], bytes: encodeMessage(active) };
-    this.#records.write([entry, gone(journal, [former])], 'broker');
+    if (this.#records.write([entry, gone(journal, [former])], 'broker') === undefined) {
+      // The disk is full. The message stays scheduled, as the log has it.
+      this.#deadlines.add(clock.wallMs() + ACTIVATION_RETRY_MS, slot, former);
+      return;
+    }
+    this.#nextSequenceNumber++;
     this.#scheduled--;
     this.#sizeBytes -= active.sizeBytes;
     this.active.take(slot);
@@ -422,9 +397,8 @@ export class Queue implements SubqueueOwner {
   }
 }
 
-function tooLarge(sizeBytes: number, limitBytes: number): BrokerRefusal {
-  return new BrokerRefusal(
-    'message-size-exceeded',
-    `The received message (${sizeBytes} bytes) exceeds the limit (${limitBytes} bytes) currently allowed on the link.`,
-  );
+/** When a message expires. A time that the log's 48 bits cannot tell lies 8,000 years ahead: never. */
+function expiryOf(now: number, timeToLiveMs: number): number {
+  const expiry = now + timeToLiveMs;
+  return expiry > MAX_TIME_MS ? Infinity : expiry;
 }

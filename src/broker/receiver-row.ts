@@ -11,6 +11,13 @@ export class ReceiverRow {
     this.#row.push(receiver);
   }
 
+  /** A closed receiver leaves at once: on an idle queue nothing else would ever look at it. */
+  remove(receiver: Receiver): void {
+    const at = this.#row.indexOf(receiver);
+    if (at >= 0) this.#row.splice(at, 1);
+    receiver.waiting = false;
+  }
+
   /**
    * Serves while `hasMessage` and somebody has credit. `serveOne` is false for a receiver that cannot be served now; it leaves the row and
    * comes back with its next credit. A call from within a delivery does nothing: the loop goes on anyway.

@@ -15,6 +15,9 @@ export const RecordType = {
   historyItem: 7,
 } as const;
 
+/** The latest time that a record can tell. */
+export const MAX_TIME_MS = 2 ** 48 - 1;
+
 const MessageFlag = { session: 1, scheduled: 2, wasScheduled: 4, mortal: 8, timeToLive: 16 } as const;
 const ChangeFlag = { deferred: 1, deadLetter: 2, overlay: 4 } as const;
 

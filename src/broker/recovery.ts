@@ -3,7 +3,7 @@ import { RecordKind, type RecoveredRecord } from '../storage/index.ts';
 import type { BrokerState } from './broker-state.ts';
 import { createHistory } from './duplicate-detection.ts';
 import type { DuplicateHistory } from './duplicate-history.ts';
-import { gone } from './gone.ts';
+import { killAll } from './gone.ts';
 import { MessageState, type MessageTable } from './message-table.ts';
 import { Queue } from './queue.ts';
 import {
@@ -26,9 +26,6 @@ interface RecoveredQueue {
   readonly states: { changeId: number; sessionId: string; state: Buffer }[];
   readonly history: DuplicateHistory;
 }
-
-/** Kills that one record carries for entries whose queue is gone. */
-const KILLS_PER_RECORD = 1000;
 
 /**
  * Turns the records of the log into queues. Messages go straight into the table, so that a million of them cost no million objects: their slots
@@ -82,10 +79,7 @@ export class Recovery {
         this.#messages.free(slot);
       }
     }
-    const { journal } = broker;
-    for (let at = 0; at < this.#orphans.length; at += KILLS_PER_RECORD) {
-      journal.append([gone(journal, this.#orphans.slice(at, at + KILLS_PER_RECORD))], 'settle');
-    }
+    killAll(broker.journal, this.#orphans);
     return [...queues.values()];
   }
 

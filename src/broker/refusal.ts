@@ -25,3 +25,21 @@ export class BrokerRefusal extends RetrainError {
     this.reason = reason;
   }
 }
+
+export function sessionRequired(): BrokerRefusal {
+  return new BrokerRefusal(
+    'not-allowed',
+    'It is not possible for an entity that requires sessions to create a non-sessionful message receiver.',
+  );
+}
+
+export function noSessions(): BrokerRefusal {
+  return new BrokerRefusal(
+    'not-allowed',
+    'A sessionful message receiver cannot be created on an entity that does not require sessions.',
+  );
+}
+
+export function tooManyReceivers(limit: number): BrokerRefusal {
+  return new BrokerRefusal('server-busy', `The entity has ${limit} receivers, which is the limit. Close some.`);
+}

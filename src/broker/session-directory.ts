@@ -83,13 +83,14 @@ export class SessionDirectory implements SessionLockOwner {
     return session;
   }
 
-  /** Session ids in the order of their creation. */
+  /** Ids of the sessions that have messages or a state, in the order of their creation. */
   ids(options: { skip: number; top: number }): string[] {
     const ids: string[] = [];
     let at = 0;
-    for (const id of this.#byId.keys()) {
+    for (const session of this.#byId.values()) {
       if (ids.length >= options.top) break;
-      if (at++ >= options.skip) ids.push(id);
+      if (session.isBare) continue;
+      if (at++ >= options.skip) ids.push(session.id);
     }
     return ids;
   }
@@ -193,7 +194,12 @@ export class SessionDirectory implements SessionLockOwner {
       waiting.options.onRefused(refusal);
     }
     this.#waiting.clear();
-    for (const session of this.#byId.values()) session.lock?.onLost(refusal);
+    for (const session of this.#byId.values()) {
+      const { lock } = session;
+      session.lock = undefined;
+      lock?.receiver?.close();
+      lock?.onLost(refusal);
+    }
   }
 
   #wait(options: AcceptOptions): { cancel(): void } {

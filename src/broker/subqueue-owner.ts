@@ -3,8 +3,8 @@ import type { MessageChange } from './records.ts';
 
 /** What a subqueue asks of its queue, which keeps the records. Positions are those of what was written. */
 export interface SubqueueOwner {
-  /** Writes that the message is settled for good; `forget` follows. */
-  kill(slot: number, cause: Cause): number;
+  /** Writes, as one, that the messages are settled for good; `forget` follows for each. */
+  kill(slots: readonly number[], cause: Cause): number;
   /** Frees the slot of a message that is in no subqueue any more. */
   forget(slot: number): void;
   /** Writes delivery count, deferral, overlay and dead-letter info of a message, and keeps them. */

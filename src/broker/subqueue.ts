@@ -1,6 +1,13 @@
 import type { BrokerState } from './broker-state.ts';
 import { Lane } from './lane.ts';
-import type { DeadLetterInfo, Delivery, MessageView, Outcome, ReceiveMode } from './message.ts';
+import {
+  checkOutcome,
+  type DeadLetterInfo,
+  type Delivery,
+  type MessageView,
+  type Outcome,
+  type ReceiveMode,
+} from './message.ts';
 import type { Cause } from './message-records.ts';
 import type { SubqueueOwner } from './subqueue-owner.ts';
 import type { MessageChange } from './records.ts';
@@ -11,7 +18,7 @@ import { MessageState, NONE } from './message-table.ts';
 import { type DeliveryDraft, viewMessage } from './message-view.ts';
 import { Receiver } from './receiver.ts';
 import { ReceiverRow } from './receiver-row.ts';
-import { BrokerRefusal } from './refusal.ts';
+import { BrokerRefusal, noSessions, sessionRequired, tooManyReceivers } from './refusal.ts';
 import { SequenceIndex } from './sequence-index.ts';
 import { type AcceptOptions, SessionDirectory } from './session-directory.ts';
 
@@ -40,6 +47,7 @@ export class Subqueue {
   readonly #plainHasMessage = (): boolean => this.#plain.count > 0;
   readonly #servePlain = (receiver: Receiver): boolean => this.#serveOne(this.#plain, receiver);
   #receivers = 0;
+  #stopped = false;
 
   constructor(options: {
     broker: BrokerState;
@@ -75,8 +83,6 @@ export class Subqueue {
       : undefined;
   }
 
-  // receivers -------------------------------------------------------------------------------------------------------
-
   openReceiver(options: {
     mode: ReceiveMode;
     session?: SessionLock;
@@ -84,19 +90,9 @@ export class Subqueue {
   }): Receiver {
     this.#owner.mustAllowReceive();
     const { session } = options;
-    if (this.sessions && !session) {
-      throw new BrokerRefusal(
-        'not-allowed',
-        'It is not possible for an entity that requires sessions to create a non-sessionful message receiver.',
-      );
-    }
+    if (this.sessions && !session) throw sessionRequired();
     if (session && !session.held) throw sessionLockLost(session.sessionId);
-    if (this.#receivers >= MAX_RECEIVERS) {
-      throw new BrokerRefusal(
-        'server-busy',
-        `The entity has ${MAX_RECEIVERS} receivers, which is the limit. Close some.`,
-      );
-    }
+    if (this.#receivers >= MAX_RECEIVERS) throw tooManyReceivers(MAX_RECEIVERS);
     const receiver = new Receiver({
       mode: options.mode,
       onDelivery: options.onDelivery,
@@ -109,6 +105,7 @@ export class Subqueue {
       },
       onClose: (closed) => {
         this.#receivers--;
+        this.#row.remove(closed);
         if (session?.receiver === closed) session.receiver = undefined;
       },
     });
@@ -119,12 +116,7 @@ export class Subqueue {
 
   acceptSession(options: AcceptOptions): { cancel(): void } {
     this.#owner.mustAllowReceive();
-    if (!this.sessions) {
-      throw new BrokerRefusal(
-        'not-allowed',
-        'A sessionful message receiver cannot be created on an entity that does not require sessions.',
-      );
-    }
+    if (!this.sessions) throw noSessions();
     return this.sessions.accept(options);
   }
 
@@ -165,12 +157,12 @@ export class Subqueue {
     this.sessions?.changed(session);
   }
 
+  /** Hands out nothing any more, whoever gives a message back. */
   stop(refusal: BrokerRefusal): void {
+    this.#stopped = true;
     this.#locks.stop();
     this.sessions?.stop(refusal);
   }
-
-  // locked messages -------------------------------------------------------------------------------------------------
 
   /** The lock that a token stands for, while it is held. */
   lockedMessage(token: Buffer): MessageLock | undefined {
@@ -180,9 +172,10 @@ export class Subqueue {
   /** @throws BrokerRefusal `message-lock-lost`, `session-lock-lost`, `not-allowed`, `quota-exceeded`; the lock is as it was then */
   settle(lock: MessageLock, outcome: Outcome): { position: number } {
     this.#mustBeLocked(lock);
+    checkOutcome(outcome);
     switch (outcome.kind) {
       case 'complete': {
-        const position = this.#owner.kill(lock.slot, 'client');
+        const position = this.#owner.kill([lock.slot], 'client');
         this.#leave(lock);
         this.#owner.forget(lock.slot);
         return { position };
@@ -237,9 +230,11 @@ export class Subqueue {
   } {
     this.#owner.mustAllowReceive();
     const { state } = this.#broker.messages;
-    const slots = options.sequenceNumbers.map((sequenceNumber) => {
+    // A number that is named twice would hand out, and later settle, its message twice.
+    const slots = [...new Set(options.sequenceNumbers)].map((sequenceNumber) => {
       const slot = this.index.get(sequenceNumber);
-      if (slot === NONE || state[slot] !== MessageState.deferred || !this.#belongs(slot, options.sessionId)) {
+      const isDeferred = slot !== NONE && state[slot] === MessageState.deferred;
+      if (!isDeferred || !this.#belongs(slot, options.sessionId) || this.#owner.expireIfOver(slot)) {
         throw new BrokerRefusal(
           'message-not-found',
           `There is no deferred message with sequence number ${sequenceNumber}.`,
@@ -249,7 +244,8 @@ export class Subqueue {
       if (session && !session.lock) throw sessionLockLost(session.id);
       return slot;
     });
-    const deliveries = slots.map((slot) => this.#hand(slot, options.mode));
+    const deliveries =
+      options.mode === 'receive-and-delete' ? this.#delete(slots) : slots.map((slot) => this.#lock(slot));
     return { deliveries, position: this.#broker.journal.appended };
   }
 
@@ -281,13 +277,13 @@ export class Subqueue {
   }
 
   #serve(): void {
-    if (this.#plain.count === 0) return;
+    if (this.#plain.count === 0 || this.#stopped) return;
     this.#row.serve(this.#plainHasMessage, this.#servePlain);
   }
 
   #serveSession(session: MessageSession): void {
     const receiver = session.lock?.receiver;
-    if (!receiver || receiver.waiting) return;
+    if (!receiver || receiver.waiting || this.#stopped) return;
     receiver.waiting = true;
     try {
       while (receiver.credit > 0 && session.lane.count > 0 && this.#serveOne(session.lane, receiver));
@@ -301,7 +297,8 @@ export class Subqueue {
     const slot = this.#next(lane);
     if (slot === NONE) return true;
     try {
-      const delivery = this.#hand(slot, receiver.mode);
+      const delivery = receiver.mode === 'receive-and-delete' ? this.#delete([slot])[0] : this.#lock(slot);
+      if (!delivery) return false;
       receiver.spend();
       receiver.deliver(delivery);
       return true;
@@ -324,24 +321,32 @@ export class Subqueue {
     }
   }
 
-  /** Gives a message that stands in no lane to a receiver: under a lock, or for good. */
-  #hand(slot: number, mode: ReceiveMode): Delivery {
+  /** Hands out messages that stand in no lane, for good: all or, when that cannot be written, none. */
+  #delete(slots: readonly number[]): Delivery[] {
     const { messages, journal } = this.#broker;
-    const wasDeferred = messages.state[slot] === MessageState.deferred;
-    // Asked for first: the journal promises nothing about the bytes of a message that is gone.
-    const body = journal.read(messages.bodyId[slot] as number);
-    if (mode === 'receive-and-delete') {
+    const deliveries = slots.map((slot) => {
       const delivery = this.#draft(slot, undefined);
-      delivery.body = body;
-      delivery.position = this.#owner.kill(slot, 'client');
+      // Read before the removal is written: the journal promises nothing about the bytes of a message that is gone.
+      delivery.body = journal.read(messages.bodyId[slot] as number);
+      return delivery;
+    });
+    const position = this.#owner.kill(slots, 'client');
+    for (const [i, slot] of slots.entries()) {
       this.take(slot);
       this.#owner.forget(slot);
-      return delivery;
+      (deliveries[i] as DeliveryDraft).position = position;
     }
+    return deliveries;
+  }
+
+  /** Hands out a message that stands in no lane, under a lock. */
+  #lock(slot: number): Delivery {
+    const { messages, journal } = this.#broker;
+    const wasDeferred = messages.state[slot] === MessageState.deferred;
     const lock = this.#locks.grant(slot, { wasDeferred, session: this.#sessionOf(slot) });
     const delivery = this.#draft(slot, lock.lockedUntilMs);
     messages.state[slot] = MessageState.locked;
-    delivery.body = body;
+    delivery.body = journal.read(messages.bodyId[slot] as number);
     delivery.lock = lock;
     delivery.position = journal.appended;
     return delivery;

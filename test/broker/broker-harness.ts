@@ -1,5 +1,6 @@
 import type { Delivery, IncomingMessage, Outcome, ReceiveMode, SessionLock, Subqueue } from '../../src/broker/index.ts';
 import { BrokerRefusal, Namespace, type Queue } from '../../src/broker/index.ts';
+import { RetrainError } from '../../src/errors.ts';
 import type { Random } from '../../src/runtime/random.ts';
 import { type Journal, type LogRecord, RecordKind } from '../../src/storage/index.ts';
 import { parseQueueDescription, type QueueDescriptionInput } from '../../src/topology/index.ts';
@@ -10,6 +11,8 @@ class MemoryJournal implements Journal {
   readonly records = new Map<number, LogRecord>();
   readonly dead = new Set<number>();
   appended = 0;
+  /** Nothing can be written while it is set, as on a full disk. */
+  full = false;
   #lastId = 0;
 
   get durable(): number {
@@ -21,6 +24,7 @@ class MemoryJournal implements Journal {
   }
 
   append(batch: readonly LogRecord[]): number {
+    if (this.full) throw new RetrainError('DISK_FULL', 'full');
     for (const record of batch) {
       const bytes = Buffer.isBuffer(record.bytes) ? Buffer.from(record.bytes) : Buffer.concat(record.bytes);
       this.records.set(record.id, { ...record, bytes });

@@ -42,9 +42,11 @@ export class ReceiverEndpoint extends LinkEndpoint {
   readonly #deliveries: Exit<Delivery, Body>;
   readonly #settlements: Exit<OutgoingDelivery, DeliveryState>;
   readonly #stopListening: () => void;
-  /** Durable messages whose bytes are still being read, or that stand behind such a one, or that lack credit. */
+  /** Durable messages whose bytes are still being read, or that stand behind such a one, or that wait for credit. */
   readonly #reading = new Fifo<Waiting>();
   #taken = 0;
+  /** Of the messages that still wait for the disk, the first so many go back when they come: those before them have. */
+  #recalled = 0;
   #cancelDetach: CancelTimer | undefined;
   #pumping = false;
 
@@ -124,8 +126,7 @@ export class ReceiverEndpoint extends LinkEndpoint {
     this.#receiver.close();
     // A session goes with its link; locks of other messages run on, so that `$management` may still settle them (§6.5).
     this.#session?.release();
-    for (let waiting = this.#reading.shift(); waiting; waiting = this.#reading.shift())
-      this.#giveBack(waiting.delivery);
+    this.#giveBackAll();
   }
 
   #refuse(delivery: OutgoingDelivery, refusal: Failure): void {
@@ -147,18 +148,20 @@ export class ReceiverEndpoint extends LinkEndpoint {
 
   /** The delivery is durable: it goes, behind those before it. */
   #leave(delivery: Delivery, body: Body): void {
-    if (!this.open) {
+    if (!this.open || this.#recalled > 0) {
+      if (this.#recalled > 0) this.#recalled--;
       this.#giveBack(delivery);
+      if (this.open) this.#pumpIfLow();
       return;
     }
-    if (Buffer.isBuffer(body) && this.#reading.size === 0 && this.#maySend(delivery)) {
+    if (Buffer.isBuffer(body) && this.#reading.size === 0 && this.link.credit > 0) {
       this.#send(delivery, body);
       this.#pumpIfLow();
       return;
     }
     const waiting: Waiting = { delivery, body: Buffer.isBuffer(body) ? body : undefined };
     this.#reading.push(waiting);
-    if (Buffer.isBuffer(body)) return;
+    if (Buffer.isBuffer(body)) return this.#sendRead();
     body
       .then(
         (bytes) => {
@@ -175,22 +178,38 @@ export class ReceiverEndpoint extends LinkEndpoint {
 
   #sendRead(): void {
     for (let first = this.#reading.peek(); first?.body && this.open; first = this.#reading.peek()) {
-      if (!this.#maySend(first.delivery)) return;
+      if (this.link.credit === 0) {
+        if (!this.#keeps(first.delivery)) this.#recall();
+        break;
+      }
       this.#reading.shift();
       this.#send(first.delivery, first.body);
     }
     this.#pumpIfLow();
   }
 
-  /** Without credit a locked message can go back; one that was deleted has to wait for credit. */
-  #maySend(delivery: Delivery): boolean {
-    return delivery.lock !== undefined || this.link.credit > 0;
+  /**
+   * Whether a message that has been taken waits when the client takes credit back. One of a session does, for nobody else may
+   * have it while the session is locked and its place is before all that follow; one that was deleted has nowhere to go.
+   */
+  #keeps(delivery: Delivery): boolean {
+    return this.#session !== undefined || delivery.lock === undefined;
+  }
+
+  /** Gives back all that has been taken, in order: what is behind must not overtake what is before. */
+  #recall(): void {
+    this.#receiver.setCredit(0);
+    this.#recalled = this.#deliveries.held;
+    this.#giveBackAll();
+  }
+
+  #giveBackAll(): void {
+    for (let waiting = this.#reading.shift(); waiting; waiting = this.#reading.shift())
+      this.#giveBack(waiting.delivery);
   }
 
   #send(delivery: Delivery, body: Buffer): void {
     const { link } = this;
-    // The client has taken credit back since the message was taken for it.
-    if (link.credit === 0) return this.#giveBack(delivery);
     this.#taken--;
     this.#window.note(body.length);
     let payload: Buffer[];
@@ -224,7 +243,12 @@ export class ReceiverEndpoint extends LinkEndpoint {
   /** Asks for more only when half of the window has left: not once for each message. A drain is answered when all of it has. */
   #pumpIfLow(): void {
     const isLow = this.#taken * 2 <= this.#window.messages && this.#receiver.credit === 0;
-    if (isLow || (this.#taken === 0 && this.link.drain)) this.#pump();
+    if (isLow || (this.link.drain && this.#mayEndDrain)) this.#pump();
+  }
+
+  /** Nothing is on the way, or what is has no credit to go on. */
+  get #mayEndDrain(): boolean {
+    return this.#taken === 0 || this.link.credit === 0;
   }
 
   #pump(): void {
@@ -249,7 +273,7 @@ export class ReceiverEndpoint extends LinkEndpoint {
       // All that was asked for came, and some of it has left while it was handed out: there is room for more at once.
       const mayHaveMore = room > 0 && receiver.credit === 0 && link.credit > 0;
       if (mayHaveMore && this.#taken * 2 <= this.#window.messages) continue;
-      if (!link.drain || this.#taken > 0) return;
+      if (!link.drain || !this.#mayEndDrain) return;
       receiver.setCredit(0);
       link.drained();
       return;

@@ -11,7 +11,7 @@ import { BrokerProcess } from './broker-process.ts';
 import { benchEngine } from './engine.ts';
 import { formatTable, median, type Row } from './figures.ts';
 import type { Load, LoadResult } from './load-client.ts';
-import { benchLog } from './log.ts';
+import { benchLog, benchRecovery, type RecoveryBench } from './log.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -61,6 +61,10 @@ function note(load: string, inFlight: number, perSecond: number): void {
   if (!flags.json) console.error(`${load}, ${inFlight} in flight: ${Math.round(perSecond).toLocaleString('en')}/s`);
 }
 
+/** Messages of the log that is recovered. */
+const BACKLOG = flags.quick ? 100_000 : 1_000_000;
+
+let recovery: RecoveryBench | undefined;
 const folder = mkdtempSync(join(tmpdir(), 'retrain-bench-'));
 try {
   await using broker = await BrokerProcess.start({
@@ -94,6 +98,7 @@ try {
       }
     }
   }
+  recovery = await benchRecovery({ parentFolder: folder, messages: BACKLOG, bodyBytes: BODY_BYTES });
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
@@ -108,10 +113,11 @@ const machine = {
 };
 if (flags.json) {
   const figures = sorted.map((row) => ({ ...row, median: median(row.perSecond) }));
-  console.log(JSON.stringify({ machine, bodyBytes: BODY_BYTES, rounds, floor: FLOOR, figures }));
+  console.log(JSON.stringify({ machine, bodyBytes: BODY_BYTES, rounds, floor: FLOOR, figures, recovery }));
 } else {
   console.log(
     `\n1 KiB messages, one connection, ${rounds} round(s), Node ${machine.node}, ${machine.cores} × ${machine.cpu}\n`,
   );
   console.log(formatTable(sorted, FLOOR));
+  console.log(`\nrecovery of ${recovery.messages.toLocaleString('en')} messages: ${recovery.seconds.toFixed(2)} s`);
 }

@@ -66,6 +66,7 @@ export class RunExecution {
   async #execute(): Promise<TrainerEnd> {
     const { context, lease, policy, run, events, registryState } = this.#options;
     const { shutdown } = context;
+    if (this.#halt) return stoppedBeforeStart(this.#halt);
     const traceparent = events.find((event) => event.traceparent !== undefined)?.traceparent;
     const { champion } = registryState;
     this.#handle = policy.trainer.start({
@@ -79,7 +80,6 @@ export class RunExecution {
       ...(traceparent !== undefined && { traceparent }),
       onProgress: (progress) => this.#tellProgress(progress),
     });
-    if (this.#halt) this.#handle.stop(context.graceMs);
     const onShutdown = (): void => this.#stop('shutdown');
     const onLost = (): void => this.#stop('lost');
     for (const [signal, react] of [[shutdown, onShutdown] as const, [lease.lost, onLost] as const])
@@ -112,6 +112,11 @@ export class RunExecution {
     const step = `${run.epoch}.${this.#reports}`;
     void context.outcomes.tellOnce(outcomeEvent('progressed', { data, atMs: context.clock.wallMs(), step }));
   }
+}
+
+function stoppedBeforeStart(halt: Halt): TrainerEnd {
+  const reason = `${halt} before the trainer was started`;
+  return { kind: 'failed', meaning: 'interrupted', reason, stderrTail: '', logFile: '' };
 }
 
 export function planRequestOf(event: RequestEvent): PlanRequest {

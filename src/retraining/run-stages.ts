@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { RetrainError } from '../errors.ts';
 import { backoffMs } from './backoff.ts';
+import type { CancelEvent } from './envelope.ts';
 import { judge } from './gate.ts';
 import type { AppliedRun, DecidedRun, Run, StartedRun, StoppedRun, ToldRun, TrainedRun } from './ledger-record.ts';
 import { answerOf, waitingOf } from './ledger-view.ts';
@@ -23,6 +24,8 @@ export interface RunStagesOptions {
   readonly lease: SessionLease;
   readonly messages: SessionMessages;
   readonly disposals: Disposals;
+  /** Cancels that wait in the session, received or only peeked. */
+  readonly cancels: () => readonly CancelEvent[];
 }
 
 /**
@@ -34,15 +37,17 @@ export class RunStages {
   readonly #lease: SessionLease;
   readonly #messages: SessionMessages;
   readonly #disposals: Disposals;
+  readonly #cancels: RunStagesOptions['cancels'];
   #execution: RunExecution | undefined;
   #notBeforeMs = 0;
   #owesCompletions = false;
 
-  constructor({ context, lease, messages, disposals }: RunStagesOptions) {
+  constructor({ context, lease, messages, disposals, cancels }: RunStagesOptions) {
     this.#context = context;
     this.#lease = lease;
     this.#messages = messages;
     this.#disposals = disposals;
+    this.#cancels = cancels;
   }
 
   /** The trainer that was executed last in this session. */
@@ -101,6 +106,8 @@ export class RunStages {
         events,
         registryState,
       });
+      // Nothing is awaited in between: a cancel that is peeked from now on meets this execution.
+      for (const event of this.#cancels()) this.#execution.cancel(event);
     }
     const execution = this.#execution;
     const end = await execution.end();

@@ -1,7 +1,7 @@
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
 import type { Clock } from '../runtime/clock.ts';
 import { readModelEvent } from './envelope.ts';
-import type { RequestEvent } from './envelope.ts';
+import type { CancelEvent, RequestEvent } from './envelope.ts';
 import { requestKey } from './identity.ts';
 import type { LockKeeper } from './lock-keeper.ts';
 import { SessionRenewed, messageOf } from './session-errors.ts';
@@ -116,6 +116,11 @@ export class SessionMessages {
       carriers.set(key, { event, copies });
     }
     return carriers;
+  }
+
+  /** Control events that were received with the requests of a run, as after a take-over, and wait to be disposed of. */
+  cancels(): CancelEvent[] {
+    return this.held.flatMap(({ read }) => (read.kind === 'cancel' ? [read.event] : []));
   }
 
   /** A message that cannot be completed is delivered again and recognised; that is no reason to stop. */

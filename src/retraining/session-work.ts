@@ -1,6 +1,7 @@
 import type { Run } from './ledger-record.ts';
 import { nextRunAt, waitingOf } from './ledger-view.ts';
 import { LockKeeper } from './lock-keeper.ts';
+import { PeekedCancels } from './peeked-cancels.ts';
 import { takeForPlan } from './plan.ts';
 import { RunStages } from './run-stages.ts';
 import { Disposals } from './session-disposals.ts';
@@ -31,6 +32,7 @@ export class SessionWork {
   readonly #messages: SessionMessages;
   readonly #disposals: Disposals;
   readonly #stages: RunStages;
+  readonly #peekedCancels = new PeekedCancels();
   #ran = false;
 
   constructor(options: SessionWorkOptions) {
@@ -41,11 +43,20 @@ export class SessionWork {
       lease,
       clock,
       log,
-      onCancel: (event) => this.#stages.execution?.cancel(event),
+      onCancel: (event) => {
+        this.#peekedCancels.add(event);
+        this.#stages.execution?.cancel(event);
+      },
     });
     this.#messages = new SessionMessages({ lease, keeper: this.#keeper, clock, log });
     this.#disposals = new Disposals({ context, lease, messages: this.#messages });
-    this.#stages = new RunStages({ context, lease, messages: this.#messages, disposals: this.#disposals });
+    this.#stages = new RunStages({
+      context,
+      lease,
+      messages: this.#messages,
+      disposals: this.#disposals,
+      cancels: () => [...this.#peekedCancels, ...this.#messages.cancels()],
+    });
   }
 
   /**
@@ -105,7 +116,10 @@ export class SessionWork {
       modelKnown: policy !== undefined,
       seen: this.#messages.seen,
     });
-    for (const disposal of disposals) await this.#disposals.dispose(disposal);
+    for (const disposal of disposals) {
+      await this.#disposals.dispose(disposal);
+      if (disposal.kind === 'cancel') this.#peekedCancels.delete(disposal.event);
+    }
     if (this.#ran) return false;
     if (!policy || candidates.length === 0) return true;
     const spent = candidates.filter((candidate) => isExhausted(lease.ledger, candidate, limitsOf(policy)));

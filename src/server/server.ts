@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { AmqpError } from '../amqp/index.ts';
 import { Namespace } from '../broker/index.ts';
 import { RetrainError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -28,6 +29,10 @@ export interface ServerOptions {
   readonly reserveBytes?: number;
 }
 
+const DISK_FAILED = {
+  condition: 'amqp:connection:forced',
+  description: 'The disk of the server has failed. Connect again later.',
+};
 const GOODBYE = { condition: 'amqp:connection:forced', description: 'The server shuts down. Connect again later.' };
 
 /**
@@ -142,9 +147,10 @@ export class Server implements AsyncDisposable {
   async #shutDown(): Promise<void> {
     const { namespace, barrier } = this.#service;
     await this.#flushed();
-    for (const driver of this.#drivers) driver.close(GOODBYE);
-    await this.#empty();
+    // First: what the links of one client give back must not be handed to the next one, who is about to go as well.
     namespace.stop();
+    this.#sendAway(GOODBYE);
+    await this.#empty();
     barrier.close();
     await this.#closeLog();
   }
@@ -196,13 +202,24 @@ export class Server implements AsyncDisposable {
     if (this.#state === 'failed') return;
     this.#state = 'failed';
     this.#service.barrier.close();
-    this.#service.namespace.stop();
-    for (const driver of this.#drivers)
-      driver.close({
-        condition: 'amqp:connection:forced',
-        description: 'The disk of the server has failed. Connect again later.',
-      });
+    try {
+      this.#service.namespace.stop();
+    } catch (fault) {
+      this.#service.onFault(fault);
+    }
+    this.#sendAway(DISK_FAILED);
     this.#closed = this.#giveUp(error);
+  }
+
+  #sendAway(error: AmqpError): void {
+    for (const driver of this.#drivers) {
+      try {
+        driver.close(error);
+      } catch (fault) {
+        this.#service.onFault(fault);
+        driver.destroy();
+      }
+    }
   }
 }
 

@@ -92,7 +92,7 @@ export class PlainReceiver {
         else settling.push(settled);
       }
       if (random.chance(0.7)) link.addCredit(1);
-      if (random.chance(0.015)) await world.sleep(TOO_LONG_MS);
+      if (random.chance(0.004)) await world.sleep(TOO_LONG_MS);
     }
     if (random.chance(0.05)) client.cut();
     await Promise.all(settling);

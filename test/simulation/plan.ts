@@ -38,12 +38,11 @@ const MIN_DOWN_MS = 5;
 const SHARE_OF_BODY = 20;
 
 export function planRun(random: SeededRandom, options: { syncLies: boolean }): Plan {
-  const segmentBytes = random.pick([8, 16, 32]) * KIB;
+  const small = random.chance(0.25);
+  const segmentBytes = small ? 8 * KIB : random.pick([8, 16, 32]) * KIB;
   const reserveBytes = random.pick([8, 16]) * KIB;
-  const small = random.chance(0.2);
-  // Two spare segments, the reserve and the newest one: below that there is no room for anything.
-  const capacityBytes = small ? reserveBytes + random.between(3, 6) * segmentBytes : 64 * 1024 * KIB;
-  const queues = planQueues(random);
+  const capacityBytes = small ? reserveBytes + random.between(2, 4) * segmentBytes : 64 * 1024 * KIB;
+  const queues = planQueues(random, small ? 2.5 : 1);
   return {
     queues,
     broker: {
@@ -58,7 +57,7 @@ export function planRun(random: SeededRandom, options: { syncLies: boolean }): P
   };
 }
 
-function planQueues(random: SeededRandom): PlannedQueue[] {
+function planQueues(random: SeededRandom, much: number): PlannedQueue[] {
   const kinds = random.pick([
     ['sessions'],
     ['sessions'],
@@ -67,10 +66,11 @@ function planQueues(random: SeededRandom): PlannedQueue[] {
     ['sessions', 'plain'],
     ['sessions', 'deleting'],
   ]);
-  return kinds.map((kind) => planQueue(random, kind, kinds.length));
+  return kinds.map((kind) => planQueue(random, kind, kinds.length / much));
 }
 
-function planQueue(random: SeededRandom, kind: string, queues: number): PlannedQueue {
+/** `share`: in how many parts the messages of a run are divided. */
+function planQueue(random: SeededRandom, kind: string, share: number): PlannedQueue {
   const sessions = kind === 'sessions';
   const senders = random.between(1, 2);
   return {
@@ -84,10 +84,10 @@ function planQueue(random: SeededRandom, kind: string, queues: number): PlannedQ
     }),
     sessionIds: sessions ? ['red', 'green', 'blue', ''].slice(0, random.between(1, 4)) : [],
     senders,
-    receivers: random.between(1, 2),
+    receivers: random.between(1, 3),
     deadLetterReceiver: random.chance(0.4),
     deleting: kind === 'deleting',
-    messagesPerSender: Math.floor(random.between(20, 90) / queues / senders) + 4,
+    messagesPerSender: Math.floor(random.between(20, 90) / share / senders) + 4,
   };
 }
 

@@ -11,6 +11,8 @@ import { BATCH_MESSAGE_FORMAT, encodeBatch, encodeMessage } from './wire-message
 const MAX_BURST = 8;
 /** A full disk is tried again after a while. */
 const REFUSED_PAUSE_MS = 400;
+/** After that many refusals the sender goes on with other messages. */
+const MAX_REFUSALS = 3;
 const MAX_SCHEDULED_AHEAD_MS = 8_000;
 
 /**
@@ -24,6 +26,7 @@ export class Sender {
   readonly #sessionIds: readonly string[];
   readonly #random: SeededRandom;
   #left: number;
+  #refusals = 0;
   /** Sent and not acknowledged, in the order in which they were composed. */
   #open: SentMessage[] = [];
   readonly #acknowledged: SentMessage[] = [];
@@ -76,13 +79,14 @@ export class Sender {
     const results = random.chance(0.25) ? this.#sendBatch(link, messages) : this.#sendBurst(link, messages);
     if (random.chance(0.03)) client.cut();
     if ((await Promise.all(results)).some(({ kind }) => kind === 'refused')) {
+      if (++this.#refusals % MAX_REFUSALS === 0) this.#open = [];
       await this.#setting.world.sleep(random.delayMs(REFUSED_PAUSE_MS));
     }
     await this.#pause();
   }
 
   #pause(): Promise<void> {
-    return this.#setting.world.sleep(this.#random.delayMs(this.#random.chance(0.03) ? 1000 : PAUSE_MS));
+    return this.#setting.world.sleep(this.#random.delayMs(this.#random.chance(0.03) ? 500 : 3 * PAUSE_MS));
   }
 
   #compose(): void {

@@ -118,7 +118,7 @@ export class SessionReceiver {
       }
       if (random.chance(0.7)) link.addCredit(1);
       if (management && random.chance(0.15)) await this.#keepNotes(held, management);
-      if (random.chance(0.015)) await world.sleep(TOO_LONG_MS);
+      if (random.chance(0.004)) await world.sleep(TOO_LONG_MS);
     }
     if (management && random.chance(0.3))
       await fetchDeferred({ client, model: this.#model, management, grant: held.grant });

@@ -47,7 +47,7 @@ export class Connection {
   /** The largest frame that we send: the peer's maximum or ours, whichever is smaller. */
   remoteMaxFrameSize: number = LIMITS.minMaxFrameSizeBytes;
 
-  readonly #limits: ConnectionLimits;
+  #limits: ConnectionLimits;
   readonly #frames: FrameReader;
   readonly #handshake: Handshake;
   readonly #watch: IdleWatch;
@@ -203,6 +203,12 @@ export class Connection {
     }
     session.begin(options.properties);
     return session;
+  }
+
+  /** Other limits than the options gave, for an owner that trusts its peer from now on. */
+  limitMemory(limits: Pick<ConnectionLimits, 'maxLinks' | 'maxPartialBytes'>): void {
+    this.#limits = { ...this.#limits, ...limits };
+    this.linkNames.max = limits.maxLinks;
   }
 
   /** Sends close; `onClose` follows with the peer's answer. Before open it ends the connection at once. */

@@ -3,11 +3,11 @@ import type { Link } from './link.ts';
 
 /** The links of a connection by name; two may share a name when they go in opposite directions (2.6.1). */
 export class LinkNames {
-  readonly #maxLinks: number;
+  max: number;
   readonly #links = new Map<string, Link>();
 
   constructor(maxLinks: number) {
-    this.#maxLinks = maxLinks;
+    this.max = maxLinks;
   }
 
   get(name: string, role: Link['role']): Link | undefined {
@@ -24,7 +24,7 @@ export class LinkNames {
 
   /** Takes the name for a link that the peer attaches; false when there are too many links. */
   admit(link: Link): boolean {
-    if (this.#links.size >= this.#maxLinks) return false;
+    if (this.#links.size >= this.max) return false;
     this.#links.set(key(link.name, link.role), link);
     return true;
   }

@@ -80,6 +80,6 @@ function attachCbs(client: ClientConnection, link: Link, attach: Attach): void {
     link,
     claim: undefined,
     node: serveCbs(client),
-    maxMessageSizeBytes: LIMITS.requestEnvelopeBytes,
+    maxMessageSizeBytes: LIMITS.cbsRequestBytes,
   }).accept(attach);
 }

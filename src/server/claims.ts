@@ -18,12 +18,17 @@ export class Claims {
   readonly #clock: Clock;
   readonly #onExpired: () => void;
   readonly #grants = new Map<string, Grant>();
+  readonly #onGranted: () => void;
   #cancelTimer: CancelTimer | undefined;
 
-  /** `onExpired` is called after a token has expired: links that lived from it must be looked at again. */
-  constructor(clock: Clock, onExpired: () => void) {
-    this.#clock = clock;
-    this.#onExpired = onExpired;
+  /**
+   * `onGranted` is called with each valid token. `onExpired` is called after a token has expired: links that lived from it
+   * must be looked at again.
+   */
+  constructor(options: { readonly clock: Clock; readonly onGranted: () => void; readonly onExpired: () => void }) {
+    this.#clock = options.clock;
+    this.#onGranted = options.onGranted;
+    this.#onExpired = options.onExpired;
   }
 
   get empty(): boolean {
@@ -36,6 +41,7 @@ export class Claims {
     if (this.#grants.size >= LIMITS.tokensPerConnection && !this.#grants.has(key)) return false;
     this.#grants.set(key, { rights, expiresAtMs });
     this.#arm();
+    this.#onGranted();
     return true;
   }
 

@@ -14,6 +14,7 @@ import { attachLink } from './attach.ts';
 import { Claims } from './claims.ts';
 import { failure } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
+import { LIMITS } from './limits.ts';
 import type { Claim, LinkEndpoint } from './link-endpoint.ts';
 import type { ReplyEndpoint } from './reply-endpoint.ts';
 import type { Service } from './service.ts';
@@ -27,6 +28,9 @@ export interface ConnectionOwner {
   /** A fault of ours makes it impossible to serve this client further. */
   onBroken(): void;
 }
+
+/** What the engine may hold for a peer that has put a token. */
+const TRUSTED = { maxLinks: LIMITS.linksPerConnection, maxPartialBytes: LIMITS.partialBytesPerConnection };
 
 /** One client: its claims, its links, and who answers on each of them. */
 export class ClientConnection implements ConnectionHandler {
@@ -44,7 +48,11 @@ export class ClientConnection implements ConnectionHandler {
   constructor(service: Service, owner: ConnectionOwner) {
     this.service = service;
     this.#owner = owner;
-    this.claims = new Claims(service.clock, () => this.#detachUnclaimed());
+    this.claims = new Claims({
+      clock: service.clock,
+      onGranted: () => this.connection?.limitMemory(TRUSTED),
+      onExpired: () => this.#detachUnclaimed(),
+    });
   }
 
   permits(claim: Claim): boolean {

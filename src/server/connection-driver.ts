@@ -53,6 +53,8 @@ export class ConnectionDriver implements TransportListener {
         role: 'server',
         containerId: 'retrain',
         maxFrameSizeBytes: LIMITS.maxFrameSizeBytes,
+        maxLinks: LIMITS.linksBeforeToken,
+        maxPartialBytes: LIMITS.partialBytesBeforeToken,
         idleTimeoutMs: LIMITS.idleTimeoutMs,
         highWaterBytes: LIMITS.outputHighWaterBytes,
         sasl: saslOptions(service.rules, this.#client.claims),

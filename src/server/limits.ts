@@ -18,7 +18,17 @@ export const LIMITS = {
   requestCredit: 100,
   /** Replies of `$management` and `$cbs` that wait for credit on one link. */
   repliesWaiting: 1_000,
-  /** Largest request to `$cbs`, and what a request to `$management` may have besides one message of the queue's largest size. */
+  /** Largest request to `$cbs`: a token and its audience. Whoever has none yet may send it, so it is small. */
+  cbsRequestBytes: 64 * 1024,
+  /** Links of a connection that has put no valid token yet. */
+  linksBeforeToken: 16,
+  /** Bytes of half-received messages of such a connection. */
+  partialBytesBeforeToken: 256 * 1024,
+  /** Links of a connection that has put one. */
+  linksPerConnection: 8_192,
+  /** Bytes of half-received messages of such a connection: two of the largest that a queue can take. */
+  partialBytesPerConnection: 256 * 1024 * 1024,
+  /** What a request to `$management` may have besides one message of the queue's largest size. */
   requestEnvelopeBytes: 1024 * 1024,
   /** Messages taken from the queue for one receiver link whose transfers have not left yet. */
   deliveryWindowMessages: 1_024,
@@ -28,8 +38,6 @@ export const LIMITS = {
   batchMessages: 4_500,
   /** Largest message of a queue that states none (Service Bus Standard). */
   maxMessageSizeBytes: 256 * 1024,
-  /** Characters of a MessageId or SessionId. */
-  identifierChars: 128,
   /** Tokens that one connection may hold at a time. */
   tokensPerConnection: 1_000,
   /** Messages of one answer to peek-message or receive-by-sequence-number. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat, chmod } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -91,10 +91,12 @@ test('addresses are compared by path: scheme, host, slashes, percent-encoding an
 test('a claim ends with its token, and its owner is told', () => {
   const clock = new FakeClock(NOW);
   let expired = 0;
-  const claims = new Claims(clock, () => expired++);
+  let granted = 0;
+  const claims = new Claims({ clock, onGranted: () => granted++, onExpired: () => expired++ });
   assert.ok(claims.empty);
   claims.add('q1', ['Send'], NOW + 1000);
   claims.add('q2', ['Listen'], NOW + 5000);
+  assert.equal(granted, 2);
   assert.ok(claims.permits('q1/$management', 'Send'));
   assert.ok(!claims.permits('q1', 'Listen'));
   clock.advance(500);
@@ -111,7 +113,7 @@ test('a claim ends with its token, and its owner is told', () => {
 });
 
 test('a connection holds a bounded number of tokens, and may renew those that it has', () => {
-  const claims = new Claims(new FakeClock(NOW), () => undefined);
+  const claims = new Claims({ clock: new FakeClock(NOW), onGranted: () => undefined, onExpired: () => undefined });
   for (let i = 0; i < 1000; i++) assert.ok(claims.add(`q${i}`, ['Send'], Infinity));
   assert.ok(!claims.add('q1000', ['Send'], Infinity));
   assert.ok(claims.add('Q1', ['Listen'], Infinity));
@@ -127,6 +129,33 @@ test('the access key is made once, kept, and readable by its owner only', async 
     assert.equal(await readOrCreateSecret(path, () => 'second'), 'first');
     assert.equal((await stat(path)).mode & 0o777, 0o600);
     assert.equal(await readFile(path, 'utf8'), 'first\n');
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('of several processes that start at once all get the one key that is kept', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'retrain-secret-'));
+  try {
+    const path = join(folder, 'access-key');
+    const secrets = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => readOrCreateSecret(path, () => `secret-${i}`)),
+    );
+    const kept = (await readFile(path, 'utf8')).trim();
+    assert.deepEqual(new Set(secrets), new Set([kept]));
+    assert.deepEqual(await readdir(folder), ['access-key'], 'no drafts stay behind');
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('a key file without content is made anew', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'retrain-secret-'));
+  try {
+    const path = join(folder, 'access-key');
+    await writeFile(path, '');
+    assert.equal(await readOrCreateSecret(path, () => 'new'), 'new');
+    assert.equal((await readFile(path, 'utf8')).trim(), 'new');
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TRANSFER } from '../../src/amqp/composites.ts';
 import { AmqpTyped } from '../../src/amqp/index.ts';
 import { LIMITS } from '../../src/server/index.ts';
+import { encodeComposite, frameBytes } from '../amqp/raw-peer.ts';
 import { Peer, bodyOf, messageOf } from './peer.ts';
+import type { PeerLink } from './peer.ts';
 import { KEY, World } from './world.ts';
 
 const SENDER = { name: 'sender', key: 'key-of-the-sender', rights: ['Send'] } as const;
@@ -98,3 +101,41 @@ test('a peer that puts no token in time is told so and closed; one that says not
   assert.ok(!good.closed);
   assert.equal(world.server.connections, 1);
 });
+
+test('a peer without a token can make the server hold little: small requests, few links, few bytes', async (context) => {
+  const world = await World.start(context, [{ name: 'q' }]);
+  const peer = await Peer.connect(world);
+  const cbs = await peer.sender('$cbs');
+  assert.equal(cbs.attach?.maxMessageSize, BigInt(LIMITS.cbsRequestBytes));
+  await peer.send(cbs, Buffer.alloc(LIMITS.cbsRequestBytes + 1));
+  assert.equal(rejection(cbs), 'amqp:link:message-size-exceeded');
+  for (let i = 1; i < LIMITS.linksBeforeToken; i++) await peer.sender('$cbs');
+  const oneTooMany = await peer.sender('$cbs');
+  assert.equal(oneTooMany.attach, undefined);
+
+  const other = await Peer.authorized(world);
+  const sender = await other.sender('q');
+  for (let i = 0; i <= LIMITS.linksBeforeToken; i++) assert.ok((await other.sender('q')).attach?.target);
+  await other.send(sender, messageOf(Buffer.alloc(100_000)));
+  assert.equal(sender.outcomes[0]?.state?.kind, 'accepted');
+});
+
+test('half-received requests of a peer without a token cost it the connection', async (context) => {
+  const world = await World.start(context, [{ name: 'q' }]);
+  const peer = await Peer.connect(world);
+  const links = [];
+  for (let i = 0; i < 8; i++) links.push(await peer.sender('$cbs'));
+  // All but the last frame of each; our own engine sends whole messages only.
+  for (const [i, { link }] of links.entries()) {
+    const transfer = { handle: link.localHandle, deliveryId: i, deliveryTag: Buffer.from([i]), more: true };
+    const body = Buffer.concat([encodeComposite(TRANSFER, transfer), Buffer.alloc(LIMITS.cbsRequestBytes / 2)]);
+    peer.pipe.write([frameBytes(0, body)]);
+  }
+  await world.settle();
+  assert.equal(peer.closeError?.condition, 'amqp:resource-limit-exceeded');
+});
+
+function rejection({ outcomes }: PeerLink): string | undefined {
+  const state = outcomes.at(-1)?.state;
+  return state?.kind === 'rejected' ? state.error?.condition : undefined;
+}

@@ -28,6 +28,8 @@ export interface SessionLeaseOptions {
   readonly lockDurationMs?: number | undefined;
   /** Beyond the lock duration, how long a lost session is asked for. */
   readonly marginMs: number;
+  /** Aborts when the worker ends and waits no longer: then the session counts as lost, whatever is being tried. */
+  readonly giveUp?: AbortSignal | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: WorkerLog;
@@ -55,6 +57,10 @@ export class SessionLease {
   #recovering: Promise<void> | undefined;
   #offered: ServiceBusSessionReceiver | undefined;
   #released = false;
+  readonly #onGiveUp = (): void => {
+    const reason = `the worker ends and waits no longer for the session of ${this.model}`;
+    this.#lose(new RetrainError('LOCK_LOST', reason));
+  };
 
   constructor(options: SessionLeaseOptions) {
     const { receiver, clock } = options;
@@ -64,6 +70,8 @@ export class SessionLease {
     this.lockDurationMs = options.lockDurationMs ?? lockDurationOf(receiver, clock.wallMs());
     this.#expiresAtMs = clock.monotonicMs() + this.lockDurationMs;
     this.#ledger = emptyLedger(this.model);
+    if (options.giveUp?.aborted) this.#onGiveUp();
+    else options.giveUp?.addEventListener('abort', this.#onGiveUp, { once: true });
   }
 
   /** As of the last read or acknowledged write. */
@@ -134,6 +142,7 @@ export class SessionLease {
       try {
         return await operation(receiver);
       } catch (error) {
+        this.#check();
         if (this.#recovering || receiver !== this.#receiver) await this.#renewed(this.#recovering);
         if (receiver.isClosed || isLockLost(error) || this.leftMs <= 0)
           await this.#renewed(this.recover(messageOf(error)));
@@ -160,6 +169,7 @@ export class SessionLease {
   /** Lets go of the session; messages that were not settled are delivered again. */
   async release(): Promise<void> {
     this.#released = true;
+    this.#options.giveUp?.removeEventListener('abort', this.#onGiveUp);
     await this.#recovering?.catch(() => undefined);
     await this.#close(this.#receiver);
   }
@@ -175,20 +185,28 @@ export class SessionLease {
     const deadlineMs = clock.monotonicMs() + this.lockDurationMs + marginMs;
     try {
       await this.#close(this.#receiver);
-      while (!(await this.#acceptedAgain(deadlineMs))) await pause(clock, jittered(RETRY_MS, this.#options.random));
+      while (!(await this.#acceptedAgain(deadlineMs)))
+        await pause(clock, jittered(RETRY_MS, this.#options.random), this.#lost.signal);
     } catch (error) {
-      const { run } = this.#ledger;
-      log({ fact: 'session-lost', model: this.model, ...(run && { runId: run.runId }), reason: messageOf(error) });
-      this.#lost.abort(error);
-      throw error;
+      this.#lose(error);
+      throw this.#lost.signal.reason;
     }
     const { run } = this.#ledger;
     log({ fact: 'link-renewed', model: this.model, ...(run && { runId: run.runId, lease: run.lease }) });
   }
 
+  #lose(error: unknown): void {
+    if (this.#lost.signal.aborted) return;
+    const { run } = this.#ledger;
+    const reason = messageOf(error);
+    this.#options.log({ fact: 'session-lost', model: this.model, ...(run && { runId: run.runId }), reason });
+    this.#lost.abort(error);
+  }
+
   /** One try; false when another one makes sense, `LOCK_LOST` when none does. */
   async #acceptedAgain(deadlineMs: number): Promise<boolean> {
     const { accept, clock, me } = this.#options;
+    this.#check();
     let receiver = this.#offered;
     this.#offered = undefined;
     try {

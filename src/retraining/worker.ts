@@ -79,6 +79,7 @@ export class RetrainingWorker implements AsyncDisposable {
   readonly #random: Random;
   readonly #log: WorkerLog;
   readonly #stopping = new AbortController();
+  readonly #givingUp = new AbortController();
   /** Sessions that this process holds or is accepting again. */
   readonly #leases = new Map<string, SessionLease>();
   #slots: Promise<unknown> | undefined;
@@ -130,6 +131,8 @@ export class RetrainingWorker implements AsyncDisposable {
     const ended = new AbortController();
     const slots = (this.#slots ?? Promise.resolve()).finally(() => ended.abort());
     await Promise.race([slots, pause(this.#clock, graceMs + STOP_MARGIN_MS, ended.signal)]);
+    // A broker that is not there must not hold the process for a lock duration: whoever has the sessions next goes on.
+    this.#givingUp.abort();
     await this.#connection.close();
     await slots;
     this.#log({ fact: 'worker-stopped' });
@@ -145,6 +148,7 @@ export class RetrainingWorker implements AsyncDisposable {
       policyOf,
       registry,
       graceMs,
+      executed: new Set(),
       backoff,
       files,
       clock,
@@ -197,6 +201,7 @@ export class RetrainingWorker implements AsyncDisposable {
       me,
       lockDurationMs,
       marginMs,
+      giveUp: this.#givingUp.signal,
       clock,
       random,
       log,

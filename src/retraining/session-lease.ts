@@ -19,6 +19,9 @@ const LOCK_DURATION_MIN_MS = 1000;
 /** How long closing a link may take: its connection may be dead. */
 const CLOSE_MS = 2000;
 
+/** Why a link is lost whose session another slot has. */
+const ADOPTED = 'the broker gave the session to another link of this worker';
+
 export interface SessionLeaseOptions {
   readonly receiver: ServiceBusSessionReceiver;
   /** Accepts this very session; rejects when another holds it. */
@@ -152,16 +155,28 @@ export class SessionLease {
     }
   }
 
-  /** Another slot of this worker was given the session: the broker has let go of our link, even if we do not know it yet. */
-  adopt(receiver: ServiceBusSessionReceiver): void {
+  /**
+   * Another slot of this worker was given the session: the broker has let go of our link, even if we do not know it yet.
+   * False when nobody works with this lease any more: then the link is closed, and the session has to be accepted anew.
+   */
+  async adopt(receiver: ServiceBusSessionReceiver): Promise<boolean> {
+    if (this.#released || this.#lost.signal.aborted) {
+      await this.#close(receiver);
+      return false;
+    }
+    const older = this.#offered;
     this.#offered = receiver;
-    this.recover('the broker gave the session to another link of this worker').catch(() => undefined);
+    this.recover(ADOPTED).catch(() => undefined);
+    if (older) await this.#close(older);
+    return true;
   }
 
   /** Accepts the session again; when that fails in time, or somebody else ran the model meanwhile, it is lost. */
   recover(reason: string): Promise<void> {
     this.#recovering ??= this.#recover(reason).finally(() => {
       this.#recovering = undefined;
+      // A link that was offered when this recovery had another one already: it is the newer of the two.
+      if (this.#offered) this.recover(ADOPTED).catch(() => undefined);
     });
     return this.#recovering;
   }
@@ -170,7 +185,7 @@ export class SessionLease {
   async release(): Promise<void> {
     this.#released = true;
     this.#options.giveUp?.removeEventListener('abort', this.#onGiveUp);
-    await this.#recovering?.catch(() => undefined);
+    while (this.#recovering) await this.#recovering.catch(() => undefined);
     await this.#close(this.#receiver);
   }
 
@@ -189,6 +204,9 @@ export class SessionLease {
         await pause(clock, jittered(RETRY_MS, this.#options.random), this.#lost.signal);
     } catch (error) {
       this.#lose(error);
+      const offered = this.#offered;
+      this.#offered = undefined;
+      if (offered) await this.#close(offered);
       throw this.#lost.signal.reason;
     }
     const { run } = this.#ledger;

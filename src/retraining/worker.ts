@@ -31,6 +31,8 @@ const DEFAULT_OPERATION_MS = 5000;
 const STOP_MARGIN_MS = 10_000;
 /** Share of the lock duration for which a slot leaves alone what another worker holds. */
 const LEFT_SHARE = 1 / 8;
+/** How long a slot keeps away from a session that another slot is about to release. */
+const REFUSED_MS = 250;
 /** Between two tries to reach a broker that does not answer. */
 const UNREACHABLE_BACKOFF: Backoff = { baseMs: 500, maxMs: 30_000 };
 
@@ -190,10 +192,7 @@ export class RetrainingWorker implements AsyncDisposable {
     watch: TakeOverWatch,
   ): Promise<number> {
     const live = this.#leases.get(receiver.sessionId);
-    if (live) {
-      live.adopt(receiver);
-      return 0;
-    }
+    if (live) return (await live.adopt(receiver)) ? 0 : jittered(REFUSED_MS, context.random);
     const { clock, random, log, me } = context;
     const { lockDurationMs, marginMs = DEFAULT_MARGIN_MS, onLedgerWrite } = this.#options;
     const lease = new SessionLease({

@@ -58,3 +58,50 @@ test('a lease that was released does not mind that the worker gives up', async (
   giveUp.abort();
   assert.equal(lease.lost.aborted, false);
 });
+
+test('a link that is offered to a lease that was released or lost is closed', async () => {
+  const released = leaseOn(new LinkDouble());
+  await released.release();
+  const first = new LinkDouble();
+  assert.deepEqual([await released.adopt(first.receiver), first.isClosed], [false, true]);
+
+  const giveUp = new AbortController();
+  const lost = leaseOn(new LinkDouble(), { giveUp: giveUp.signal });
+  giveUp.abort();
+  const second = new LinkDouble();
+  assert.deepEqual([await lost.adopt(second.receiver), second.isClosed], [false, true]);
+  await lost.release();
+});
+
+test('of the links that are offered to a lease the newest is kept, and no other stays open', async () => {
+  const links = Array.from({ length: 4 }, () => new LinkDouble());
+  const [held, ...offered] = links as [LinkDouble, ...LinkDouble[]];
+  const lease = leaseOn(held);
+  for (const link of offered) assert.equal(await lease.adopt(link.receiver), true);
+  await eventually(() => links.filter(({ isClosed }) => isClosed).length === 3, { what: 'three closed links' });
+  assert.equal(offered.at(-1)?.isClosed, false);
+  await lease.release();
+  assert.ok(links.every(({ isClosed }) => isClosed));
+});
+
+test('a link that was offered is closed when the session is lost while another one is tried', async () => {
+  const giveUp = new AbortController();
+  let tries = 0;
+  const offered = new LinkDouble();
+  const lease = leaseOn(goneLink(), {
+    lockDurationMs: LONG_MS,
+    giveUp: giveUp.signal,
+    accept: async () => {
+      tries++;
+      await eventually(() => giveUp.signal.aborted);
+      throw new Error('the broker is gone');
+    },
+  });
+  const recovery = assert.rejects(lease.recover('test'), { code: 'LOCK_LOST' });
+  await eventually(() => tries === 1);
+  assert.equal(await lease.adopt(offered.receiver), true);
+  giveUp.abort();
+  await recovery;
+  assert.equal(offered.isClosed, true);
+  await lease.release();
+});

@@ -1,6 +1,10 @@
 export { RetrainError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
 
+export type { CancelTimer, Clock } from './runtime/clock.ts';
+export type { Files } from './runtime/files.ts';
+export type { Random } from './runtime/random.ts';
+
 export { RetrainingProducer } from './retraining/producer.ts';
 export type {
   FlushResult,
@@ -22,7 +26,10 @@ export { checkModelName, isModelName } from './retraining/model-name.ts';
 
 export { RetrainingWorker } from './retraining/worker.ts';
 export type { WorkerOptions } from './retraining/worker.ts';
+export type { Backoff } from './retraining/backoff.ts';
 export type { ModelPolicy } from './retraining/worker-context.ts';
+export type { LedgerEvent } from './retraining/ledger.ts';
+export type { Ledger } from './retraining/ledger-record.ts';
 export type { WorkerFact, WorkerLog } from './retraining/worker-log.ts';
 export { CommandTrainer } from './retraining/command-trainer.ts';
 export type { CommandTrainerOptions } from './retraining/command-trainer.ts';
@@ -43,6 +50,7 @@ export { outcomeOf, readOutcome } from './retraining/outcome.ts';
 export type { OutcomeData, OutcomeEvent, OutcomeType, ReadOutcome } from './retraining/outcome.ts';
 export type { Outcome, RequestRef } from './retraining/ledger-record.ts';
 export { OutcomeLog } from './retraining/outcome-log.ts';
+export type { OutcomeLogOptions } from './retraining/outcome-log.ts';
 export { projectOutcomes } from './retraining/projection.ts';
 export type { ModelStatus, RequestStatus, RunStatus, Status } from './retraining/projection.ts';
 

@@ -143,8 +143,6 @@ function policies(trainer: readonly string[], flags: WorkerFlags): (model: strin
       folder: stateFolders(resolve(flags.state)).runs,
       graceMs: grace,
       ...(maxRuntime !== undefined && { maxRunMs: maxRuntime }),
-      files,
-      clock: systemClock,
     }),
     gate: { metric, direction, minImprovement },
     ...(attempts !== undefined && { maxAttempts: attempts }),

@@ -1,4 +1,6 @@
+import { systemClock } from '../runtime/clock.ts';
 import type { CancelTimer, Clock } from '../runtime/clock.ts';
+import { files as systemFiles } from '../runtime/files.ts';
 import type { Files } from '../runtime/files.ts';
 import { describeExit, meaningOf } from './exit-code.ts';
 import type { TrainerExit } from './exit-code.ts';
@@ -25,19 +27,22 @@ export interface CommandTrainerOptions {
   readonly graceMs?: number;
   /** Milliseconds after which a run is ended and counts as failed. Default 24 hours. */
   readonly maxRunMs?: number;
-  readonly files: Files;
-  readonly clock: Clock;
+  readonly files?: Files;
+  readonly clock?: Clock;
 }
+
+type Settings = CommandTrainerOptions & { readonly files: Files; readonly clock: Clock };
 
 const DEFAULT_GRACE_MS = 30_000;
 const DEFAULT_MAX_RUN_MS = 24 * 3600 * 1000;
 
 /** Runs a command for every plan: the trainer contract of the documentation. */
 export class CommandTrainer implements Trainer {
-  readonly #options: CommandTrainerOptions;
+  readonly #options: Settings;
 
   constructor(options: CommandTrainerOptions) {
-    this.#options = options;
+    const { files = systemFiles, clock = systemClock } = options;
+    this.#options = { ...options, files, clock };
   }
 
   start(run: TrainerRun): TrainerHandle {
@@ -51,12 +56,12 @@ type StopCause = 'asked' | 'too-long';
 class CommandRun implements TrainerHandle {
   readonly result: Promise<TrainerEnd>;
   readonly #run: TrainerRun;
-  readonly #options: CommandTrainerOptions;
+  readonly #options: Settings;
   readonly #stderr = new StderrTail();
   #process: SupervisedProcess | undefined;
   #stopped: { readonly cause: StopCause; readonly graceMs: number } | undefined;
 
-  constructor(run: TrainerRun, options: CommandTrainerOptions) {
+  constructor(run: TrainerRun, options: Settings) {
     this.#run = run;
     this.#options = options;
     this.result = this.#execute();

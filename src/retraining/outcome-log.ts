@@ -1,10 +1,18 @@
 import { join } from 'node:path';
+import { files as systemFiles } from '../runtime/files.ts';
 import type { Files } from '../runtime/files.ts';
 import { outcomeEventSchema } from './outcome.ts';
 import type { OutcomeEvent } from './outcome.ts';
 
 /** Bytes of an outcome log; beyond it the older half is dropped. */
 export const OUTCOME_LOG_MAX_BYTES = 8 * 1024 * 1024;
+
+export interface OutcomeLogOptions {
+  /** A worker's `outcomeFolder`; the log is a file in it. */
+  readonly folder: string;
+  readonly files?: Files;
+  readonly maxBytes?: number;
+}
 
 /**
  * A local cache of outcome events, one line of JSON each, from which `retrain status` tells about runs and models. It is a
@@ -17,15 +25,7 @@ export class OutcomeLog {
   readonly #maxBytes: number;
   #tail: Promise<void> = Promise.resolve();
 
-  constructor({
-    folder,
-    files,
-    maxBytes = OUTCOME_LOG_MAX_BYTES,
-  }: {
-    folder: string;
-    files: Files;
-    maxBytes?: number;
-  }) {
+  constructor({ folder, files = systemFiles, maxBytes = OUTCOME_LOG_MAX_BYTES }: OutcomeLogOptions) {
     this.#path = join(folder, 'outcomes.jsonl');
     this.#files = files;
     this.#maxBytes = maxBytes;

@@ -35,6 +35,6 @@ const SPAN_MAX_MS = 366 * 86_400_000;
 export function span(value: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value);
   const ms = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);
-  if (ms <= SPAN_MAX_MS) return ms;
+  if (ms <= SPAN_MAX_MS) return Math.round(ms);
   throw new InvalidArgumentError('use a number and a unit, such as 90s, 15m, 2h or 1d, up to 366d');
 }

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { RetrainError } from '../errors.ts';
 import { CommandTrainer } from '../retraining/command-trainer.ts';
 import { FileRegistry } from '../retraining/file-registry.ts';
+import { parseGateRule } from '../retraining/gate.ts';
 import type { GateRule } from '../retraining/gate.ts';
 import { checkModelName } from '../retraining/model-name.ts';
 import type { ModelPolicy } from '../retraining/worker-context.ts';
@@ -144,7 +145,7 @@ function policies(trainer: readonly string[], flags: WorkerFlags): (model: strin
       graceMs: grace,
       ...(maxRuntime !== undefined && { maxRunMs: maxRuntime }),
     }),
-    gate: { metric, direction, minImprovement },
+    gate: parseGateRule({ metric, direction, minImprovement }),
     ...(attempts !== undefined && { maxAttempts: attempts }),
     ...(coolDown !== undefined && { cooldownMs: coolDown }),
     ...(budget !== undefined && { maxRunsPerDay: budget }),

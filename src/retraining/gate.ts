@@ -28,6 +28,18 @@ export const gateRuleSchema = z.strictObject({
 });
 export type GateRule = z.output<typeof gateRuleSchema>;
 
+/** A rule out of a configuration; raises `CONFIGURATION_INVALID` naming the field that breaks a rule of the schema. */
+export function parseGateRule(value: unknown): GateRule {
+  const parsed = gateRuleSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = ['gate', ...(issue?.path ?? [])].join('.');
+  throw new RetrainError(
+    'CONFIGURATION_INVALID',
+    `${field}: ${issue?.message}: use a metric's name, direction minimize or maximize, minImprovement 0 or more`,
+  );
+}
+
 export interface GateResult {
   readonly verdict: 'promote' | 'reject';
   /** One line in words, with the numbers. */

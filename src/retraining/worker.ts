@@ -11,6 +11,7 @@ import { DEFAULT_QUEUE, parseConnection, toRetrainError } from './connection.ts'
 import type { LedgerEvent } from './ledger.ts';
 import type { Ledger } from './ledger-record.ts';
 import { OutcomeLog } from './outcome-log.ts';
+import { checkPolicy } from './policy-check.ts';
 import type { Registry } from './registry.ts';
 import { messageOf } from './session-errors.ts';
 import { SessionLease, jittered } from './session-lease.ts';
@@ -147,7 +148,10 @@ export class RetrainingWorker implements AsyncDisposable {
     const kept = outcomeFolder === undefined ? undefined : new OutcomeLog({ folder: outcomeFolder, files });
     return {
       me,
-      policyOf,
+      policyOf: (model) => {
+        const policy = policyOf(model);
+        return policy && checkPolicy(model, policy);
+      },
       registry,
       graceMs,
       executed: new Set(),

@@ -34,6 +34,9 @@ function connectionTo(port: number, key = 'a2V5'): Record<string, string> {
   };
 }
 
+/** Well-formed, for what fails before anything connects. */
+const UNUSED = connectionTo(1)['RETRAIN_CONNECTION_STRING'] ?? '';
+
 /** How every command that connects ends, at once. */
 function everyClient(options: { env: Record<string, string>; state: string; flags?: string[] }): Promise<Finished[]> {
   const { env, state, flags = [] } = options;
@@ -54,6 +57,8 @@ test('a value that a flag does not take is told with what it takes', async () =>
   assertFailure(await runCli(['broker', '--amqp-port', 'http']), 2, /--amqp-port.*'http'.*65535/);
   assertFailure(await runCli(['request', '--model', 'm', '--kind', 'boredom']), 2, /--kind.*'boredom'.*manual/);
   assertFailure(await runCli(['request', '--model', 'm', '--parameter', 'epochs']), 2, /KEY=VALUE/);
+  const gate = ['worker', '--metric', 'm', '--min-improvement', '-1', '--connection', UNUSED, '--', 'true'];
+  assertFailure(await runCli(gate), 2, /gate\.minImprovement.*0 or more/);
 });
 
 test('a malformed connection string is told without its key', async () => {

@@ -36,6 +36,11 @@ export const LIMITS = {
   deliveryWindowBytes: 4 * 1024 * 1024,
   /** Messages in one batch transfer. */
   batchMessages: 4_500,
+  /** Bytes that the log may need for a message besides the message: frames, ids, a session id and a message id of 128 characters. */
+  recordBytesPerMessage: 1_024,
+  /** Bytes of a segment of the log, and of its reserve for a full disk, unless a queue's messages need more. */
+  segmentBytes: 64 * 1024 * 1024,
+  reserveBytes: 16 * 1024 * 1024,
   /** Largest message of a queue that states none (Service Bus Standard). */
   maxMessageSizeBytes: 256 * 1024,
   /** Tokens that one connection may hold at a time. */

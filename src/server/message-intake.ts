@@ -54,7 +54,8 @@ export function readMessage(bytes: Buffer, random: Random): IncomingMessage {
   const stored = messageId === undefined ? withMessageId(bytes, sections, { properties, random }) : bytes;
   const message: { -readonly [K in keyof IncomingMessage]: IncomingMessage[K] } = {
     bytes: stored,
-    sizeBytes: Buffer.isBuffer(stored) ? stored.length : stored.reduce((sum, part) => sum + part.length, 0),
+    // What the client sent: an id that we add must not take a message over the limit that the client knows.
+    sizeBytes: bytes.length,
   };
   // A generated id is new: duplicate detection has nothing to compare.
   if (messageId !== undefined) message.messageId = identityOf(messageId);

@@ -10,6 +10,7 @@ import type { QueueDescription } from '../topology/index.ts';
 import type { AccessRule } from './access-rule.ts';
 import { ConnectionDriver } from './connection-driver.ts';
 import { LIMITS } from './limits.ts';
+import { checkLogSizes, logSizesFor } from './log-sizes.ts';
 import { Service } from './service.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
@@ -24,7 +25,10 @@ export interface ServerOptions {
   readonly random: Random;
   /** Told of faults of our own; clients see `amqp:internal-error`. */
   readonly onFault?: (fault: unknown) => void;
-  /** Bytes of a segment of the log, and of its reserve for a full disk; the log's defaults unless given. */
+  /**
+   * Bytes of a segment of the log, and of its reserve for a full disk. Unless given they follow from the largest message that
+   * `queues` allow; what is given is taken as it is, and a message that does not fit is refused when it comes.
+   */
   readonly segmentBytes?: number;
   readonly reserveBytes?: number;
 }
@@ -63,19 +67,20 @@ export class Server implements AsyncDisposable {
    * Opens the log, brings the namespace back from it and makes the queues that are missing.
    *
    * @throws RetrainError `DATA_LOCKED`, `DATA_CORRUPT`, `DATA_VERSION`, `CONFIGURATION_INVALID` (a queue exists with another
-   * description), or what the disk says
+   * description, or allows larger messages than the log can store), or what the disk says
    */
   static async open(options: ServerOptions): Promise<Server> {
     const { clock, random, disk } = options;
     const namespace = new Namespace({ clock, random });
     let server: Server | undefined;
     let failure: RetrainError | undefined;
+    const sizes = logSizesFor(options.queues);
     const log = await Log.open({
       disk,
       clock,
       folder: join(options.dataFolder, 'log'),
-      ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
-      ...(options.reserveBytes === undefined ? {} : { reserveBytes: options.reserveBytes }),
+      segmentBytes: options.segmentBytes ?? sizes.segmentBytes,
+      reserveBytes: options.reserveBytes ?? sizes.reserveBytes,
       onRecord: (record, live) => namespace.replay(record, live),
       onDurable: (position) => {
         if (server) server.#release(position);
@@ -99,6 +104,8 @@ export class Server implements AsyncDisposable {
       namespace.start(log);
       service.barrier.release(log.durable);
       for (const queue of options.queues) ensureQueue(namespace, queue);
+      if (options.segmentBytes === undefined && options.reserveBytes === undefined)
+        checkLogSizes(namespace, log.maxBatchBytes);
     } catch (error) {
       namespace.stop();
       await log.close();

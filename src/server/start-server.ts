@@ -31,7 +31,7 @@ export interface StartOptions {
   readonly disk?: Disk;
   readonly clock?: Clock;
   readonly random?: Random;
-  /** Sizes of the log's files; its defaults unless given. */
+  /** Bytes of the log's files; unless given they follow from the largest message that `queues` allow. */
   readonly segmentBytes?: number;
   readonly reserveBytes?: number;
   /** Told of faults of our own; clients see `amqp:internal-error`. */

@@ -53,7 +53,7 @@ test('a link goes when its token expires, unless the token was renewed', async (
 });
 
 test('a rule gives its rights only, on links and for operations', async (context) => {
-  const world = await World.start(context, [{ name: 'q' }], [SENDER]);
+  const world = await World.start(context, [{ name: 'q' }], { rules: [SENDER] });
   const peer = await Peer.authorized(world, { rule: SENDER.name, key: SENDER.key });
   assert.equal((await peer.receiver('q')).condition, 'amqp:unauthorized-access');
   assert.equal((await peer.sender('q')).detach, undefined);
@@ -63,7 +63,7 @@ test('a rule gives its rights only, on links and for operations', async (context
 });
 
 test('PLAIN with name and key of a rule needs no token; with a wrong key it gets nowhere', async (context) => {
-  const world = await World.start(context, [{ name: 'q' }], [SENDER]);
+  const world = await World.start(context, [{ name: 'q' }], { rules: [SENDER] });
   const plain = (username: string, password: string) =>
     Peer.connect(world, { role: 'client', mechanism: 'PLAIN', username, password });
   const peer = await plain('RootManageSharedAccessKey', KEY);

@@ -86,6 +86,13 @@ export class Pipe implements Transport {
   }
 }
 
+/** A log that takes little memory. */
+const SMALL_FILES = { segmentBytes: 1024 * 1024, reserveBytes: 256 * 1024 };
+
+interface WorldOptions {
+  readonly rules?: readonly AccessRule[];
+}
+
 /** The whole server on a fake clock, a fake disk and pipes. */
 export class World {
   readonly clock = new FakeClock();
@@ -97,17 +104,17 @@ export class World {
   #server: Server | undefined;
   #drawn = 0;
 
-  private constructor(queues: readonly QueueDescriptionInput[], rules: readonly AccessRule[]) {
+  private constructor(queues: readonly QueueDescriptionInput[], options: WorldOptions) {
     this.#queues = queues;
-    this.#rules = rules;
+    this.#rules = options.rules ?? [];
   }
 
   static async start(
     context: TestContext,
     queues: readonly QueueDescriptionInput[],
-    rules: readonly AccessRule[] = [],
+    options: WorldOptions = {},
   ): Promise<World> {
-    const world = new World(queues, rules);
+    const world = new World(queues, options);
     await world.startServer();
     context.after(() => {
       if (world.faults.length > 0) throw new AggregateError(world.faults, 'the server reported faults');
@@ -130,8 +137,7 @@ export class World {
         clock: this.clock,
         // Counted, not random: a failure repeats itself.
         random: { bytes: (length) => Buffer.alloc(length, ++this.#drawn), fraction: () => 0.5 },
-        segmentBytes: 1024 * 1024,
-        reserveBytes: 256 * 1024,
+        ...SMALL_FILES,
         onFault: (fault) => this.faults.push(fault),
       }),
     );

@@ -1,0 +1,38 @@
+import type { Namespace } from '../broker/index.ts';
+import { RetrainError } from '../errors.ts';
+import type { QueueDescription } from '../topology/index.ts';
+import { LIMITS } from './limits.ts';
+
+/** What the log writes besides two batches into the smallest segment, generously. */
+const SEGMENT_OVERHEAD_BYTES = 4_096;
+
+const largestBatchBytes = (messageBytes: number): number =>
+  messageBytes + LIMITS.batchMessages * LIMITS.recordBytesPerMessage;
+
+/**
+ * Sizes of the log's files with which every message, batch and session state that the queues allow can be stored: two batches
+ * must fit each file, also the one that is kept for a full disk.
+ */
+export function logSizesFor(queues: readonly QueueDescription[]): { segmentBytes: number; reserveBytes: number } {
+  const messageBytes = Math.max(0, ...queues.map((queue) => queue.maxMessageSizeInKilobytes * 1024));
+  const leastBytes = 2 * largestBatchBytes(messageBytes) + SEGMENT_OVERHEAD_BYTES;
+  return {
+    segmentBytes: Math.max(LIMITS.segmentBytes, leastBytes),
+    reserveBytes: Math.max(LIMITS.reserveBytes, leastBytes),
+  };
+}
+
+/**
+ * Queues that came back from the data folder without being named at the start had no say in the sizes.
+ *
+ * @throws RetrainError `CONFIGURATION_INVALID` when one allows messages that the log could not store
+ */
+export function checkLogSizes(namespace: Namespace, maxBatchBytes: number): void {
+  for (const { name, description, maxMessageSizeBytes } of namespace.queues()) {
+    if (largestBatchBytes(maxMessageSizeBytes) <= maxBatchBytes) continue;
+    throw new RetrainError(
+      'CONFIGURATION_INVALID',
+      `queue '${name}' of the data folder has maxMessageSizeInKilobytes ${description.maxMessageSizeInKilobytes}, but the log is open for batches of ${maxBatchBytes} bytes at most. Name the queue in the configuration, so that the log's files are made large enough.`,
+    );
+  }
+}

@@ -1,9 +1,14 @@
-import { hostname } from 'node:os';
+import { hostIdentity } from '../runtime/host-identity.ts';
+import { systemRandom } from '../runtime/random.ts';
+import type { Random } from '../runtime/random.ts';
 import type { Owner, Run } from './ledger-record.ts';
 import { isRunning, startOf } from './run-process.ts';
 
 /** Models whose unfinished run is remembered; the one remembered longest ago is forgotten first, which only costs waiting. */
 const WATCHED_MAX = 1000;
+
+/** How the start of a process begins that its system does not tell. */
+const UNKNOWN_START = 'unknown-';
 
 export type TakeOver =
   /** The run is ours, or nobody's any more: go on with it. */
@@ -38,14 +43,19 @@ export class TakeOverWatch {
     const { owner, runId, lease } = run;
     // This process gave the run up, or it would hold the session now.
     if (isSameOwner(owner, this.#me)) return this.#take(model, 'own');
-    if (owner.host === this.#me.host && !(await isRunning({ pid: owner.pid, start: owner.startTime })))
-      return this.#take(model, 'owner-gone');
+    if (await this.#isGone(owner)) return this.#take(model, 'owner-gone');
     const watched = this.#watched.get(model);
     if (watched?.runId !== runId || watched.lease !== lease) {
       this.#remember(model, { runId, lease, sinceMs: nowMs });
       return { take: false };
     }
     return nowMs - watched.sinceMs >= unchangedForMs ? this.#take(model, 'lease-unchanged') : { take: false };
+  }
+
+  /** Only of a process that could be seen from here: one that cannot be told apart from others may be alive. */
+  async #isGone({ host, pid, startTime }: Owner): Promise<boolean> {
+    if (host !== this.#me.host || startTime.startsWith(UNKNOWN_START)) return false;
+    return !(await isRunning({ pid, start: startTime }));
   }
 
   #take(model: string, why: 'own' | 'owner-gone' | 'lease-unchanged'): TakeOver {
@@ -65,7 +75,11 @@ export function isSameOwner(a: Owner, b: Owner): boolean {
   return a.host === b.host && a.pid === b.pid && a.startTime === b.startTime;
 }
 
-/** This process, as it signs runs. */
-export async function ownProcess(): Promise<Owner> {
-  return { host: hostname(), pid: process.pid, startTime: (await startOf(process.pid)) ?? 'unknown' };
+/** This process, as it signs runs. Of one whose start is not known, random digits keep a later one with its pid apart. */
+export async function ownProcess({
+  random = systemRandom,
+  start = startOf,
+}: { random?: Random; start?: typeof startOf } = {}): Promise<Owner> {
+  const startTime = (await start(process.pid)) ?? `${UNKNOWN_START}${random.bytes(8).toString('hex')}`;
+  return { host: await hostIdentity(), pid: process.pid, startTime };
 }

@@ -108,7 +108,7 @@ export class RetrainingWorker implements AsyncDisposable {
   async start(): Promise<void> {
     if (this.#slots) return;
     const { concurrency = DEFAULT_CONCURRENCY } = this.#options;
-    const context = this.#context(await ownProcess());
+    const context = this.#context(await ownProcess({ random: this.#random }));
     const watch = new TakeOverWatch(context.me);
     this.#log({ fact: 'worker-started', queue: this.#queue, slots: concurrency });
     this.#slots = Promise.all(Array.from({ length: concurrency }, () => this.#slot(context, watch)));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { hostname } from 'node:os';
 import { test } from 'node:test';
 import { advance, emptyLedger } from '../../src/retraining/ledger.ts';
 import type { Owner, Run } from '../../src/retraining/ledger-record.ts';
@@ -61,4 +62,24 @@ test('a run of this process that nobody works on any more is its own', async () 
   const me = await ownProcess();
   const verdict = await new TakeOverWatch(me).judge('births', runOf(me), { nowMs: 0, unchangedForMs: 100 });
   assert.deepEqual(verdict, { take: true, why: 'own' });
+});
+
+test('a process of another pid namespace or another boot is never taken for one that is gone', async () => {
+  const me = await ownProcess();
+  if (process.platform === 'linux') assert.match(me.host, /\/[0-9a-f-]{36}\/[0-9]+$/);
+  assert.ok(me.host.length <= 255);
+  const { pid } = spawnSync(process.execPath, ['-e', '']);
+  const template = { ...me, pid, host: hostname() };
+  const elsewhere = template.host === me.host ? { ...template, host: 'elsewhere' } : template;
+  const verdict = await new TakeOverWatch(me).judge('births', runOf(elsewhere), { nowMs: 0, unchangedForMs: 100 });
+  assert.deepEqual(verdict, { take: false });
+});
+
+test('an owner whose start is not known may be alive, and is not a later process with its pid', async () => {
+  const start = async (): Promise<undefined> => undefined;
+  const [owner, me] = [await ownProcess({ start }), await ownProcess({ start })];
+  assert.notEqual(owner.startTime, me.startTime);
+  const judge = (run: Run) => new TakeOverWatch(me).judge('births', run, { nowMs: 0, unchangedForMs: 100 });
+  assert.deepEqual(await judge(runOf(owner)), { take: false });
+  assert.deepEqual(await judge(runOf(me)), { take: true, why: 'own' });
 });

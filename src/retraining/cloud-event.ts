@@ -33,20 +33,22 @@ export interface MessageOptions {
   readonly nowMs: number;
   /** When the message becomes active, wall-clock milliseconds; absent or past: at once. */
   readonly activeAtMs?: number | undefined;
+  /** Default: the limit of an envelope, 64 KiB. */
+  readonly maxBytes?: number;
 }
 
 /**
  * Binary mode (CloudEvents AMQP binding 1.0, section 3.1): attributes become application properties with the prefix
  * `cloudEvents_`, the data becomes the body. `subject` also goes to SessionId, `type` to Subject (label), `correlationid` to
  * CorrelationId, `traceparent` to Diagnostic-Id, `expirytime` to the time to live (counted from when the message becomes
- * active). Raises `MESSAGE_TOO_LARGE` above 64 KiB and `REQUEST_INVALID` when it would expire before it is active.
+ * active). Raises `MESSAGE_TOO_LARGE` above the limit and `REQUEST_INVALID` when it would expire before it is active.
  */
 export function toMessage({ attributes, data }: CloudEvent, options: MessageOptions): ServiceBusMessage {
   const { subject, type, correlationid, traceparent, expirytime } = attributes;
   const properties: Record<string, AttributeValue> = { [`${PREFIX}specversion`]: '1.0' };
   for (const [name, value] of Object.entries(attributes)) properties[`${PREFIX}${name}`] = value;
   if (traceparent !== undefined) properties['Diagnostic-Id'] = traceparent;
-  const { messageId, nowMs, activeAtMs = nowMs } = options;
+  const { messageId, nowMs, activeAtMs = nowMs, maxBytes = ENVELOPE_MAX_BYTES } = options;
   const timeToLive =
     expirytime === undefined ? undefined : timeToLiveMs(String(expirytime), Math.max(activeAtMs, nowMs));
   const message: ServiceBusMessage = {
@@ -61,10 +63,10 @@ export function toMessage({ attributes, data }: CloudEvent, options: MessageOpti
     ...(activeAtMs > nowMs && { scheduledEnqueueTimeUtc: new Date(activeAtMs) }),
   };
   const bytes = jsonBytes(message);
-  if (bytes <= ENVELOPE_MAX_BYTES) return message;
+  if (bytes <= maxBytes) return message;
   throw new RetrainError(
     'MESSAGE_TOO_LARGE',
-    `the message of ${String(attributes['id'])} takes ${bytes} bytes, the limit is ${ENVELOPE_MAX_BYTES}: ` +
+    `the message of ${String(attributes['id'])} takes ${bytes} bytes, the limit is ${maxBytes}: ` +
       'put what is big into storage and name it by data[].uri or dataref',
   );
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { RetrainError } from '../errors.ts';
 import { readCloudEvent, toMessage } from './cloud-event.ts';
 import type { AttributeValue, CloudEvent, MessageOptions } from './cloud-event.ts';
-import { cloneMessageId, replayId, SOURCE_MAX_LENGTH } from './identity.ts';
+import { SOURCE_MAX_LENGTH, cloneMessageId, replayId, replayMessageId } from './identity.ts';
 import { HOP_MAX } from './ledger-record.ts';
 import { MODEL_NAME_RULE, isModelName } from './model-name.ts';
 import { present } from './present.ts';
@@ -87,14 +87,16 @@ export function cancelMessage({ data, ...attributes }: CancelEvent, options: Mes
 
 /**
  * The `hop`th clone of a request, for a retry, a cool-down or a spent budget. Same identity, data and order; its MessageId
- * hangs on the hop alone, so that the same clone sent twice is dropped as a duplicate.
+ * hangs on identity and hop alone, so that the same clone sent twice is dropped as a duplicate. What the queue has taken once
+ * is not measured again: the limit of an envelope is for producers. Raises `REQUEST_INVALID` when it would expire before it
+ * is active.
  */
 export function cloneMessage(
   event: RequestEvent,
   { hop, activeAtMs, nowMs }: { hop: number; activeAtMs: number; nowMs: number },
 ): ServiceBusMessage {
-  const messageId = cloneMessageId(event.id, hop);
-  return requestMessage({ ...event, retrainhop: hop }, { messageId, activeAtMs, nowMs });
+  const messageId = cloneMessageId(event, hop);
+  return requestMessage({ ...event, retrainhop: hop }, { messageId, activeAtMs, nowMs, maxBytes: Infinity });
 }
 
 /** A dead-lettered request under a new id, to be sent before the dead letter is completed. It goes to the end of the order. */
@@ -107,7 +109,8 @@ export function replayMessage(
   // Somebody wants it again, whatever was said about its expiry when it was new.
   const alive = expirytime !== undefined && Date.parse(expirytime) > nowMs;
   const replay = { ...kept, id, retrainreplayof: retrainreplayof ?? event.id, ...(alive && { expirytime }) };
-  return requestMessage(replay, { messageId: id, nowMs });
+  const messageId = replayMessageId({ ...event, replayOf: retrainreplayof }, deadLetterSequence);
+  return requestMessage(replay, { messageId, nowMs, maxBytes: Infinity });
 }
 
 /** Reads a request; whatever a stranger sent, it returns, and the reason can go into a dead letter as it is. */

@@ -72,22 +72,37 @@ function idOfDedupeKey(key: string): string {
   return key.length <= ID_MAX_LENGTH && PLAIN_ID.test(key) ? key : hexOf(key);
 }
 
-/** MessageId of the `hop`th clone (1 or more) of a request: the same clone always gets the same, no two get the same. */
-export function cloneMessageId(id: string, hop: number): string {
-  const messageId = `${id}~${hop}`;
-  return messageId.length <= MESSAGE_ID_MAX_LENGTH ? messageId : `${hexOf(id)}~${hop}`;
+/**
+ * MessageId of the `hop`th clone (1 or more) of a request: the same clone always gets the same, no two get the same. It
+ * hangs on source and id, as ids are unique within a source only, but duplicate detection works on the whole queue.
+ */
+export function cloneMessageId(request: { source: string; id: string }, hop: number): string {
+  return `${requestKey(request)}~${hop}`;
+}
+
+/** MessageId of a replay: of the first request's identity and the dead-letter sequence number, like its id. */
+export function replayMessageId(
+  { source, id, replayOf }: { source: string; id: string; replayOf?: string | undefined },
+  deadLetterSequence: bigint | string,
+): string {
+  return `${requestKey({ source, id: replayOf ?? id })}~r${deadLetterSequence}`;
+}
+
+/** An id of any length as one that fits into a MessageId: what is too long is hashed. */
+export function fittingMessageId(id: string): string {
+  return id.length <= MESSAGE_ID_MAX_LENGTH ? id : hexOf(id);
 }
 
 /**
- * The id, and the MessageId, of a request that is replayed from the dead-letter queue. It hangs on the first id and the
+ * The id of a request that is replayed from the dead-letter queue. It hangs on the first id and the
  * dead-letter sequence number only: a replay that is repeated after a crash is a duplicate, a replay of a replay is not.
  */
 export function replayId(
   { id, replayOf }: { id: string; replayOf?: string | undefined },
   deadLetterSequence: bigint | string,
 ): string {
-  const messageId = `${replayOf ?? id}~r${deadLetterSequence}`;
-  return messageId.length <= MESSAGE_ID_MAX_LENGTH ? messageId : `${hexOf(replayOf ?? id)}~r${deadLetterSequence}`;
+  const replay = `${replayOf ?? id}~r${deadLetterSequence}`;
+  return replay.length <= MESSAGE_ID_MAX_LENGTH ? replay : `${hexOf(replayOf ?? id)}~r${deadLetterSequence}`;
 }
 
 /** A short name for an identity (CloudEvents `source` + `id`): 22 characters of `A-Z a-z 0-9 _ -`. */

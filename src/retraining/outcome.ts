@@ -4,7 +4,7 @@ import { readCloudEvent, toMessage } from './cloud-event.ts';
 import type { AttributeValue } from './cloud-event.ts';
 import { metricsSchema } from './gate.ts';
 import { present } from './present.ts';
-import { requestKey } from './identity.ts';
+import { fittingMessageId, requestKey } from './identity.ts';
 import { OUTCOMES } from './ledger-record.ts';
 import type {
   AppliedRun,
@@ -92,7 +92,7 @@ export function outcomeEvent(
 ): OutcomeEvent {
   const parts = [data.runId, data.request && requestKey(data.request), outcome, step];
   return {
-    id: parts.filter((part) => part !== undefined).join('.'),
+    id: fittingMessageId(parts.filter((part) => part !== undefined).join('.')),
     source,
     type: `retrain.${outcome}.v1`,
     subject: data.model,

@@ -14,6 +14,7 @@ import {
   requestMessage,
 } from '../../src/retraining/envelope.ts';
 import type { RequestEvent } from '../../src/retraining/envelope.ts';
+import { cloneMessageId, replayMessageId } from '../../src/retraining/identity.ts';
 import { parseRequest } from '../../src/retraining/request.ts';
 import { received } from './received-message.ts';
 
@@ -113,7 +114,7 @@ test('timestamps may arrive as dates or milliseconds, the trace as Diagnostic-Id
 test('a clone keeps identity, order and expiry; its time to live counts from when it becomes active', () => {
   const original = valid(received(message));
   const clone = cloneMessage(original, { hop: 1, activeAtMs: nowMs + 3_600_000, nowMs });
-  assert.equal(clone.messageId, 'id-1~1');
+  assert.equal(clone.messageId, cloneMessageId(original, 1));
   assert.deepEqual(clone.scheduledEnqueueTimeUtc, new Date(nowMs + 3_600_000));
   assert.equal(clone.timeToLive, 82_800_000);
   assert.deepEqual(valid(received(clone, { sequenceNumber: { toString: () => '99' } })), {
@@ -130,13 +131,15 @@ test('a replay has a new id that a repeated replay shares, and forgets order, ho
   const dead = { ...valid(received(message)), retrainhop: 3 };
   const late = nowMs + 10 * 86_400_000;
   const replay = replayMessage(dead, { deadLetterSequence: '7', nowMs: late });
-  assert.equal(replay.messageId, 'id-1~r7');
+  assert.equal(replay.messageId, replayMessageId(dead, '7'));
   const again = valid(received(replay));
   assert.deepEqual(
     [again.id, again.retrainreplayof, again.retrainhop, again.expirytime],
     ['id-1~r7', 'id-1', 0, undefined],
   );
-  assert.equal(replayMessage(again, { deadLetterSequence: '9', nowMs: late }).messageId, 'id-1~r9');
+  const third = replayMessage(again, { deadLetterSequence: '9', nowMs: late });
+  assert.equal(third.messageId, replayMessageId(dead, '9'));
+  assert.equal(valid(received(third)).id, 'id-1~r9');
 });
 
 test('extensions of a stranger survive a clone', () => {
@@ -163,6 +166,22 @@ test('a message over 64 KiB is refused before it is sent, with the remedy', () =
     code: 'MESSAGE_TOO_LARGE',
     message: /takes 6\d{4} bytes, the limit is 65536: put what is big into storage/,
   });
+});
+
+test('a request that just fits has clones and replays all the same', () => {
+  const room = 64 * 1024 - Buffer.byteLength(JSON.stringify(requestMessage(event, { messageId: 'id-1', nowMs })));
+  const text = 'x'.repeat(room - '"text":""'.length);
+  const data = { ...event.data, parameters: { text } };
+  const full = requestMessage({ ...event, data }, { messageId: 'id-1', nowMs });
+  assert.ok(Buffer.byteLength(JSON.stringify(full)) >= ENVELOPE_MAX_BYTES - 2);
+  const original = valid(received(full));
+  for (const copy of [
+    cloneMessage(original, { hop: 1, activeAtMs: nowMs + 1000, nowMs }),
+    replayMessage(original, { deadLetterSequence: '7', nowMs }),
+  ]) {
+    assert.ok(Buffer.byteLength(JSON.stringify(copy)) > ENVELOPE_MAX_BYTES);
+    assert.deepEqual(valid(received(copy)).data, data);
+  }
 });
 
 test('each reason for refusing a message names what is wrong', () => {

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cloneMessageId, planKey, replayId, requestId, requestKey } from '../../src/retraining/identity.ts';
+import type { RequestRef } from '../../src/retraining/ledger-record.ts';
+import {
+  cloneMessageId,
+  fittingMessageId,
+  planKey,
+  replayId,
+  replayMessageId,
+  requestId,
+  requestKey,
+} from '../../src/retraining/identity.ts';
 import { parseRequest } from '../../src/retraining/request.ts';
 import type { RetrainRequest, RetrainRequestInput } from '../../src/retraining/request.ts';
 import { systemRandom as random } from '../../src/runtime/random.ts';
@@ -73,6 +82,13 @@ test("the caller's dedupeKey is the id; one that is long or could be taken for a
   assert.throws(() => idOf(''), { code: 'ARGUMENT_INVALID' });
 });
 
+test('requests of two sources with the same id never share the MessageId of a clone or replay', () => {
+  const [a, b] = ['/monitor/a', '/monitor/b'].map((source) => ({ source, id: 'daily' })) as [RequestRef, RequestRef];
+  assert.notEqual(cloneMessageId(a, 1), cloneMessageId(b, 1));
+  assert.notEqual(replayMessageId(a, 7n), replayMessageId(b, 7n));
+  assert.equal(cloneMessageId(a, 1), cloneMessageId({ ...a }, 1));
+});
+
 test('no two of originals, clones and replays share a MessageId, and all fit into 128 characters', () => {
   const id = fc.oneof(
     fc
@@ -91,10 +107,13 @@ test('no two of originals, clones and replays share a MessageId, and all fit int
       (ids, hopA, hopB, deadLetterSequence) => {
         const all = ids.flatMap((one) => {
           const replay = replayId({ id: one }, deadLetterSequence);
+          const sources = ['/monitor/a', '/monitor/b'];
           return [
             one,
-            replay,
-            ...[...new Set([hopA, hopB])].flatMap((h) => [cloneMessageId(one, h), cloneMessageId(replay, h)]),
+            ...sources.map((source) => replayMessageId({ source, id: one }, deadLetterSequence)),
+            ...[...new Set([hopA, hopB])].flatMap((h) =>
+              sources.flatMap((source) => [one, replay].map((id) => cloneMessageId({ source, id }, h))),
+            ),
           ];
         });
         assert.equal(new Set(all).size, all.length);
@@ -111,8 +130,11 @@ test('a replay of a replay hangs on the first id', () => {
 
 test('a long id of a stranger still gives MessageIds that fit', () => {
   const id = 'x'.repeat(128);
-  assert.ok(cloneMessageId(id, 1).length <= 128);
-  assert.notEqual(cloneMessageId(id, 1), cloneMessageId(id, 2));
+  const source = 's';
+  assert.ok(cloneMessageId({ source, id }, 1).length <= 128);
+  assert.notEqual(cloneMessageId({ source, id }, 1), cloneMessageId({ source, id }, 2));
+  assert.equal(fittingMessageId(id), id);
+  assert.match(fittingMessageId(`${id}x`), /^[0-9a-f]{32}$/);
 });
 
 test('keys depend on source and id together, a plan key not on the order', () => {

@@ -32,9 +32,14 @@ export function cloneAfter(ledger: Ledger, request: RunRequest): { hop: number; 
  * When the model's next run may start, wall-clock milliseconds: `nowMs` or earlier means now. The later of the end of the
  * cool-down and, with the day's budget spent, the next UTC midnight.
  */
-export function nextRunAt(ledger: Ledger, { nowMs, maxRunsPerDay }: { nowMs: number; maxRunsPerDay: number }): number {
+export function nextRunAt(
+  ledger: Ledger,
+  { nowMs, maxRunsPerDay, cooldownMs }: { nowMs: number; maxRunsPerDay: number; cooldownMs: number },
+): number {
   const today = new Date(nowMs).toISOString().slice(0, 10);
   const spent = ledger.day === today && ledger.runsOfDay >= maxRunsPerDay;
   const midnight = (Math.floor(nowMs / DAY_MS) + 1) * DAY_MS;
-  return Math.max(ledger.nextRunAtMs, spent ? midnight : 0);
+  // An end that lies further ahead than the cool-down lasts was written by a clock that stood wrong.
+  const cooledDownAt = ledger.nextRunAtMs - nowMs > cooldownMs ? 0 : ledger.nextRunAtMs;
+  return Math.max(cooledDownAt, spent ? midnight : 0);
 }

@@ -32,6 +32,8 @@ import { clipText, jsonBytes } from './clipped-text.ts';
 /** Interruptions in a row without new progress that count as one failed attempt. */
 export const INTERRUPTIONS_PER_ATTEMPT = 5;
 
+const NO_LIMITS = { maxAttempts: Infinity, maxKills: Infinity };
+
 /** Progress is remembered in steps of a ten-thousandth. */
 const PROGRESS_STEPS = 10_000;
 
@@ -39,7 +41,15 @@ const PROGRESS_STEPS = 10_000;
 export type LedgerEvent =
   | { type: 'started'; runId: string; epoch: number; owner: Owner; atMs: number; requests: readonly RunRequest[] }
   | { type: 'leased'; owner: Owner }
-  | { type: 'restarted'; owner: Owner; epoch: number; atMs: number }
+  | {
+      type: 'restarted';
+      owner: Owner;
+      epoch: number;
+      atMs: number;
+      /** A trainer was executed, and what it did is lost. */
+      interrupted: boolean;
+    }
+  | { type: 'narrowed'; requests: readonly RequestRef[] }
   | { type: 'trained'; atMs: number; metrics: Metrics; artifact: string; digest: string; notes?: string }
   | {
       type: 'decided';
@@ -53,7 +63,7 @@ export type LedgerEvent =
   | { type: 'applied' }
   | { type: 'told' }
   | StoppedEvent
-  | { type: 'interrupted'; progress: number }
+  | { type: 'interrupted'; progress: number; nextRunAtMs?: number }
   | { type: 'settled'; nextRunAtMs?: number }
   | { type: 'postponed'; requests: readonly RunRequest[]; untilMs: number }
   | { type: 'answered'; request: RequestRef; answer: Answer }
@@ -72,6 +82,8 @@ export interface StoppedEvent {
   readonly outputTail?: string;
   /** When the clones become active; needed for retry and split. */
   readonly retryAtMs?: number;
+  /** Needed for split: whatever was counted for the merged plan, each request is left one try by itself. */
+  readonly limits?: { readonly maxAttempts: number; readonly maxKills: number };
   readonly pendingEvents: readonly PendingEvent[];
 }
 
@@ -100,7 +112,9 @@ export function emptyLedger(model: string): Ledger {
  *                              └──────────────── stopped ◄───────────────┘ ──settled──► (no run)
  *
  * - `started`: a trainer may be running. Found by another worker, the trainer is executed again (`restarted`: same run, new
- *   epoch, so that what may be left of the first is fenced).
+ *   epoch, so that what may be left of the first is fenced). A trainer that took its worker down with it leaves no other trace
+ *   than this restart: it counts as an interruption without progress, or such a training would be tried for ever. What is not
+ *   at hand any more leaves the run before it is executed again (`narrowed`), or it would be answered unseen.
  * - `trained`: the result is known. Nothing trains again, unless the artifact with this digest is gone (`restarted`).
  * - `decided`: the gate's verdict and the events that have to be told. The promotion may have happened or not; repeated, it
  *   is a success ("already champion by this run").
@@ -129,6 +143,9 @@ export function advance(ledger: Ledger, event: LedgerEvent): Ledger {
       if (run?.stage !== 'started' && run?.stage !== 'trained' && run?.stage !== 'decided')
         throw misfit(event, run?.stage);
       return restart(ledger, run, event);
+    case 'narrowed':
+      if (run?.stage !== 'started') throw misfit(event, run?.stage);
+      return { ...ledger, run: { ...run, requests: narrow(run.requests, event.requests) } };
     case 'trained':
       if (run?.stage !== 'started') throw misfit(event, run?.stage);
       return { ...ledger, run: { ...run, stage: 'trained', ...resultOf(event) } };
@@ -156,7 +173,11 @@ export function advance(ledger: Ledger, event: LedgerEvent): Ledger {
       return stop(ledger, run, event);
     case 'interrupted':
       if (run?.stage !== 'started') throw misfit(event, run?.stage);
-      return touch({ ...ledger, run: null }, run.requests, (waiting) => interruptedOnce(waiting, event.progress));
+      return touch(
+        { ...ledger, run: null, nextRunAtMs: event.nextRunAtMs ?? ledger.nextRunAtMs },
+        run.requests,
+        (waiting) => interruptedOnce(waiting, event.progress),
+      );
     case 'settled':
       if (run?.stage !== 'told' && run?.stage !== 'stopped') throw misfit(event, run?.stage);
       return settle({ ...ledger, run: null, nextRunAtMs: event.nextRunAtMs ?? ledger.nextRunAtMs }, run);
@@ -193,11 +214,22 @@ function restart(ledger: Ledger, run: Run, event: LedgerEvent & { type: 'restart
   checkEpoch(ledger, event.epoch);
   const { runId, lease, requests } = run;
   const { owner, epoch, atMs } = event;
-  return {
+  const again: Ledger = {
     ...ledger,
     epoch,
     run: { stage: 'started', runId, epoch, owner, lease: lease + 1, startedAtMs: atMs, requests },
   };
+  return event.interrupted ? touch(again, requests, (waiting) => interruptedOnce(waiting, 0)) : again;
+}
+
+function narrow(requests: readonly RunRequest[], kept: readonly RequestRef[]): RunRequest[] {
+  const keys = new Set(kept.map(requestKey));
+  const narrowed = requests.filter((request) => keys.has(requestKey(request)));
+  if (narrowed.length > 0 && narrowed.length === keys.size) return narrowed;
+  throw new RetrainError(
+    'ARGUMENT_INVALID',
+    `a run of ${requests.length} requests cannot be narrowed to ${keys.size}, of which ${narrowed.length} are its own`,
+  );
 }
 
 function resultOf({ atMs, metrics, artifact, digest, notes }: LedgerEvent & { type: 'trained' }) {
@@ -221,6 +253,8 @@ function stop(ledger: Ledger, run: Run, event: StoppedEvent): Ledger {
       'ARGUMENT_INVALID',
       `retryAtMs is missing: say when the clones of a ${resolution} become active`,
     );
+  if (resolution === 'split' && !event.limits)
+    throw new RetrainError('ARGUMENT_INVALID', 'limits are missing: a split has to leave each request one try');
   const stopped: StoppedRun = {
     stage: 'stopped',
     runId,
@@ -240,10 +274,11 @@ function stop(ledger: Ledger, run: Run, event: StoppedEvent): Ledger {
     ...(comesBack && { retryAtMs }),
     pendingEvents: checkedEvents(event.pendingEvents),
   };
+  const { maxAttempts, maxKills } = (resolution === 'split' ? event.limits : undefined) ?? NO_LIMITS;
   return touch({ ...ledger, run: stopped }, requests, (waiting, { hop }) => ({
     ...waiting,
-    failed: waiting.failed + (attempt === 'none' ? 0 : 1),
-    killed: waiting.killed + (attempt === 'killed' ? 1 : 0),
+    failed: Math.min(waiting.failed + (attempt === 'none' ? 0 : 1), Math.max(0, maxAttempts - 1)),
+    killed: Math.min(waiting.killed + (attempt === 'killed' ? 1 : 0), Math.max(0, maxKills - 1)),
     interrupted: attempt === 'none' ? waiting.interrupted : 0,
     hop: comesBack ? Math.max(waiting.hop, hop) + 1 : waiting.hop,
     cloneAtMs: comesBack && retryAtMs !== undefined ? retryAtMs : waiting.cloneAtMs,
@@ -278,6 +313,11 @@ function settle(ledger: Ledger, run: ToldRun | StoppedRun): Ledger {
  * write and the completion, and the same clone has to be sent again, not a new one.
  */
 function postpone(ledger: Ledger, requests: readonly RunRequest[], untilMs: number): Ledger {
+  if (requests.length > WAITING_MAX)
+    throw new RetrainError(
+      'ARGUMENT_INVALID',
+      `${requests.length} requests postponed at once are over the limit of ${WAITING_MAX}: the numbers of the first would be lost`,
+    );
   return touch(ledger, requests, (waiting, { hop }) =>
     waiting.hop > hop ? waiting : { ...waiting, hop: hop + 1, cloneAtMs: untilMs },
   );

@@ -51,7 +51,8 @@ export interface PlannedRequest extends Omit<RetrainRequest, 'model'> {
 export interface PlanChampion {
   readonly artifact: string;
   readonly epoch: number;
-  readonly metrics: Metrics;
+  /** As measured when it was promoted. */
+  readonly metrics: Metrics['challenger'];
 }
 
 /** Orders requests by CloudEvents `time`, then by first sequence number, then by identity: a total order, not that of arrival. */

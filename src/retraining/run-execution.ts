@@ -3,8 +3,8 @@ import { planKey, requestKey } from './identity.ts';
 import type { StartedRun } from './ledger-record.ts';
 import { outcomeEvent, runData } from './outcome.ts';
 import { coalesce } from './plan.ts';
-import type { PlanRequest } from './plan.ts';
-import type { RegistryState } from './registry.ts';
+import type { PlanChampion, PlanRequest } from './plan.ts';
+import type { Champion, RegistryState } from './registry.ts';
 import type { SessionLease } from './session-lease.ts';
 import type { TrainerEnd, TrainerHandle, TrainerProgress } from './trainer.ts';
 import type { ModelPolicy, WorkerContext } from './worker-context.ts';
@@ -74,7 +74,7 @@ export class RunExecution {
         ...coalesce(events.map(planRequestOf)),
         runId: run.runId,
         epoch: run.epoch,
-        champion: champion ? { artifact: champion.artifact, epoch: champion.epoch, metrics: champion.metrics } : null,
+        champion: champion ? championOf(champion) : null,
       },
       planKey: planKey(run.requests),
       ...(traceparent !== undefined && { traceparent }),
@@ -117,6 +117,11 @@ export class RunExecution {
 function stoppedBeforeStart(halt: Halt): TrainerEnd {
   const reason = `${halt} before the trainer was started`;
   return { kind: 'failed', meaning: 'interrupted', reason, stderrTail: '', logFile: '' };
+}
+
+/** What was measured when it was promoted: there it was the challenger. */
+export function championOf({ artifact, epoch, metrics }: Champion): PlanChampion {
+  return { artifact, epoch, metrics: metrics.challenger };
 }
 
 export function planRequestOf(event: RequestEvent): PlanRequest {

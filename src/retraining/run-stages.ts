@@ -3,21 +3,24 @@ import { RetrainError } from '../errors.ts';
 import { backoffMs } from './backoff.ts';
 import type { CancelEvent } from './envelope.ts';
 import { judge } from './gate.ts';
+import { INTERRUPTIONS_PER_ATTEMPT, advance } from './ledger.ts';
+import type { LedgerEvent } from './ledger.ts';
 import type { AppliedRun, DecidedRun, Run, StartedRun, StoppedRun, ToldRun, TrainedRun } from './ledger-record.ts';
 import { answerOf, waitingOf } from './ledger-view.ts';
 import { decisionEvents, outcomeEvent, pendingOutcomes, runData, stopEvents } from './outcome.ts';
 import { RunExecution } from './run-execution.ts';
 import { isRemote } from './run-result.ts';
 import type { RunResult } from './run-result.ts';
-import { verdictOn } from './run-verdict.ts';
+import { failedEnd, unreadable, verdictOn } from './run-verdict.ts';
 import type { FailedEnd } from './run-verdict.ts';
-import { expired } from './session-disposals.ts';
 import type { Disposals } from './session-disposals.ts';
 import type { SessionLease } from './session-lease.ts';
 import type { Carrier, SessionMessages } from './session-messages.ts';
+import { isSameOwner } from './session-takeover.ts';
 import type { TrainerEnd } from './trainer.ts';
-import { limitsOf } from './worker-context.ts';
+import { EXECUTED_MAX, limitsOf } from './worker-context.ts';
 import type { ModelPolicy, WorkerContext } from './worker-context.ts';
+import { isExhausted } from './worker-sort.ts';
 
 export interface RunStagesOptions {
   readonly context: WorkerContext;
@@ -84,9 +87,31 @@ export class RunStages {
 
   /** Executes the trainer again for the same run, under a new epoch, so that what may be left of the first is fenced. */
   async restart(): Promise<void> {
-    const { epoch } = await this.#context.registry.read(this.#lease.model);
-    const next = Math.max(this.#lease.ledger.epoch, epoch) + 1;
-    await this.#lease.write({ type: 'restarted', owner: this.#context.me, epoch: next, atMs: this.#nowMs() });
+    const { me, registry, executed } = this.#context;
+    const { model, ledger } = this.#lease;
+    const { epoch } = await registry.read(model);
+    const { run } = ledger;
+    const event: LedgerEvent = {
+      type: 'restarted',
+      owner: me,
+      epoch: Math.max(ledger.epoch, epoch) + 1,
+      atMs: this.#nowMs(),
+      // Of its own runs this process knows whether the trainer was executed; another's may have taken its worker down with it.
+      interrupted: !run || !isSameOwner(run.owner, me) || executed.has(executionKey(run)),
+    };
+    if (!run || !this.#exhausts(event, run)) return this.#lease.write(event);
+    await this.#lease.write({ type: 'leased', owner: me });
+    const often = `interrupted ${INTERRUPTIONS_PER_ATTEMPT} times in a row without progress`;
+    const reason = `the trainer was ${often}, at last when its worker ended or lost the session`;
+    return this.#fail(run, failedEnd('retry', reason), this.#context.policyOf(model));
+  }
+
+  /** Whether an interruption uses up the attempts of one of the run's requests. */
+  #exhausts(event: LedgerEvent, { requests }: Run): boolean {
+    const policy = this.#context.policyOf(this.#lease.model);
+    if (!policy) return false;
+    const after = advance(this.#lease.ledger, event);
+    return requests.some((request) => isExhausted(after, request, limitsOf(policy)));
   }
 
   async #train(run: StartedRun): Promise<void> {
@@ -96,6 +121,8 @@ export class RunStages {
       const events = [...(await this.#carriers(run)).values()].map(({ event }) => event);
       // Every message expired while nobody held the session: there is nothing left to answer.
       if (events.length === 0) return this.#lease.write({ type: 'interrupted', progress: 0 });
+      // What is not at hand is not in the plan, and must not be answered by it; when it comes, it has its turn.
+      if (events.length < run.requests.length) return this.#lease.write({ type: 'narrowed', requests: events });
       await this.#announce(run);
       const registryState = await this.#context.registry.read(this.#lease.model);
       this.#execution = new RunExecution({
@@ -110,6 +137,7 @@ export class RunStages {
       for (const event of this.#cancels()) this.#execution.cancel(event);
     }
     const execution = this.#execution;
+    this.#noteExecution(run);
     const end = await execution.end();
     this.#logEnd(run, end);
     if (this.#lease.lost.aborted) {
@@ -119,8 +147,15 @@ export class RunStages {
     }
     if (end.kind === 'succeeded') return this.#trained(run, { result: end.result, logFile: end.logFile, policy });
     if (execution.halt === 'cancelled') return this.#cancelled(run);
-    if (end.meaning === 'interrupted') return this.#interrupted(run, { end, execution });
+    if (end.meaning === 'interrupted') return this.#interrupted(run, { end, execution, policy });
     return this.#fail(run, end, policy);
+  }
+
+  #noteExecution(run: StartedRun): void {
+    const { executed } = this.#context;
+    executed.add(executionKey(run));
+    const oldest = executed.keys().next();
+    if (executed.size > EXECUTED_MAX && !oldest.done) executed.delete(oldest.value);
   }
 
   /** Told at every execution, again after a crash: under the same ids, but for the epoch of `started`. */
@@ -143,7 +178,12 @@ export class RunStages {
     const { metrics, artifact, notes } = result;
     const fail = (meaning: FailedEnd['meaning'], reason: string): Promise<void> =>
       this.#fail(run, failedEnd(meaning, reason, logFile), policy);
-    const digest = await this.#digestOf(artifact);
+    let digest;
+    try {
+      digest = await this.#digestOf(artifact);
+    } catch (error) {
+      return this.#fail(run, unreadable(artifact, error, logFile), policy);
+    }
     if (digest === undefined) return fail('retry', `the artifact ${artifact} that the trainer names does not exist`);
     try {
       await this.#lease.write({
@@ -164,7 +204,13 @@ export class RunStages {
     const { model } = this.#lease;
     const policy = this.#context.policyOf(model);
     if (!policy) return this.#fail(run, failedEnd('permanent', 'no gate is configured for the model any more'));
-    if ((await this.#digestOf(run.artifact)) !== run.digest) return this.restart();
+    let digest;
+    try {
+      digest = await this.#digestOf(run.artifact);
+    } catch (error) {
+      return this.#fail(run, unreadable(run.artifact, error), policy);
+    }
+    if (digest !== run.digest) return this.restart();
     const { champion, epoch: registryEpoch } = await this.#context.registry.read(model);
     let verdict;
     try {
@@ -216,8 +262,7 @@ export class RunStages {
   }
 
   async #settle(run: ToldRun): Promise<void> {
-    const cooldownMs = this.#context.policyOf(this.#lease.model)?.cooldownMs ?? 0;
-    await this.#lease.write({ type: 'settled', nextRunAtMs: cooldownMs > 0 ? this.#nowMs() + cooldownMs : 0 });
+    await this.#lease.write({ type: 'settled', nextRunAtMs: this.#cooledDownAt(this.#nowMs()) });
     await this.#completeAll(run);
   }
 
@@ -231,10 +276,12 @@ export class RunStages {
     if (run.resolution === 'retry' || run.resolution === 'split')
       for (const { event, copies } of carriers) {
         const clone = this.#disposals.cloneOf(event);
-        if (await this.#disposals.sendClone(event, clone)) continue;
-        await this.#disposals.deadLetter(copies, { ...expired(event, clone.atMs), request: event });
+        // A crash came after it was sent, and it has become active since.
+        if (clone.hop > 0 && copies.some(({ hop }) => hop >= clone.hop)) continue;
+        const letter = await this.#disposals.sendClone(event, clone);
+        if (letter) await this.#disposals.deadLetter(copies, { ...letter, request: event });
       }
-    await this.#lease.write({ type: 'settled' });
+    await this.#lease.write({ type: 'settled', nextRunAtMs: this.#cooledDownAt(run.stoppedAtMs) });
     await this.#completeAll(run);
   }
 
@@ -249,11 +296,12 @@ export class RunStages {
     }
   }
 
-  async #fail(run: StartedRun | TrainedRun, end: FailedEnd, policy?: ModelPolicy): Promise<void> {
+  async #fail(run: Run, end: FailedEnd, policy?: ModelPolicy): Promise<void> {
     const { backoff, random } = this.#context;
     const limits = policy ? limitsOf(policy) : { maxAttempts: 1, maxKills: 1 };
     const { ledger } = this.#lease;
-    await this.#lease.write(verdictOn(end, { ledger, run, limits, backoff, nowMs: this.#nowMs(), random }));
+    const cooldownMs = policy?.cooldownMs ?? 0;
+    await this.#lease.write(verdictOn(end, { ledger, run, limits, backoff, cooldownMs, nowMs: this.#nowMs(), random }));
   }
 
   async #cancelled(run: StartedRun): Promise<void> {
@@ -270,22 +318,33 @@ export class RunStages {
 
   /** Somebody else promoted since the gate compared: the comparison is void, and so is the epoch. */
   async #runAgain(run: DecidedRun, reason: string): Promise<void> {
+    const atMs = this.#nowMs();
     await this.#lease.write({
       type: 'stopped',
-      atMs: this.#nowMs(),
+      atMs,
       attempt: 'none',
       resolution: 'retry',
       reason,
-      retryAtMs: this.#nowMs(),
+      retryAtMs: Math.max(atMs, this.#cooledDownAt(atMs)),
       pendingEvents: stopEvents('retry', run.requests),
     });
   }
 
-  async #interrupted(run: StartedRun, { end, execution }: { end: FailedEnd; execution: RunExecution }): Promise<void> {
+  async #interrupted(
+    run: StartedRun,
+    { end, execution, policy }: { end: FailedEnd; execution: RunExecution; policy: ModelPolicy },
+  ): Promise<void> {
     const { outcomes, backoff, random } = this.#context;
-    const data = { ...runData(this.#lease.model, run), reason: end.reason, progress: execution.progress };
-    await outcomes.tell([outcomeEvent('interrupted', { data, atMs: this.#nowMs(), step: run.epoch })]);
-    await this.#lease.write({ type: 'interrupted', progress: execution.progress });
+    const { progress } = execution;
+    const atMs = this.#nowMs();
+    const data = { ...runData(this.#lease.model, run), reason: end.reason, progress };
+    await outcomes.tell([outcomeEvent('interrupted', { data, atMs, step: run.epoch })]);
+    const event: LedgerEvent = { type: 'interrupted', progress, nextRunAtMs: this.#cooledDownAt(atMs) };
+    if (this.#exhausts(event, run)) {
+      const often = `interrupted ${INTERRUPTIONS_PER_ATTEMPT} times in a row without progress`;
+      return this.#fail(run, { ...end, reason: `${often}, at last: ${end.reason}` }, policy);
+    }
+    await this.#lease.write(event);
     const inARow = Math.max(...run.requests.map((request) => waitingOf(this.#lease.ledger, request).interrupted));
     this.#notBeforeMs = this.#nowMs() + backoffMs(Math.max(1, inARow), backoff, random);
   }
@@ -313,6 +372,12 @@ export class RunStages {
     }
   }
 
+  /** When a run may start after one that ended at `endedAtMs`; 0 without a cool-down. */
+  #cooledDownAt(endedAtMs: number): number {
+    const { cooldownMs = 0 } = this.#context.policyOf(this.#lease.model) ?? {};
+    return cooldownMs > 0 ? endedAtMs + cooldownMs : 0;
+  }
+
   #nowMs(): number {
     return this.#context.clock.wallMs();
   }
@@ -323,8 +388,8 @@ export function descriptionOf({ reason, outputTail }: StoppedRun): string {
   return outputTail === undefined ? reason : `${reason}\n${outputTail}`;
 }
 
-function failedEnd(meaning: FailedEnd['meaning'], reason: string, logFile = ''): FailedEnd {
-  return { kind: 'failed', meaning, reason, stderrTail: '', logFile };
+function executionKey({ runId, epoch }: Run): string {
+  return `${runId} ${epoch}`;
 }
 
 function isTrainersFault(error: unknown): error is RetrainError {

@@ -1,3 +1,4 @@
+import { RetrainError } from '../errors.ts';
 import type { Random } from '../runtime/random.ts';
 import { backoffMs } from './backoff.ts';
 import type { Backoff } from './backoff.ts';
@@ -6,6 +7,7 @@ import type { StoppedEvent } from './ledger.ts';
 import type { Ledger, Run } from './ledger-record.ts';
 import { waitingOf } from './ledger-view.ts';
 import { stopEvents } from './outcome.ts';
+import { messageOf } from './session-errors.ts';
 import type { RunLimits } from './worker-sort.ts';
 import type { TrainerEnd } from './trainer.ts';
 
@@ -16,8 +18,25 @@ export interface VerdictOptions {
   readonly run: Run;
   readonly limits: RunLimits;
   readonly backoff: Backoff;
+  /** Minimum pause after a run, milliseconds. */
+  readonly cooldownMs: number;
   readonly nowMs: number;
   readonly random: Random;
+}
+
+/** A run that counts as failed, for what was found after its trainer had ended. */
+export function failedEnd(meaning: FailedEnd['meaning'], reason: string, logFile = ''): FailedEnd {
+  return { kind: 'failed', meaning, reason, stderrTail: '', logFile };
+}
+
+/**
+ * The end of a run whose artifact cannot be read: one that is not made of plain files and folders (a symbolic link, a
+ * socket) is the trainer's fault and will be so again, a file system that fails may have recovered at the next attempt.
+ */
+export function unreadable(artifact: string, error: unknown, logFile?: string): FailedEnd {
+  const permanent = error instanceof RetrainError && error.code === 'ARGUMENT_INVALID';
+  const reason = `the artifact ${artifact} cannot be read: ${messageOf(error)}`;
+  return failedEnd(permanent ? 'permanent' : 'retry', reason, logFile);
 }
 
 /**
@@ -25,10 +44,10 @@ export interface VerdictOptions {
  *
  * - May be tried again: all requests come back together, after a backoff.
  * - Permanent, or the attempts are used up: a single request is dead-lettered; a merged plan is split, and its requests run
- *   again one by one at once, so that only what fails alone is dead-lettered.
+ *   again one by one without a backoff, so that only what fails alone is dead-lettered.
  */
 export function verdictOn(end: FailedEnd, options: VerdictOptions): StoppedEvent {
-  const { ledger, run, limits, backoff, nowMs, random } = options;
+  const { ledger, run, limits, backoff, cooldownMs, nowMs, random } = options;
   const attempt = end.meaning === 'killed' ? 'killed' : 'failed';
   const waiting = run.requests.map((request) => waitingOf(ledger, request));
   const failed = 1 + Math.max(...waiting.map((one) => one.failed));
@@ -46,8 +65,8 @@ export function verdictOn(end: FailedEnd, options: VerdictOptions): StoppedEvent
     ...(code !== undefined && { exitCode: code }),
     ...(end.exit?.kind === 'signalled' && { signal: end.exit.signal }),
     ...(end.stderrTail !== '' && { outputTail: end.stderrTail }),
-    ...(resolution === 'retry' && { retryAtMs: nowMs + backoffMs(failed, backoff, random) }),
-    ...(resolution === 'split' && { retryAtMs: nowMs }),
+    ...(resolution === 'retry' && { retryAtMs: nowMs + Math.max(cooldownMs, backoffMs(failed, backoff, random)) }),
+    ...(resolution === 'split' && { retryAtMs: nowMs + cooldownMs, limits }),
     pendingEvents: stopEvents(resolution, run.requests),
   };
 }

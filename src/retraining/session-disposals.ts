@@ -1,10 +1,13 @@
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
 import { RetrainError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import { cloneMessage } from './envelope.ts';
 import type { RequestEvent } from './envelope.ts';
+import { INTERRUPTIONS_PER_ATTEMPT } from './ledger.ts';
 import { waitingOf } from './ledger-view.ts';
 import { outcomeEvent } from './outcome.ts';
 import type { RequestRef } from './ledger-record.ts';
+import { SessionRenewed, isPassing, isTooLarge, messageOf } from './session-errors.ts';
 import type { SessionLease } from './session-lease.ts';
 import type { Carrier, SessionMessages } from './session-messages.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -12,6 +15,9 @@ import type { Candidate, DeadLetterReason, Disposal } from './worker-sort.ts';
 
 type Received = ServiceBusReceivedMessage;
 type Copy = Pick<Carrier['copies'][number], 'message'>;
+
+/** Requests whose clones are numbered in one write: few enough that the ledger remembers all of them until they are sent. */
+const POSTPONED_AT_ONCE = 100;
 
 interface Letter {
   readonly reason: DeadLetterReason;
@@ -29,6 +35,7 @@ export class Disposals {
   readonly #context: WorkerContext;
   readonly #lease: SessionLease;
   readonly #messages: SessionMessages;
+  #failure: unknown;
 
   constructor({ context, lease, messages }: DisposalsOptions) {
     this.#context = context;
@@ -36,7 +43,27 @@ export class Disposals {
     this.#messages = messages;
   }
 
+  /** Of a message that can never be disposed of, the others of the session do not have to suffer: see `failure`. */
   async dispose(disposal: Disposal<Received>): Promise<void> {
+    try {
+      await this.#dispose(disposal);
+    } catch (error) {
+      const ended = error instanceof SessionRenewed || this.#lease.lost.aborted;
+      if (ended || isPassing(error) || hasCode(error, 'LEDGER_INVALID')) throw error;
+      const own = disposal.kind === 'cancel' ? disposal.messages.at(-1) : disposal.message;
+      if (!own) throw error;
+      if (isTooLarge(error)) return this.#messages.deadLetter(own, unsendable('what has to be told of it', error));
+      this.#messages.setAside(own);
+      this.#failure ??= error;
+    }
+  }
+
+  /** What kept a message from being disposed of; it is set aside, and delivered again with the next acceptance of the session. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  async #dispose(disposal: Disposal<Received>): Promise<void> {
     const { log } = this.#context;
     const { model } = this.#lease;
     switch (disposal.kind) {
@@ -63,16 +90,21 @@ export class Disposals {
 
   /** Sends each request away as a clone that becomes active at `untilMs`: cool-down, spent budget, pause after an interruption. */
   async postpone(candidates: readonly Candidate<Received>[], untilMs: number): Promise<void> {
-    const requests = candidates.map(({ source, id, hop }) => ({ source, id, hop }));
-    await this.#lease.write({ type: 'postponed', requests, untilMs });
-    for (const { event, copies } of candidates) await this.#replace(event, { ...this.cloneOf(event), copies });
-    this.#context.log({ fact: 'postponed', model: this.#lease.model, requests: requests.length, untilMs });
+    for (let at = 0; at < candidates.length; at += POSTPONED_AT_ONCE) {
+      const some = candidates.slice(at, at + POSTPONED_AT_ONCE);
+      const requests = some.map(({ source, id, hop }) => ({ source, id, hop }));
+      await this.#lease.write({ type: 'postponed', requests, untilMs });
+      for (const { event, copies } of some) await this.#replace(event, { ...this.cloneOf(event), copies });
+    }
+    this.#context.log({ fact: 'postponed', model: this.#lease.model, requests: candidates.length, untilMs });
   }
 
   /** A request whose attempts are used up, though no run of its own has just failed. */
   async giveUp({ source, id, copies }: Candidate<Received>): Promise<void> {
-    const { failed } = waitingOf(this.#lease.ledger, { source, id });
-    const description = `the trainer was interrupted too often without progress; attempts counted: ${failed}`;
+    const { failed, killed } = waitingOf(this.#lease.ledger, { source, id });
+    const description =
+      `no further attempt is made; counted: ${failed}, of which ${killed} were killed ` +
+      `(${INTERRUPTIONS_PER_ATTEMPT} interruptions in a row without progress count as one)`;
     await this.deadLetter(copies, { reason: 'TrainingFailed', description, request: { source, id } });
     await this.#lease.write({ type: 'forgotten', request: { source, id } });
   }
@@ -95,28 +127,29 @@ export class Disposals {
     return { hop, atMs: cloneAtMs };
   }
 
-  /** Sends the clone; false when the request would expire before it becomes active. */
-  async sendClone(event: RequestEvent, { hop, atMs }: { hop: number; atMs: number }): Promise<boolean> {
-    let clone;
+  /** Sends the clone; returns why the request has to be given up when it can have none. */
+  async sendClone(event: RequestEvent, { hop, atMs }: { hop: number; atMs: number }): Promise<Letter | undefined> {
+    const { retrainhop = 0, id } = event;
+    // Its MessageId would have been used before: duplicate detection would swallow it.
+    if (hop <= retrainhop)
+      throw new RetrainError('LEDGER_INVALID', `clone ${hop} of ${id} does not come after ${retrainhop}`);
     try {
-      clone = cloneMessage(event, { hop, activeAtMs: atMs, nowMs: this.#context.clock.wallMs() });
+      await this.#context.send(cloneMessage(event, { hop, activeAtMs: atMs, nowMs: this.#context.clock.wallMs() }));
+      return undefined;
     } catch (error) {
-      if (error instanceof RetrainError) return false;
+      if (hasCode(error, 'REQUEST_INVALID')) return expired(event, atMs);
+      if (isTooLarge(error)) return unsendable('its clone', error);
       throw error;
     }
-    await this.#context.send(clone);
-    return true;
   }
 
   async #replace(
     event: RequestEvent,
     { hop, atMs, copies }: { hop: number; atMs: number; copies: readonly Copy[] },
   ): Promise<void> {
-    if (await this.sendClone(event, { hop, atMs })) {
-      for (const { message } of copies) await this.#messages.complete(message);
-      return;
-    }
-    await this.deadLetter(copies, { ...expired(event, atMs), request: { source: event.source, id: event.id } });
+    const letter = await this.sendClone(event, { hop, atMs });
+    if (letter) return this.deadLetter(copies, { ...letter, request: { source: event.source, id: event.id } });
+    for (const { message } of copies) await this.#messages.complete(message);
   }
 
   #tell(
@@ -134,8 +167,16 @@ export class Disposals {
   }
 }
 
+function unsendable(what: string, error: unknown): Letter {
+  return { reason: 'InvalidRequest', description: `${what} cannot be sent: ${messageOf(error)}` };
+}
+
+function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof RetrainError && error.code === code;
+}
+
 /** Why a request is given up that would expire while it waits. */
-export function expired({ expirytime }: RequestEvent, atMs: number): Letter {
+function expired({ expirytime }: RequestEvent, atMs: number): Letter {
   const at = new Date(atMs).toISOString();
   return { reason: 'DeadlineExceeded', description: `it would have to wait until ${at}, but expires at ${expirytime}` };
 }

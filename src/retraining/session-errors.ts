@@ -1,4 +1,5 @@
 import { isServiceBusError } from '@azure/service-bus';
+import { RetrainError } from '../errors.ts';
 
 /** Codes after which the session is no longer ours, whatever the link itself says. */
 const LOCK_CODES: ReadonlySet<string> = new Set(['SessionLockLost', 'SessionCannotBeLocked', 'MessageLockLost']);
@@ -22,6 +23,12 @@ export function isLockLost(error: unknown): boolean {
 /** Whether the same operation may succeed when it is tried again. */
 export function isPassing(error: unknown): boolean {
   return isServiceBusError(error) && (error.retryable || PASSING_CODES.has(error.code));
+}
+
+/** Whether a message is over the limit of the queue, and will be so again. */
+export function isTooLarge(error: unknown): boolean {
+  if (error instanceof RetrainError) return error.code === 'MESSAGE_TOO_LARGE';
+  return isServiceBusError(error) && error.code === 'MessageSizeExceeded';
 }
 
 /** An error's text on one line, for logs. */

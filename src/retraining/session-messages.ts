@@ -140,6 +140,11 @@ export class SessionMessages {
     if (settled) this.#log({ fact: 'dead-lettered', model: this.#lease.model, reason, description, ...messageId });
   }
 
+  /** Leaves a message unsettled: it is delivered again when the session is accepted anew. */
+  setAside(message: Received): void {
+    this.#held = this.held.filter((held) => held.message !== message);
+  }
+
   async #settle(message: Received, settle: Parameters<SessionLease['operate']>[0]): Promise<boolean> {
     if (!this.held.some((held) => held.message === message)) throw new SessionRenewed();
     this.#held = this.#held.filter((held) => held.message !== message);

@@ -68,7 +68,9 @@ export class SessionWork {
     try {
       const left = await this.#takeOver();
       if (left) return { left };
-      for (;;) if (!(await this.#step())) return {};
+      while (await this.#step());
+      if (this.#disposals.failure !== undefined) throw this.#disposals.failure;
+      return {};
     } finally {
       this.#keeper.stop();
       await this.#options.lease.release();
@@ -76,8 +78,18 @@ export class SessionWork {
     }
   }
 
-  /** The ledger is read before anything is written. */
+  /** A link that is lost meanwhile is no reason to give the session back: the ledger is read once more. */
   async #takeOver(): Promise<Run | undefined> {
+    for (;;)
+      try {
+        return await this.#judge();
+      } catch (error) {
+        if (!(error instanceof SessionRenewed)) throw error;
+      }
+  }
+
+  /** The ledger is read before anything is written. */
+  async #judge(): Promise<Run | undefined> {
     const { context, lease, watch, unchangedForMs } = this.#options;
     const { run } = await lease.readLedger();
     if (!run) return undefined;
@@ -126,9 +138,9 @@ export class SessionWork {
     for (const candidate of spent) await this.#disposals.giveUp(candidate);
     const wanted = candidates.filter((candidate) => !spent.includes(candidate));
     if (wanted.length === 0) return true;
-    const { maxRunsPerDay = Infinity } = policy;
+    const { maxRunsPerDay = Infinity, cooldownMs = 0 } = policy;
     const nowMs = context.clock.wallMs();
-    const atMs = Math.max(this.#stages.notBeforeMs, nextRunAt(lease.ledger, { nowMs, maxRunsPerDay }));
+    const atMs = Math.max(this.#stages.notBeforeMs, nextRunAt(lease.ledger, { nowMs, maxRunsPerDay, cooldownMs }));
     if (atMs > nowMs) await this.#disposals.postpone(wanted, atMs);
     else await this.#start(takeForPlan(wanted, (request) => waitingOf(lease.ledger, request).alone).taken);
     return true;

@@ -28,6 +28,9 @@ export interface ModelPolicy {
 const DEFAULT_MAX_ATTEMPTS = 5;
 const DEFAULT_MAX_KILLS = 2;
 
+/** One that is forgotten counts as never begun: its restart costs nothing. */
+export const EXECUTED_MAX = 1000;
+
 export function limitsOf({ maxAttempts = DEFAULT_MAX_ATTEMPTS, maxKills = DEFAULT_MAX_KILLS }: ModelPolicy): RunLimits {
   return { maxAttempts, maxKills };
 }
@@ -43,6 +46,8 @@ export interface WorkerContext {
   readonly backoff: Backoff;
   /** Milliseconds between SIGTERM and SIGKILL for a trainer that has to stop. */
   readonly graceMs: number;
+  /** Executions (run id and epoch) that this process has begun, at most `EXECUTED_MAX`: the oldest is forgotten first. */
+  readonly executed: Set<string>;
   /** Aborts when the worker shuts down. */
   readonly shutdown: AbortSignal;
   readonly clock: Clock;

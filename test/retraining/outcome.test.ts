@@ -49,6 +49,7 @@ function stoppedRun(resolution: StoppedRun['resolution']): StoppedRun {
     exitCode: 64,
     outputTail: 'boom',
     retryAtMs: atMs + 9,
+    limits: { maxAttempts: 3, maxKills: 2 },
     pendingEvents: stopEvents(resolution, requests),
   };
   return [start, stop].reduce(advance, emptyLedger('m')).run as StoppedRun;

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { advance, emptyLedger } from '../../src/retraining/ledger.ts';
 import type { StoppedEvent } from '../../src/retraining/ledger.ts';
 import type { Ledger } from '../../src/retraining/ledger-record.ts';
-import { verdictOn } from '../../src/retraining/run-verdict.ts';
+import { unreadable, verdictOn } from '../../src/retraining/run-verdict.ts';
 import type { FailedEnd } from '../../src/retraining/run-verdict.ts';
+import { isExhausted } from '../../src/retraining/worker-sort.ts';
+import { files } from '../../src/runtime/files.ts';
+import { temporaryFolder } from './run-fixture.ts';
 
 const LIMITS = { maxAttempts: 3, maxKills: 2 };
 const BACKOFF = { baseMs: 1000, maxMs: 8000 };
@@ -21,10 +26,18 @@ function started(ids: readonly string[], ledger = emptyLedger('births')): Ledger
   return advance(ledger, { type: 'started', runId: `r${epoch}`, epoch, owner: OWNER, atMs: 0, requests });
 }
 
-function verdict(failed: FailedEnd, ledger: Ledger): StoppedEvent {
+function verdict(failed: FailedEnd, ledger: Ledger, cooldownMs = 0): StoppedEvent {
   const { run } = ledger;
   assert.ok(run);
-  return verdictOn(failed, { ledger, run, limits: LIMITS, backoff: BACKOFF, nowMs: 50_000, random: RANDOM });
+  return verdictOn(failed, {
+    ledger,
+    run,
+    limits: LIMITS,
+    backoff: BACKOFF,
+    cooldownMs,
+    nowMs: 50_000,
+    random: RANDOM,
+  });
 }
 
 /** The ledger after `times` failed runs of the same requests. */
@@ -75,6 +88,43 @@ test('permanent means no further attempt: one request is dead-lettered, several 
 
 test('a merged plan whose attempts are used up is split, too', () => {
   assert.equal(verdict(end(), failedBefore(['a', 'b'], 2)).resolution, 'split');
+});
+
+test('after a merged plan that used up its attempts, each request has one try alone and is then dead-lettered', () => {
+  for (const [meaning, times] of [
+    ['retry', 2],
+    ['killed', 1],
+  ] as const) {
+    const merged = failedBefore(['a', 'b'], times, meaning);
+    const split = advance(advance(merged, verdict(end({ meaning }), merged)), { type: 'settled' });
+    const a = { source: '/test', id: 'a' };
+    assert.ok(!isExhausted(split, a, LIMITS), meaning);
+    const alone = started(['a'], split);
+    assert.equal(verdict(end({ meaning }), alone).resolution, 'dead-letter');
+  }
+});
+
+test('the pause between two runs lasts at least the cool-down', () => {
+  assert.equal(verdict(end(), started(['a']), 5000).retryAtMs, 55_000);
+  assert.equal(verdict(end(), started(['a']), 500).retryAtMs, 51_000);
+  assert.equal(verdict(end({ meaning: 'permanent' }), started(['a', 'b']), 5000).retryAtMs, 55_000);
+});
+
+test('an artifact that is no plain file or folder is dead-lettered; one that could not be read is tried again', async (t) => {
+  const folder = temporaryFolder(t);
+  symlinkSync('elsewhere', join(folder, 'link'));
+  const refused: unknown = await files.digest(folder).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  const permanent = verdict(unreadable(folder, refused, '/log'), started(['a']));
+  assert.equal(permanent.resolution, 'dead-letter');
+  assert.match(permanent.reason, /artifact .* cannot be read: .*link/);
+  const passing = verdict(
+    unreadable('/x', Object.assign(new Error('EIO: i/o error'), { code: 'EIO' })),
+    started(['a']),
+  );
+  assert.equal(passing.resolution, 'retry');
 });
 
 test('exit code, signal and the last lines of stderr are recorded', () => {

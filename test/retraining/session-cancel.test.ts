@@ -48,6 +48,7 @@ function contextIn(t: TestContext, { runs, registry }: { runs: TrainerRun[]; reg
     send: () => Promise.resolve(),
     backoff: { baseMs: 1, maxMs: 1 },
     graceMs: 0,
+    executed: new Set(),
     shutdown: new AbortController().signal,
     clock: systemClock,
     random: systemRandom,

@@ -34,6 +34,7 @@ export class LinkDouble {
   readonly #delivered = new Set<ServiceBusReceivedMessage>();
   isClosed = false;
   peeks = 0;
+  readonly deadLetters: Partial<ServiceBusReceivedMessage>[] = [];
   /** Raised by every operation while it is set. */
   fault: Error | undefined;
 
@@ -76,6 +77,14 @@ export class LinkDouble {
   async completeMessage(message: ServiceBusReceivedMessage): Promise<void> {
     this.#check();
     this.#content.messages = this.#content.messages.filter((other) => other !== message);
+  }
+
+  async deadLetterMessage(
+    message: ServiceBusReceivedMessage,
+    { deadLetterReason, deadLetterErrorDescription }: { deadLetterReason: string; deadLetterErrorDescription: string },
+  ): Promise<void> {
+    await this.completeMessage(message);
+    this.deadLetters.push({ deadLetterReason, deadLetterErrorDescription });
   }
 
   async renewSessionLock(): Promise<Date> {

@@ -1,3 +1,4 @@
+export { Fifo } from './fifo.ts';
 export {
   ACCEPTED,
   HEADER,

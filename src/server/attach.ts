@@ -30,7 +30,7 @@ export function attachLink(client: ClientConnection, link: Link, attach: Attach)
       ),
     );
   const { path, kind } = parseAddress(address);
-  if (kind === 'cbs') return attachCbs(client, link, attach);
+  if (kind === 'cbs') return attachCbs(client, link);
 
   const rights: readonly AccessRight[] = kind === 'management' ? ['Send', 'Listen'] : sends ? ['Send'] : ['Listen'];
   // Clients put a token for the management node itself; one for the entity covers it, too.
@@ -49,11 +49,10 @@ export function attachLink(client: ClientConnection, link: Link, attach: Attach)
 
   try {
     if (kind === 'management') {
-      if (!sends)
-        return new ReplyEndpoint({ client, link, claim, node: managementPath(path).toLowerCase() }).accept(attach);
+      if (!sends) return new ReplyEndpoint({ client, link, claim, node: managementPath(path).toLowerCase() }).accept();
       const node = new ManagementNode(client, path, entity);
       const maxMessageSizeBytes = entity.queue.maxMessageSizeBytes + LIMITS.requestEnvelopeBytes;
-      return new RequestEndpoint({ client, link, claim, node, maxMessageSizeBytes }).accept(attach);
+      return new RequestEndpoint({ client, link, claim, node, maxMessageSizeBytes }).accept();
     }
     if (!sends) return openReceiver({ client, link, attach, claim, entity });
     if (entity.subqueue !== entity.queue.active)
@@ -65,7 +64,7 @@ export function attachLink(client: ClientConnection, link: Link, attach: Attach)
         ),
         path,
       );
-    return new SenderEndpoint({ client, link, claim, queue: entity.queue }).accept(attach);
+    return new SenderEndpoint({ client, link, claim, queue: entity.queue }).accept();
   } catch (error) {
     const refusal = failureOf(error);
     if (!refusal) throw error;
@@ -73,13 +72,13 @@ export function attachLink(client: ClientConnection, link: Link, attach: Attach)
   }
 }
 
-function attachCbs(client: ClientConnection, link: Link, attach: Attach): void {
-  if (link.role === 'sender') return new ReplyEndpoint({ client, link, claim: undefined, node: '$cbs' }).accept(attach);
+function attachCbs(client: ClientConnection, link: Link): void {
+  if (link.role === 'sender') return new ReplyEndpoint({ client, link, claim: undefined, node: '$cbs' }).accept();
   new RequestEndpoint({
     client,
     link,
     claim: undefined,
     node: serveCbs(client),
     maxMessageSizeBytes: LIMITS.cbsRequestBytes,
-  }).accept(attach);
+  }).accept();
 }

@@ -1,6 +1,6 @@
 import { AmqpArray, AmqpTimestamp, AmqpTyped } from '../amqp/index.ts';
 import type { AmqpMap } from '../amqp/index.ts';
-import type { SessionLock } from '../broker/index.ts';
+import type { SessionLock, Subqueue } from '../broker/index.ts';
 import { RetrainError } from '../errors.ts';
 import { LIMITS } from './limits.ts';
 import type { Operation } from './management-node.ts';
@@ -31,7 +31,8 @@ export function setSessionState(operation: Operation): NodeReply {
 export function listSessions({ arguments: given, subqueue, client }: Operation): NodeReply {
   const skip = Math.max(0, given.optionalInteger('skip') ?? 0);
   const top = Math.min(LIMITS.requestItems, Math.max(0, given.optionalInteger('top') ?? LIMITS.requestItems));
-  const ids = subqueue.sessionIds({ skip, top });
+  const all = subqueue.sessionIds({ skip: 0, top: Number.MAX_SAFE_INTEGER });
+  const ids = all.filter((id) => isInUse(subqueue, id)).slice(skip, skip + top);
   const position = client.service.journal.appended;
   if (ids.length === 0) return { statusCode: 204, description: 'There are no further sessions.', position };
   const body: AmqpMap = new Map<string, AmqpTyped | AmqpArray>([
@@ -39,6 +40,13 @@ export function listSessions({ arguments: given, subqueue, client }: Operation):
     ['sessions-ids', new AmqpArray('string', ids)],
   ]);
   return { statusCode: 200, description: 'OK', body, position };
+}
+
+/** The broker knows a session that has neither only while somebody holds it. */
+function isInUse(subqueue: Subqueue, sessionId: string): boolean {
+  const lock = subqueue.session(sessionId);
+  if (!lock || lock.state().bytes) return true;
+  return subqueue.peek({ fromSequenceNumber: 0, count: 1, sessionId }).messages.length > 0;
 }
 
 /** The lock of the session that the request names, which the link that it comes from must hold. */

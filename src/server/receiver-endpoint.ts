@@ -1,3 +1,4 @@
+import { Fifo } from '../amqp/index.ts';
 import type { DeliveryState, Link, OutgoingDelivery } from '../amqp/index.ts';
 import type { Delivery, MessageLock, Queue, ReceiveMode, Receiver, SessionLock, Subqueue } from '../broker/index.ts';
 import type { CancelTimer } from '../runtime/clock.ts';
@@ -6,7 +7,6 @@ import type { ClientConnection } from './client-connection.ts';
 import { DeliveryWindow } from './delivery-window.ts';
 import { entityNotFoundText, failure, failureOf } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
-import { Fifo } from './fifo.ts';
 import { LIMITS } from './limits.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
 import type { Claim } from './link-endpoint.ts';
@@ -88,7 +88,7 @@ export class ReceiverEndpoint extends LinkEndpoint {
   }
 
   override onFlow(): void {
-    if (this.#reading.size > 0) this.#sendRead();
+    if (this.#reading.length > 0) this.#sendRead();
     this.#pump();
   }
 
@@ -154,7 +154,7 @@ export class ReceiverEndpoint extends LinkEndpoint {
       if (this.open) this.#pumpIfLow();
       return;
     }
-    if (Buffer.isBuffer(body) && this.#reading.size === 0 && this.link.credit > 0) {
+    if (Buffer.isBuffer(body) && this.#reading.length === 0 && this.link.credit > 0) {
       this.#send(delivery, body);
       this.#pumpIfLow();
       return;

@@ -1,8 +1,7 @@
-import { SENDER_SETTLE_MODE } from '../amqp/index.ts';
-import type { Attach, DeliveryState, Link, OutgoingDelivery, Session } from '../amqp/index.ts';
+import { Fifo, SENDER_SETTLE_MODE } from '../amqp/index.ts';
+import type { DeliveryState, Link, OutgoingDelivery, Session } from '../amqp/index.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { failure } from './error-mapping.ts';
-import { Fifo } from './fifo.ts';
 import { LIMITS } from './limits.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
 import type { Claim } from './link-endpoint.ts';
@@ -28,7 +27,7 @@ export class ReplyEndpoint extends LinkEndpoint {
     this.#client.replies.add(this);
   }
 
-  accept(_attach: Attach): void {
+  accept(): void {
     this.link.accept();
     this.onFlow();
   }
@@ -40,7 +39,7 @@ export class ReplyEndpoint extends LinkEndpoint {
 
   reply(payload: Buffer): void {
     if (!this.open) return;
-    if (this.#waiting.size >= LIMITS.repliesWaiting) {
+    if (this.#waiting.length >= LIMITS.repliesWaiting) {
       const text = `${LIMITS.repliesWaiting} replies wait for credit on this link. Give credit before sending requests.`;
       return this.#client.detach(this, failure('amqp:resource-limit-exceeded', text));
     }

@@ -11,7 +11,7 @@ import {
   scanSections,
   writeComposite,
 } from '../amqp/index.ts';
-import type { AmqpMap, AmqpValue, Attach, IncomingDelivery, Link } from '../amqp/index.ts';
+import type { AmqpMap, AmqpValue, IncomingDelivery, Link } from '../amqp/index.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { failure, failureOf } from './error-mapping.ts';
@@ -55,7 +55,7 @@ export class RequestEndpoint extends LinkEndpoint implements Exit<ReplyEndpoint,
     this.#client.add(this);
   }
 
-  accept(_attach: Attach): void {
+  accept(): void {
     this.link.accept({ maxMessageSize: this.#maxMessageSizeBytes });
     this.link.addCredit(LIMITS.requestCredit);
   }

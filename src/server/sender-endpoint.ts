@@ -1,5 +1,5 @@
 import { ACCEPTED } from '../amqp/index.ts';
-import type { Attach, IncomingDelivery, Link } from '../amqp/index.ts';
+import type { IncomingDelivery, Link } from '../amqp/index.ts';
 import type { Queue } from '../broker/index.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
@@ -37,7 +37,7 @@ export class SenderEndpoint extends LinkEndpoint implements Exit<IncomingDeliver
     this.#client.add(this);
   }
 
-  accept(_attach: Attach): void {
+  accept(): void {
     this.link.accept({ maxMessageSize: this.#queue.maxMessageSizeBytes });
     this.link.addCredit(LIMITS.senderCredit);
   }

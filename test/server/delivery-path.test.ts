@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DeliveryWindow } from '../../src/server/delivery-window.ts';
-import { Fifo } from '../../src/server/fifo.ts';
+import { Fifo } from '../../src/amqp/index.ts';
 import { IntakeBudget } from '../../src/server/intake-budget.ts';
 import { LIMITS } from '../../src/server/limits.ts';
 import { swapGuidOrder } from '../../src/server/lock-token.ts';
@@ -47,7 +47,7 @@ test('a fifo gives back what it was given, in order', () => {
           assert.equal(fifo.peek(), model[0]);
           assert.equal(fifo.shift(), model.shift());
         }
-        assert.equal(fifo.size, model.length);
+        assert.equal(fifo.length, model.length);
       }
     }),
   );

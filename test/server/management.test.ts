@@ -172,6 +172,7 @@ test('session state and lock belong to the link that holds the session', async (
     const foreign = await session(operation, {}, 'another-link');
     assert.deepEqual([foreign.status, foreign.condition], [410, 'com.microsoft:session-lock-lost']);
   }
+  await acceptSession(peer, 'held, but without messages and without state');
   const listed = await peer.manage('s', 'get-message-sessions', map({ skip: int(0), top: int(10) }));
   assert.deepEqual(bodyMap(listed).get('sessions-ids'), new AmqpArray('string', ['a']));
   assert.deepEqual(bodyMap(listed).get('skip'), int(1));

@@ -1,4 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtemp, rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -9,6 +11,9 @@ import type { RunningServer, StartOptions } from '../../src/server/index.ts';
 import { parseQueueDescription } from '../../src/topology/index.ts';
 import type { QueueDescriptionInput } from '../../src/topology/index.ts';
 import { LeapClock } from './leap-clock.ts';
+
+/** Every socket that a server of this process accepts. */
+const ACCEPTED_SOCKETS = 'net.server.socket';
 
 /** Failures show at once instead of after the client's minutes of retries. */
 const IMPATIENT: ServiceBusClientOptions = {
@@ -24,6 +29,8 @@ export class Fixture {
   readonly #clients = new Set<ServiceBusClient>();
   readonly faults: unknown[] = [];
   #server: RunningServer | undefined;
+  readonly #sockets = new Set<Socket>();
+  readonly #noteSocket = (message: unknown): void => void this.#sockets.add((message as { socket: Socket }).socket);
 
   private constructor(dataFolder: string, queues: QueueDescriptionInput[], options: Partial<StartOptions>) {
     this.dataFolder = dataFolder;
@@ -37,6 +44,7 @@ export class Fixture {
     options: Partial<StartOptions> = {},
   ): Promise<Fixture> {
     const fixture = new Fixture(await mkdtemp(join(tmpdir(), 'retrain-conformance-')), queues, options);
+    subscribe(ACCEPTED_SOCKETS, fixture.#noteSocket);
     context.after(() => fixture.#remove());
     await fixture.startServer();
     return fixture;
@@ -78,7 +86,16 @@ export class Fixture {
     this.#clients.clear();
   }
 
+  /** Cuts the connections with the clients without a goodbye; returns how many there were. */
+  destroySockets(): number {
+    const { amqpPort } = this.server;
+    const cut = [...this.#sockets].filter((socket) => socket.localPort === amqpPort && !socket.destroyed);
+    for (const socket of cut) socket.resetAndDestroy();
+    return cut.length;
+  }
+
   async #remove(): Promise<void> {
+    unsubscribe(ACCEPTED_SOCKETS, this.#noteSocket);
     await this.stopServer();
     await rm(this.dataFolder, { recursive: true, force: true });
     if (this.faults.length > 0) throw new AggregateError(this.faults, 'the server reported faults');

@@ -53,14 +53,30 @@ export function placeOf(options: ConnectionOptions, env: NodeJS.ProcessEnv = pro
  *
  * @throws RetrainError, whatever the client raised
  */
-export async function withClient<T>(place: Place, work: (client: ServiceBusClient) => Promise<T>): Promise<T> {
+export function withClient<T>(place: Place, work: (client: ServiceBusClient) => Promise<T>): Promise<T> {
+  return withOpenClient(place, (client) => answered(work(client), place));
+}
+
+/** The same for work that has many answers to wait for, each of them by `answered`: the whole has no limit. */
+export async function withOpenClient<T>(place: Place, work: (client: ServiceBusClient) => Promise<T>): Promise<T> {
   const client = createClient(place.connection, { retry: { maxRetries: 0, timeoutInMs: OPERATION_MS } });
   try {
-    return await withinAnswerTime(work(client), place);
-  } catch (error) {
-    throw explained(error, place);
+    return await work(client);
   } finally {
     await closeClient(client, { clock: systemClock });
+  }
+}
+
+/**
+ * Waits for an answer of the broker, but only so long.
+ *
+ * @throws RetrainError, whatever the client raised
+ */
+export async function answered<T>(work: Promise<T>, place: Place): Promise<T> {
+  try {
+    return await withinAnswerTime(work, place);
+  } catch (error) {
+    throw explained(error, place);
   }
 }
 

@@ -1,12 +1,14 @@
 import { resolve } from 'node:path';
+import type { ServiceBusClient } from '@azure/service-bus';
 import { Command, Option } from 'commander';
 import { RetrainError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import { RetrainingProducer } from '../retraining/producer.ts';
+import type { MessageSender } from '../retraining/producer.ts';
 import { TRIGGER_KINDS } from '../retraining/request.ts';
 import { files } from '../runtime/files.ts';
-import { addConnectionOptions, placeOf, withClient } from './connection.ts';
-import type { ConnectionOptions } from './connection.ts';
+import { addConnectionOptions, answered, placeOf, withOpenClient } from './connection.ts';
+import type { ConnectionOptions, Place } from './connection.ts';
 import { collect, decimal } from './option.ts';
 import { parameter, requestInput } from './request-input.ts';
 import type { RequestFlags } from './request-input.ts';
@@ -53,20 +55,39 @@ async function runRequest(options: RequestOptions): Promise<void> {
   const place = placeOf(options);
   const { dedupeKey } = options;
   const outbox = options.outbox === undefined ? undefined : resolve(options.outbox);
-  const sent = await withClient(place, async (client) => {
+  await withOpenClient(place, async (client) => {
     await using producer = new RetrainingProducer({
-      client,
+      sender: limitedSender(client, place),
       queue: place.queue,
       ...(outbox !== undefined && { outboxFolder: outbox }),
     });
-    const sent = await producer.request(input, dedupeKey === undefined ? {} : { dedupeKey });
-    const { failed } = await producer.flush();
-    for (const { error } of failed) console.error(`retrain: left in the outbox: ${error.message}`);
-    return sent;
-  }).catch((error: unknown) => {
-    throw outbox === undefined ? error : withOutbox(error, outbox);
+    const sending = producer.request(input, dedupeKey === undefined ? {} : { dedupeKey });
+    const sent = await answered(sending, place).catch((error: unknown) => {
+      throw outbox === undefined ? error : withOutbox(error, outbox);
+    });
+    console.log(options.json ? JSON.stringify({ ...sent, model: input.model.name, queue: place.queue }) : sent.id);
+    if (outbox !== undefined) await sendLeftOvers(producer, outbox);
   });
-  console.log(options.json ? JSON.stringify({ ...sent, model: input.model.name, queue: place.queue }) : sent.id);
+}
+
+/** What is left over from before is no part of this request, which has been sent: it can only be a warning. */
+async function sendLeftOvers(producer: RetrainingProducer, outbox: string): Promise<void> {
+  try {
+    const { failed } = await producer.flush();
+    for (const { name, error } of failed)
+      console.error(`retrain: ${name} is left in ${outbox}, look at it, then remove it: ${error.message}`);
+  } catch (error) {
+    console.error(`retrain: earlier requests are left in ${outbox}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** An outbox may hold thousands of requests: each send has its time, not all of them one. */
+function limitedSender(client: ServiceBusClient, place: Place): MessageSender {
+  const sender = client.createSender(place.queue);
+  return {
+    sendMessages: (message) => answered(sender.sendMessages(message), place),
+    close: () => sender.close(),
+  };
 }
 
 /** What the producer refuses before it keeps a request. */

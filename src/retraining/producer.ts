@@ -79,7 +79,7 @@ export interface FlushResult {
   readonly sent: number;
   /** Requests past their expiry time; they are dropped. */
   readonly expired: number;
-  /** Files that could not be read; they stay where they are. */
+  /** What could not be read, or is refused for its size or form and would be refused again; it stays where it is. */
   readonly failed: readonly { readonly name: string; readonly error: Error }[];
 }
 
@@ -169,7 +169,8 @@ export class RetrainingProducer {
 
   /**
    * Sends what is left over in the outbox, oldest first. The ids are the same, so that duplicate detection drops what the
-   * broker had accepted after all. Raises what stops it (unreachable, unauthorized…); what it sent until then is gone.
+   * broker had accepted after all. A request that is refused for what it is does not hold up those behind it. Raises what
+   * stops all of them (unreachable, unauthorized…); what it sent until then is gone.
    */
   async flush(): Promise<FlushResult> {
     const failed: { name: string; error: Error }[] = [];
@@ -183,7 +184,13 @@ export class RetrainingProducer {
       const nowMs = this.#clock.wallMs();
       if (event.expirytime !== undefined && Date.parse(event.expirytime) <= Math.max(nowMs, activeAtMs ?? 0)) expired++;
       else {
-        await this.#send(requestMessage(event, { messageId: event.id, nowMs, activeAtMs }));
+        try {
+          await this.#send(requestMessage(event, { messageId: event.id, nowMs, activeAtMs }));
+        } catch (error) {
+          if (!isRefusal(error)) throw error;
+          failed.push({ name, error });
+          continue;
+        }
         sent++;
       }
       await this.#outbox?.remove(name);
@@ -223,9 +230,8 @@ export class RetrainingProducer {
     try {
       await this.#send(message);
     } catch (error) {
-      // It would be refused again for ever; the caller is told now.
-      if (name !== undefined && error instanceof RetrainError && error.code === 'MESSAGE_TOO_LARGE')
-        await this.#outbox?.remove(name);
+      // It would be refused again for ever; the caller, who still has it, is told now.
+      if (name !== undefined && isRefusal(error)) await this.#outbox?.remove(name);
       throw error;
     }
     if (name !== undefined) await this.#outbox?.remove(name);
@@ -256,6 +262,11 @@ export class RetrainingProducer {
       return error instanceof Error ? error : new Error(String(error));
     }
   }
+}
+
+/** Whether the message itself is the reason. */
+function isRefusal(error: unknown): error is RetrainError {
+  return error instanceof RetrainError && (error.code === 'MESSAGE_TOO_LARGE' || error.code === 'REQUEST_INVALID');
 }
 
 function openSender(options: ProducerOptions): {

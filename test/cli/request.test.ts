@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ServiceBusClient } from '@azure/service-bus';
@@ -78,6 +78,30 @@ test('a request that the broker has not accepted waits in the outbox and goes ou
   const { connectionString, env } = await startBroker(t, { data: join(folder, 'data') });
   assert.equal((await runCli(args, { env })).code, 0);
   assert.deepEqual([(await queued(connectionString)).length, await readdir(outbox)], [2, []]);
+});
+
+test('a request that was sent is reported as sent, whatever is wrong with what was left in the outbox', async (t) => {
+  const folder = await temporaryFolder(t);
+  const outbox = join(folder, 'outbox');
+  const { connectionString, env } = await startBroker(t, { data: join(folder, 'data') });
+  // Of an earlier release, which had another limit.
+  const data = { model: { name: 'm' }, trigger: { kind: 'manual' }, parameters: { text: 'a'.repeat(70_000) } };
+  const event = {
+    id: 'a',
+    source: '/test',
+    type: 'retrain.requested.v1',
+    subject: 'm',
+    time: '2026-01-01T00:00:00Z',
+    data,
+  };
+  const name = `${'0'.repeat(15)}-${'a'.repeat(22)}.json`;
+  await mkdir(outbox);
+  await writeFile(join(outbox, name), JSON.stringify({ format: 1, event }));
+  const args = ['request', '--model', 'm', '--outbox', outbox, '--dedupe-key', 'm-1'];
+  const finished = await runCli(args, { env });
+  assert.deepEqual([finished.code, finished.stdout], [0, 'm-1\n']);
+  assert.match(finished.stderr, /^retrain: 0{15}-a{22}\.json is left in .*outbox, look at it[^\n]*bytes[^\n]*\n$/);
+  assert.equal((await queued(connectionString)).length, 1);
 });
 
 test('flags alone, a file alone: the rest is left out, so that the schema tells what is missing', async () => {

@@ -169,6 +169,23 @@ test('a damaged file in the outbox is reported, stays, and holds nothing else up
   assert.deepEqual(await readdir(outboxFolder), [damaged]);
 });
 
+test('a flush that meets a request which is refused for its size sends those behind it, keeps it and tells so', async (t) => {
+  const folder = await temporaryFolder(t);
+  const gone = new ServiceBusError('gone', 'ServiceCommunicationProblem');
+  const { producer, sender } = producing({ outboxFolder: folder });
+  for (const dedupeKey of ['births-1', 'births-2', 'births-3']) {
+    sender.failures = Array.from({ length: SEND_TRIES_MAX }, () => gone);
+    await assert.rejects(producer.request(input, { dedupeKey }), { code: 'UNREACHABLE' });
+  }
+  sender.failures = [new ServiceBusError('too large', 'MessageSizeExceeded')];
+  const { sent, failed } = await producer.flush();
+  assert.deepEqual(
+    [sent, failed.map(({ error }) => error instanceof RetrainError && error.code)],
+    [2, ['MESSAGE_TOO_LARGE']],
+  );
+  assert.deepEqual([sender.sent.length, await readdir(folder)], [2, failed.map(({ name }) => name)]);
+});
+
 test('a message that the broker refuses as too large is not kept, for it never could be sent', async (t) => {
   const outboxFolder = await temporaryFolder(t);
   const { sender, producer } = producing({ outboxFolder });

@@ -67,6 +67,8 @@ function factText(fact: WorkerFact | RunEnd): string | undefined {
   switch (fact.fact) {
     case 'unreachable':
       return `${fact.reason}; next try in ${seconds(fact.retryInMs)}`;
+    case 'reachable':
+      return 'the broker answers again';
     case 'session-left':
       return `run ${fact.runId} belongs to another worker; left alone`;
     case 'session-failed':

@@ -110,8 +110,13 @@ async function runWorker(trainer: readonly string[], flags: WorkerFlags): Promis
   });
   await worker.start();
   output.say(`working on ${place.queue} at ${place.connection.host}; Ctrl-C stops in order`);
-  await Promise.race([interrupt.happened, idle.happened]);
+  const ended = await Promise.race([interrupt.happened, idle.happened]);
   idle.stop();
+  if (ended === 'unreachable')
+    throw new RetrainError(
+      'UNREACHABLE',
+      `no broker answered at ${place.connection.host} for ${(flags.idleExit ?? 0) / 1000} s: start the worker again when it is back`,
+    );
 }
 
 function workerOptions(place: Place, flags: WorkerFlags): Omit<WorkerOptions, 'policyOf'> {

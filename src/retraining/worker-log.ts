@@ -14,6 +14,8 @@ export type WorkerFact =
   | { readonly fact: 'worker-stopped' }
   /** No session could be accepted; `UNAUTHORIZED` and `ENTITY_NOT_FOUND` hardly pass by themselves, but are tried again, too. */
   | { readonly fact: 'unreachable'; readonly reason: string; readonly code: ErrorCode; readonly retryInMs: number }
+  /** The broker answers again, after `unreachable`. */
+  | { readonly fact: 'reachable' }
   | { readonly fact: 'client-replaced'; readonly reason: string }
   | { readonly fact: 'session-accepted'; readonly model: string; readonly lockDurationMs: number }
   | { readonly fact: 'session-released'; readonly model: string }

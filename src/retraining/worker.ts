@@ -88,6 +88,8 @@ export class RetrainingWorker implements AsyncDisposable {
   #slots: Promise<unknown> | undefined;
   #stopped: Promise<void> | undefined;
   #replacing: Promise<void> | undefined;
+  /** Whether the last accept of any slot failed. */
+  #unreached = false;
 
   /** Raises `CONNECTION_STRING_INVALID` and `CONFIGURATION_INVALID`; nothing is connected yet. */
   constructor(options: WorkerOptions) {
@@ -178,6 +180,8 @@ export class RetrainingWorker implements AsyncDisposable {
       try {
         const next = await this.#connection.acceptNext();
         failures = 0;
+        if (this.#unreached) this.#log({ fact: 'reachable' });
+        this.#unreached = false;
         if (next.kind === 'idle') continue;
         if (signal.aborted) return await next.receiver.close();
         const waitMs = await this.#work(next.receiver, context, watch);
@@ -237,6 +241,7 @@ export class RetrainingWorker implements AsyncDisposable {
     const code = known instanceof RetrainError ? known.code : 'UNREACHABLE';
     const reason = known instanceof RetrainError ? known.message : `${this.#host} failed (${messageOf(known)})`;
     const retryInMs = backoffMs(failures, UNREACHABLE_BACKOFF, this.#random);
+    this.#unreached = true;
     this.#log({ fact: 'unreachable', reason, code, retryInMs });
     if (error instanceof RetrainError && error.code === 'UNREACHABLE') await this.#replaceClient(error.message);
     await pause(this.#clock, retryInMs, this.#stopping.signal);

@@ -15,8 +15,14 @@ function released(model: string): WorkerFact {
 }
 
 async function happened(watch: IdleWatch): Promise<boolean> {
-  return Promise.race([watch.happened.then(() => true), Promise.resolve().then(() => Promise.resolve(false))]);
+  return (await reason(watch)) !== undefined;
 }
+
+async function reason(watch: IdleWatch): Promise<string | undefined> {
+  return Promise.race([watch.happened, Promise.resolve().then(() => Promise.resolve(undefined))]);
+}
+
+const unreachable: WorkerFact = { fact: 'unreachable', reason: 'gone', code: 'UNREACHABLE', retryInMs: 30_000 };
 
 test('a worker is idle when it has had no session for the whole span', async () => {
   const clock = new FakeClock();
@@ -42,4 +48,30 @@ test('without a span a worker is never idle', async () => {
   watch.see(started);
   clock.advance(1e9);
   assert.equal(await happened(watch), false);
+});
+
+test('a worker that reached no broker for the whole span is not idle but without a broker', async () => {
+  const clock = new FakeClock();
+  const watch = new IdleWatch({ idleMs: 1000, clock });
+  watch.see(started);
+  clock.advance(900);
+  watch.see(unreachable);
+  clock.advance(900);
+  assert.equal(await reason(watch), undefined, 'the span began anew when the broker went');
+  watch.see(unreachable);
+  clock.advance(100);
+  assert.equal(await reason(watch), 'unreachable');
+});
+
+test('the span begins anew when the broker is back', async () => {
+  const clock = new FakeClock();
+  const watch = new IdleWatch({ idleMs: 1000, clock });
+  watch.see(started);
+  watch.see(unreachable);
+  clock.advance(999);
+  watch.see({ fact: 'reachable' });
+  clock.advance(999);
+  assert.equal(await reason(watch), undefined);
+  clock.advance(1);
+  assert.equal(await reason(watch), 'no-session');
 });

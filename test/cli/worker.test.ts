@@ -142,6 +142,18 @@ test('a worker with --idle-exit ends by itself when there is nothing left to do'
   assert.deepEqual((await bench.status()).queue?.models, [{ model: 'm', waiting: 0, scheduled: 1, deadLettered: {} }]);
 });
 
+test('a worker with --idle-exit whose broker is gone for the whole span ends with the code for try again', async (t) => {
+  const folder = await temporaryFolder(t);
+  const { env, cli } = await startBroker(t, { data: join(folder, 'broker') });
+  const args = ['worker', '--metric', 'mae', '--state', folder, '--idle-exit', '1500ms', '--', 'true'];
+  const worker = startCli(t, args, { env });
+  await worker.printed(/working on/);
+  cli.child.kill('SIGKILL');
+  const { code, stderr } = await worker.finished;
+  assert.equal(code, 75, stderr);
+  assert.match(stderr, /no broker answered at 127\.0\.0\.1:\d+ for 1\.5 s/);
+});
+
 test('a worker without a trainer, a metric or a span that it understands does not start', async () => {
   assertFailure(await runCli(['worker', '--', 'true']), 2, /--metric/);
   const env = { RETRAIN_CONNECTION_STRING: 'Endpoint=sb://h;SharedAccessKeyName=a;SharedAccessKey=b' };

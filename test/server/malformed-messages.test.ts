@@ -112,7 +112,7 @@ test('a peek leaves out a stored message that cannot be encoded', async (context
   const payloads = messages.map((item) => lookup(item, 'message') as Buffer);
   const texts = payloads.map((payload) => {
     const { value } = decode(payload, scanSections(payload).bodyStart, 'typed');
-    return String((value as AmqpDescribed).value);
+    return ((value as AmqpDescribed).value as Buffer).toString();
   });
   assert.deepEqual(texts, ['after']);
   assert.equal(world.faults.splice(0).length, 1);

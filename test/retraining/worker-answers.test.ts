@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CommandTrainer } from '../../src/retraining/command-trainer.ts';
+import { cloneMessageId } from '../../src/retraining/identity.ts';
+import { PRODUCER_SOURCE } from '../../src/retraining/producer.ts';
 import type { TrainerRun } from '../../src/retraining/trainer.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { files } from '../../src/runtime/files.ts';
@@ -223,22 +225,31 @@ test('several retries in a row inside the duplicate window lose nothing; the las
 
 test('two cool-downs in a row inside the duplicate window lose nothing', async (t) => {
   const world = await openWorld(t);
-  const runs: TrainerRun[] = [];
-  const busy = latch();
-  await world.work({ policy: { cooldownMs: 700 }, trainer: good(world.folder, runs) });
-  await world.producer.request(requestFor());
+  const runs: string[][] = [];
+  const [first, second] = ['births/a', 'births/b'];
+  for (const dedupeKey of [first, second]) await world.producer.request(requestFor(), { dedupeKey });
+  await world.work({
+    policy: { cooldownMs: 2000 },
+    trainer: trainer((run) => {
+      runs.push(run.plan.requests.map(({ id }) => id));
+      return runs.length === 1 ? failure({ meaning: 'permanent' }) : success(world.folder, run, 10 / runs.length);
+    }),
+  });
+  const waiting = (id: string, hop: number): Promise<unknown> =>
+    eventually(
+      async () => {
+        const messageId = cloneMessageId({ source: PRODUCER_SOURCE, id }, hop);
+        return (await world.peek()).some((message) => message.messageId === messageId);
+      },
+      { what: `clone ${hop} of ${id}` },
+    );
+  // Both wait for the end of the first cool-down; the run of one begins the second, for which the other has to wait again.
+  await waiting(second, 1);
   await world.told('promoted');
-  await empty(world);
-  busy.open();
-  await world.producer.request(requestFor());
-  await world.fact('postponed');
-  // Another run of the model moves the end of the cool-down, so that the clone has to wait once more.
+  await waiting(second, 2);
   await world.told('promoted', 2);
-  await world.producer.request(requestFor());
-  await world.fact('postponed', 2);
-  await world.told('promoted', 3);
   await empty(world);
-  assert.equal(runs.length, 3);
+  assert.deepEqual(runs, [[first, second], [first], [second]]);
 });
 
 test('with the budget of the day spent, requests wait as clones until midnight UTC', async (t) => {

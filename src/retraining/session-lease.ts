@@ -13,6 +13,8 @@ import type { WorkerLog } from './worker-log.ts';
 
 /** Between two tries to accept the same session again, and between two tries of an operation that may pass. */
 const RETRY_MS = 250;
+/** The pause between two tries of an operation doubles up to this: a broker that is busy is not made busier. */
+const RETRY_MAX_MS = 5000;
 /** A session lock of Service Bus lasts 5 minutes at most; a clock that is set wrongly must not make more of it. */
 const LOCK_DURATION_MAX_MS = 300_000;
 const LOCK_DURATION_MIN_MS = 1000;
@@ -137,8 +139,8 @@ export class SessionLease {
 
   /** Runs an operation on the current link; tries again what may pass; recovers the session when its link is lost. */
   async operate<T>(operation: (receiver: ServiceBusSessionReceiver) => Promise<T>): Promise<T> {
-    const { clock, random } = this.#options;
-    for (;;) {
+    const { clock, random, log } = this.#options;
+    for (let tries = 1; ; tries++) {
       if (this.#recovering) await this.#renewed(this.#recovering);
       this.#check();
       const receiver = this.#receiver;
@@ -150,7 +152,8 @@ export class SessionLease {
         if (receiver.isClosed || isLockLost(error) || this.leftMs <= 0)
           await this.#renewed(this.recover(messageOf(error)));
         if (!isPassing(error)) throw error;
-        await pause(clock, jittered(RETRY_MS, random), this.#lost.signal);
+        if (tries === 1) log({ fact: 'operation-retried', model: this.model, reason: messageOf(error) });
+        await pause(clock, jittered(Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** (tries - 1)), random), this.#lost.signal);
       }
     }
   }

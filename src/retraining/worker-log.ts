@@ -26,6 +26,8 @@ export type WorkerFact =
   | { readonly fact: 'link-renewed'; readonly model: string; readonly runId?: string; readonly lease?: number }
   /** The session could not be had again in time, or somebody else ran the model meanwhile. */
   | { readonly fact: 'session-lost'; readonly model: string; readonly runId?: string; readonly reason: string }
+  /** The broker was too busy or did not answer in time; told at the first try only, and tried until the lock expires. */
+  | { readonly fact: 'operation-retried'; readonly model: string; readonly reason: string }
   | { readonly fact: 'renewal-failed'; readonly model: string; readonly reason: string; readonly leftMs: number }
   | {
       readonly fact: 'run-taken-over';

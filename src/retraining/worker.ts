@@ -32,6 +32,8 @@ const DEFAULT_OPERATION_MS = 5000;
 const STOP_MARGIN_MS = 10_000;
 /** Share of the lock duration for which a slot leaves alone what another worker holds. */
 const LEFT_SHARE = 1 / 8;
+/** Between two accepts that find nothing, at least: a broker that refuses at once instead of waiting is not asked in a loop. */
+const IDLE_MIN_MS = 250;
 /** How long a slot keeps away from a session that another slot is about to release. */
 const REFUSED_MS = 250;
 /** Between two tries to reach a broker that does not answer. */
@@ -178,11 +180,15 @@ export class RetrainingWorker implements AsyncDisposable {
     const signal = this.#stopping.signal;
     for (let failures = 0; !signal.aborted;) {
       try {
+        const begunMs = this.#clock.monotonicMs();
         const next = await this.#connection.acceptNext();
         failures = 0;
         if (this.#unreached) this.#log({ fact: 'reachable' });
         this.#unreached = false;
-        if (next.kind === 'idle') continue;
+        if (next.kind === 'idle') {
+          await pause(this.#clock, Math.max(0, begunMs + IDLE_MIN_MS - this.#clock.monotonicMs()), signal);
+          continue;
+        }
         if (signal.aborted) return await next.receiver.close();
         const waitMs = await this.#work(next.receiver, context, watch);
         await pause(this.#clock, waitMs, signal);

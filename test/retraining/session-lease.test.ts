@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ServiceBusError } from '@azure/service-bus';
 import type { WorkerFact } from '../../src/retraining/worker-log.ts';
+import { systemRandom } from '../../src/runtime/random.ts';
+import { FakeClock } from '../fake-clock.ts';
 import { eventually } from './run-fixture.ts';
 import { LinkDouble, ME, leaseOn } from './session-double.ts';
 
@@ -104,4 +107,26 @@ test('a link that was offered is closed when the session is lost while another o
   await recovery;
   assert.equal(offered.isClosed, true);
   await lease.release();
+});
+
+test('an operation that may pass is tried again less and less often, and told once', async () => {
+  const clock = new FakeClock();
+  const facts: WorkerFact[] = [];
+  const link = new LinkDouble();
+  link.fault = new ServiceBusError('busy', 'ServiceBusy');
+  const random = { ...systemRandom, fraction: () => 0.5 };
+  const options = { clock, random, lockDurationMs: LONG_MS, log: (fact: WorkerFact) => facts.push(fact) };
+  const lease = leaseOn(link, options);
+  const reading = lease.readLedger();
+  const pausesMs: number[] = [];
+  while (pausesMs.length < 7) {
+    await new Promise((resolve) => setImmediate(resolve));
+    const pauseMs = clock.nextDueMs() ?? assert.fail('nothing is waited for');
+    pausesMs.push(pauseMs);
+    if (pausesMs.length === 7) link.fault = undefined;
+    clock.advance(pauseMs);
+  }
+  assert.equal((await reading).run, null);
+  assert.deepEqual(pausesMs, [250, 500, 1000, 2000, 4000, 5000, 5000]);
+  assert.deepEqual(facts, [{ fact: 'operation-retried', model: 'births', reason: 'busy' }]);
 });

@@ -77,7 +77,9 @@ async function sendLeftOvers(producer: RetrainingProducer, outbox: string): Prom
     for (const { name, error } of failed)
       console.error(`retrain: ${name} is left in ${outbox}, look at it, then remove it: ${error.message}`);
   } catch (error) {
-    console.error(`retrain: earlier requests are left in ${outbox}: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(
+      `retrain: earlier requests are left in ${outbox}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 

@@ -10,7 +10,7 @@ const GATE = { metric: 'mape', direction: 'minimize', minImprovement: 0 } as con
 const TRAINER = { start: () => assert.fail('nothing is trained here') };
 
 function check(rest: Record<string, unknown>): ModelPolicy {
-  return checkPolicy('births', { trainer: TRAINER, gate: GATE, ...rest } as ModelPolicy);
+  return checkPolicy('births', { trainer: TRAINER, gate: GATE, ...rest });
 }
 
 test('a gate is checked: metric, direction and minImprovement by their names', () => {

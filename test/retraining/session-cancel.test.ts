@@ -58,9 +58,10 @@ function contextIn(t: TestContext, { runs, registry }: { runs: TrainerRun[]; reg
   return { context, folder };
 }
 
-async function work(context: WorkerContext, link: LinkDouble): Promise<void> {
+async function work(context: WorkerContext, link: LinkDouble, next = link): Promise<void> {
   const watch = new TakeOverWatch(ME);
-  await new SessionWork({ context, lease: leaseOn(link), watch, unchangedForMs: 0 }).work();
+  const lease = leaseOn(link, { accept: () => Promise.resolve(next.receiver) });
+  await new SessionWork({ context, lease, watch, unchangedForMs: 0 }).work();
 }
 
 test('a cancel that comes with the requests of a run that was taken over ends the run before it trains', async (t) => {
@@ -110,4 +111,27 @@ test('peeked cancels are bounded, each is there once, and one that was received 
   assert.deepEqual([kept.length, kept[0]?.id], [PEEKED_CANCELS_MAX, 'c1']);
   cancels.delete(cancelEvent('c1'));
   assert.deepEqual([...cancels].length, PEEKED_CANCELS_MAX - 1);
+});
+
+test('a link that is lost during a take-over does not end the work on the session', async (t) => {
+  const runs: TrainerRun[] = [];
+  const content = contentOf(request());
+  const requests = [{ ...REQUEST, hop: 0 }];
+  const started = { type: 'started', runId: 'r1', epoch: 1, owner: ME, atMs: 0, requests } as const;
+  content.state = encodeLedger(advance(emptyLedger('births'), started));
+  const link = new LinkDouble(content);
+  const real = registryIn(temporaryFolder(t));
+  const registry: WorkerContext['registry'] = {
+    promote: (...args) => real.promote(...args),
+    read(model) {
+      // Between the ledger that was read and the one that is written.
+      link.isClosed = true;
+      link.fault = new Error('the link is closed');
+      return real.read(model);
+    },
+  };
+  const { context } = contextIn(t, { runs, registry });
+  await work(context, link, new LinkDouble(content));
+  const ledger = decodeLedger(content.state, 'births');
+  assert.deepEqual([runs.length, answerOf(ledger, REQUEST), content.messages], [1, 'succeeded', []]);
 });

@@ -339,7 +339,9 @@ export class RunStages {
     const atMs = this.#nowMs();
     const data = { ...runData(this.#lease.model, run), reason: end.reason, progress };
     await outcomes.tell([outcomeEvent('interrupted', { data, atMs, step: run.epoch })]);
-    const event: LedgerEvent = { type: 'interrupted', progress, nextRunAtMs: this.#cooledDownAt(atMs) };
+    // A deploy or a scale-in is no reason to let the model wait: the next worker goes on at once.
+    const nextRunAtMs = this.#context.shutdown.aborted ? undefined : this.#cooledDownAt(atMs);
+    const event: LedgerEvent = { type: 'interrupted', progress, ...(nextRunAtMs !== undefined && { nextRunAtMs }) };
     if (this.#exhausts(event, run)) {
       const often = `interrupted ${INTERRUPTIONS_PER_ATTEMPT} times in a row without progress`;
       return this.#fail(run, { ...end, reason: `${often}, at last: ${end.reason}` }, policy);

@@ -45,6 +45,8 @@ function cancelOf(id: string, requestId: string): ServiceBusMessage {
 interface Model {
   readonly content: SessionContent;
   readonly folder: string;
+  /** As SIGTERM does. */
+  shutDown(): void;
   /** The ids of each run's requests. */
   readonly runs: string[][];
   readonly sent: ServiceBusMessage[];
@@ -65,6 +67,7 @@ function modelWith(
 ): Model {
   const folder = temporaryFolder(t);
   const content = contentOf(...messages);
+  const shutdown = new AbortController();
   const [runs, sent, told, deadLetters]: [string[][], ServiceBusMessage[], ServiceBusMessage[], Model['deadLetters']] =
     [[], [], [], []];
   const log = (): void => undefined;
@@ -95,7 +98,7 @@ function modelWith(
     backoff: { baseMs: 0, maxMs: 0 },
     graceMs: 0,
     executed: new Set(),
-    shutdown: new AbortController().signal,
+    shutdown: shutdown.signal,
     clock: systemClock,
     random,
     files,
@@ -111,7 +114,7 @@ function modelWith(
       deadLetters.push(...link.deadLetters);
     }
   };
-  return { content, folder, runs, sent, told, deadLetters, accept };
+  return { content, folder, shutDown: () => shutdown.abort(), runs, sent, told, deadLetters, accept };
 }
 
 /** As the official client checks it. */
@@ -289,6 +292,22 @@ test('a run that failed or was interrupted begins the cool-down, too', async (t)
     assert.ok(ledgerOf(model).nextRunAtMs <= (clone?.atMs ?? 0), 'the clone has to wait once only');
     assert.ok(ledgerOf(model).nextRunAtMs >= before + 60_000);
   }
+});
+
+test('a run that a shutdown interrupts costs nothing: no cool-down, and the message goes back as it is', async (t) => {
+  const model = modelWith(
+    t,
+    () => {
+      model.shutDown();
+      return failure({ meaning: 'interrupted' });
+    },
+    { messages: [request('a')], policy: { cooldownMs: 60_000 } },
+  );
+  await model.accept();
+  assert.deepEqual(model.runs, [['a']]);
+  assert.equal(ledgerOf(model).nextRunAtMs, 0);
+  assert.equal(model.content.messages.length, 1);
+  assert.deepEqual(model.sent, []);
 });
 
 test('the plan names the champion with what was measured of it when it was promoted', async (t) => {

@@ -68,9 +68,9 @@ async function endAndStartAgain({ world, broker }: Setting, { ends }: Plan): Pro
   for (const { afterSteps, death, downMs, wallStepMs } of ends) {
     await new Promise<void>((resolve) => world.afterSteps(afterSteps, resolve));
     await broker.end(death);
-    // Deliveries of one life are told apart by the wall clock.
-    if (!broker.alive) world.stepWall(wallStepMs);
     await world.sleep(downMs);
+    // Deliveries of one life are told apart by the wall clock, also those that were still on their way when it ended.
+    if (!broker.alive) world.stepWall(wallStepMs);
     broker.start();
   }
 }

@@ -23,7 +23,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-const perFileMs = long ? 3_600_000 : 300_000;
+const perFileMs = long ? 10_800_000 : 300_000;
 const child = spawn(
   process.execPath,
   [

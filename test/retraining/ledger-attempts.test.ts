@@ -1,61 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { INTERRUPTIONS_PER_ATTEMPT, advance, emptyLedger } from '../../src/retraining/ledger.ts';
-import type { LedgerEvent } from '../../src/retraining/ledger.ts';
 import { WAITING_MAX } from '../../src/retraining/ledger-record.ts';
-import type { Ledger, RunRequest } from '../../src/retraining/ledger-record.ts';
+import type { RunRequest } from '../../src/retraining/ledger-record.ts';
 import { answerOf, cloneAfter, nextRunAt, waitingOf } from '../../src/retraining/ledger-view.ts';
 import { isExhausted } from '../../src/retraining/worker-sort.ts';
+import { a, b, noon, started, restarted, limits, trained, decided, stopped, run } from './ledger-events.ts';
 
 // What keeps a request from being tried for ever, from being lost, and from waiting too long or too short.
-
-const owner = { host: 'h', pid: 1, startTime: '100' };
-const a: RunRequest = { source: '/s', id: 'a', hop: 0 };
-const b: RunRequest = { source: '/s', id: 'b', hop: 0 };
-const noon = Date.UTC(2026, 0, 1, 12);
-const digest = 'd'.repeat(64);
-
-const started = (epoch = 1, requests = [a, b]): LedgerEvent => ({
-  type: 'started',
-  runId: `run-${epoch}`,
-  epoch,
-  owner,
-  atMs: noon,
-  requests,
-});
-const restarted = { type: 'restarted', owner, epoch: 2, atMs: noon, interrupted: true } as const;
-const limits = { maxAttempts: 3, maxKills: 2 };
-const trained: LedgerEvent = {
-  type: 'trained',
-  atMs: noon,
-  metrics: { challenger: { mape: 1 } },
-  artifact: '/x',
-  digest,
-};
-const decided: LedgerEvent = {
-  type: 'decided',
-  atMs: noon,
-  verdict: 'promote',
-  reason: 'better',
-  registryEpoch: 0,
-  previousChampion: null,
-  pendingEvents: [{ outcome: 'promoted' }],
-};
-const stopped = (over: Partial<LedgerEvent & { type: 'stopped' }> = {}): LedgerEvent => ({
-  type: 'stopped',
-  atMs: noon,
-  attempt: 'failed',
-  resolution: 'retry',
-  reason: 'exit 75',
-  exitCode: 75,
-  retryAtMs: noon + 1000,
-  pendingEvents: [{ outcome: 'failed' }],
-  ...over,
-});
-
-function run(...events: LedgerEvent[]): Ledger {
-  return events.reduce(advance, emptyLedger('m'));
-}
 
 test('a split leaves each request one try by itself, however much was counted for the merged plan', () => {
   for (const attempt of ['failed', 'killed'] as const) {

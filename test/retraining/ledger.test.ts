@@ -8,54 +8,20 @@ import { ANSWERED_MAX, PENDING_EVENTS_MAX, WAITING_MAX } from '../../src/retrain
 import type { Ledger, RunRequest } from '../../src/retraining/ledger-record.ts';
 import { answerOf, cloneAfter, nextRunAt, waitingOf } from '../../src/retraining/ledger-view.ts';
 import { requestKey } from '../../src/retraining/identity.ts';
-
-const owner = { host: 'h', pid: 1, startTime: '100' };
-const a: RunRequest = { source: '/s', id: 'a', hop: 0 };
-const b: RunRequest = { source: '/s', id: 'b', hop: 0 };
-const noon = Date.UTC(2026, 0, 1, 12);
-const digest = 'd'.repeat(64);
-
-const started = (epoch = 1, requests = [a, b]): LedgerEvent => ({
-  type: 'started',
-  runId: `run-${epoch}`,
-  epoch,
+import {
   owner,
-  atMs: noon,
-  requests,
-});
-const restarted = { type: 'restarted', owner, epoch: 2, atMs: noon, interrupted: true } as const;
-const limits = { maxAttempts: 3, maxKills: 2 };
-const trained: LedgerEvent = {
-  type: 'trained',
-  atMs: noon,
-  metrics: { challenger: { mape: 1 } },
-  artifact: '/x',
+  a,
+  b,
+  noon,
   digest,
-};
-const decided: LedgerEvent = {
-  type: 'decided',
-  atMs: noon,
-  verdict: 'promote',
-  reason: 'better',
-  registryEpoch: 0,
-  previousChampion: null,
-  pendingEvents: [{ outcome: 'promoted' }],
-};
-const stopped = (over: Partial<LedgerEvent & { type: 'stopped' }> = {}): LedgerEvent => ({
-  type: 'stopped',
-  atMs: noon,
-  attempt: 'failed',
-  resolution: 'retry',
-  reason: 'exit 75',
-  exitCode: 75,
-  retryAtMs: noon + 1000,
-  pendingEvents: [{ outcome: 'failed' }],
-  ...over,
-});
-
-function run(...events: LedgerEvent[]): Ledger {
-  return events.reduce(advance, emptyLedger('m'));
-}
+  started,
+  restarted,
+  limits,
+  trained,
+  decided,
+  stopped,
+  run,
+} from './ledger-events.ts';
 
 test('a promoted run goes through every stage and leaves its requests answered', () => {
   const events = [started(), trained, decided, { type: 'applied' }, { type: 'told' }] as const;

@@ -12,6 +12,11 @@ const PREFIX = 'SharedAccessSignature ';
 /** Tokens are a few hundred bytes; the longest entity path is 260 characters. */
 const MAX_TOKEN_CHARS = 4_096;
 
+/** Whether a token is meant to be a shared access signature, whatever its sender calls it. */
+export function isSasToken(token: string): boolean {
+  return token.startsWith(PREFIX);
+}
+
 /**
  * Verifies a shared access signature for `audience` (docs: service-bus-sas.md). The signature covers the resource exactly as
  * it was sent, still percent-encoded; it gives the rights of its rule on that resource and on everything under it.
@@ -23,7 +28,7 @@ export function verifySasToken(options: {
   readonly nowMs: number;
 }): TokenVerdict {
   const { token, audience, rules, nowMs } = options;
-  const fields = token.length <= MAX_TOKEN_CHARS && token.startsWith(PREFIX) ? fieldsOf(token) : undefined;
+  const fields = token.length <= MAX_TOKEN_CHARS && isSasToken(token) ? fieldsOf(token) : undefined;
   if (!fields)
     return refused(
       400,

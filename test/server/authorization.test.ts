@@ -39,6 +39,15 @@ test('$cbs answers with the type of the message-id, and says clearly what it doe
   assert.deepEqual(zero.application.get('status-code'), new AmqpTyped('int', 400));
 });
 
+test("a shared access signature that calls itself 'jwt', as the Python client's do, is verified like any other", async (context) => {
+  const world = await World.start(context, [{ name: 'q' }]);
+  const peer = await Peer.connect(world);
+  assert.equal((await peer.putToken({ type: 'jwt', key: 'wrong' })).status, 401);
+  assert.equal((await peer.sender('q')).condition, 'amqp:unauthorized-access');
+  assert.equal((await peer.putToken({ type: 'jwt' })).status, 202);
+  assert.equal((await peer.sender('q')).detach, undefined);
+});
+
 test('a link goes when its token expires, unless the token was renewed', async (context) => {
   const world = await World.start(context, [{ name: 'q' }]);
   const peer = await Peer.authorized(world, { lifetimeMs: 60_000 });

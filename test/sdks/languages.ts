@@ -1,0 +1,32 @@
+/** A command and its arguments, run in the language's folder. */
+export type Command = readonly [program: string, ...args: string[]];
+
+export interface Language {
+  /** What the command line and the prefix of the queues call it. */
+  readonly name: string;
+  /** Below `test/sdks`; what is installed goes there, into a folder that git ignores. */
+  readonly folder: string;
+  /** Succeeds when the toolchain is there. */
+  readonly check: Command;
+  /** What to install when it is not. */
+  readonly remedy: string;
+  /** Brings the pinned client; quick when it is already there. */
+  readonly install: readonly Command[];
+  readonly run: Command;
+}
+
+const PYTHON_VENV: readonly Command[] = [
+  ['python3', '-m', 'venv', '.venv'],
+  ['.venv/bin/python', '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', 'requirements.txt'],
+];
+
+export const LANGUAGES: readonly Language[] = [
+  {
+    name: 'python',
+    folder: 'python',
+    check: ['python3', '-c', 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))'],
+    remedy: 'Python 3.9 or newer with venv (Debian: apt install python3-venv)',
+    install: PYTHON_VENV,
+    run: ['.venv/bin/python', '-u', 'main.py'],
+  },
+];

@@ -1,0 +1,32 @@
+import { parseQueueDescription } from '../../src/topology/index.ts';
+import type { QueueDescription, QueueDescriptionInput } from '../../src/topology/index.ts';
+
+type Kind = Omit<QueueDescriptionInput, 'name'>;
+
+/** The kinds of queue that a program finds, by the name that README.md documents. */
+const KINDS: Readonly<Record<string, Kind>> = {
+  plain: {},
+  session: { requiresSession: true },
+  'short-lock': { lockDuration: 'PT5S', maxDeliveryCount: 3 },
+  'short-session': { lockDuration: 'PT5S', maxDeliveryCount: 3, requiresSession: true },
+  duplicates: { requiresDuplicateDetection: true },
+  expiring: { defaultMessageTimeToLive: 'PT2S', deadLetteringOnMessageExpiration: true },
+  dropping: { defaultMessageTimeToLive: 'PT2S' },
+  small: { maxMessageSizeInKilobytes: 16 },
+  large: { maxMessageSizeInKilobytes: 20 * 1024 },
+  disabled: { status: 'Disabled' },
+  'send-disabled': { status: 'SendDisabled' },
+  'receive-disabled': { status: 'ReceiveDisabled' },
+};
+
+/** Every kind exists once under its bare name and this often with a number, so that a case can have a queue to itself. */
+const COPIES = 40;
+
+/** All queues of one language: `<prefix><kind>` and `<prefix><kind>-1` to `<prefix><kind>-40`. */
+export function queuesOf(prefix: string): QueueDescription[] {
+  return Object.entries(KINDS).flatMap(([kind, settings]) =>
+    ['', ...Array.from({ length: COPIES }, (_, index) => `-${index + 1}`)].map((copy) =>
+      parseQueueDescription({ ...settings, name: `${prefix}${kind}${copy}` }),
+    ),
+  );
+}

@@ -1,3 +1,5 @@
+import type { BacklogFigures } from './backlog.ts';
+
 /** One row of the table: what was measured, once for each round. */
 export interface Row {
   readonly load: string;
@@ -35,4 +37,41 @@ export function formatTable(rows: readonly Row[], floor: string): string {
     'of floor'.padStart(9),
   ];
   return [head.join(' '), ...lines].join('\n');
+}
+
+export interface StartRow {
+  readonly what: string;
+  /** From the start of the process to the first link attached. */
+  readonly seconds: number;
+  readonly idleRssBytes: number;
+}
+
+/** A line for each kind of start: medians. */
+export function formatStarts(starts: readonly StartRow[]): string {
+  const lines = [...new Set(starts.map(({ what }) => what))].map((what) => {
+    const same = starts.filter((start) => start.what === what);
+    const ms = median(same.map(({ seconds }) => seconds * 1000));
+    return `start ${what.padEnd(32)} ${Math.round(ms)} ms to the first link, ${megabytes(same.map(({ idleRssBytes }) => idleRssBytes))} idle`;
+  });
+  return lines.join('\n');
+}
+
+/** Medians over the rounds. */
+export function formatBacklog(backlogs: readonly BacklogFigures[]): string {
+  const of = (pick: (figures: BacklogFigures) => number): number => median(backlogs.map(pick));
+  const all = (pick: (figures: BacklogFigures) => number): number[] => backlogs.map(pick);
+  const perSecond = (pick: (figures: BacklogFigures) => number): string => Math.round(of(pick)).toLocaleString('en');
+  const seconds = (pick: (figures: BacklogFigures) => number): string => `${of(pick).toFixed(2)} s`;
+  return [
+    `backlog of ${of(({ messages }) => messages).toLocaleString('en')} messages`,
+    `  filled in ${seconds((f) => f.fillSeconds)}; first tenth ${perSecond((f) => f.fillPerSecondFirst)}/s, last ${perSecond((f) => f.fillPerSecondLast)}/s`,
+    `  memory ${megabytes(all((f) => f.rssBeforeBytes))} before, ${megabytes(all((f) => f.rssAfterBytes))} after: ${Math.round(of((f) => f.rssBytesPerMessage))} bytes a message`,
+    `  recovered in ${seconds((f) => f.recoverySeconds)} from the start of the process to the first delivery, ${megabytes(all((f) => f.rssRecoveredBytes))} then`,
+    `  the log alone in ${seconds((f) => f.logRecoverySeconds)}, ${seconds((f) => f.logRecoveryCpuSeconds)} of CPU time`,
+    `  drained in ${seconds((f) => f.drainSeconds)}`,
+  ].join('\n');
+}
+
+function megabytes(bytes: readonly number[]): string {
+  return `${Math.round(median(bytes) / 1e6)} MB`;
 }

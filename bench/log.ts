@@ -144,7 +144,8 @@ function message(log: Log, { body, fields }: { body: Buffer; fields: Buffer }): 
   ];
 }
 
-function openLog(
+/** A log in a folder, which throws when its disk fails. */
+export function openLog(
   folder: string,
   { onDurable, onRecord }: { onDurable?: () => void; onRecord?: () => void },
 ): Promise<Log> {

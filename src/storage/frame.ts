@@ -127,14 +127,14 @@ export function isMarkFor(buffer: Buffer, start: number, offset: number): boolea
   );
 }
 
-/** Where a mark with a good checksum starts at or after `from` in a whole segment, or -1. */
-export function findMark(segment: Buffer, from: number, seed: number): number {
+/** Where a mark with a good checksum stands in a stretch of a segment that begins at `base` of it, or -1. */
+export function findMark(bytes: Buffer, { base, seed }: { base: number; seed: number }): number {
   const pattern = Buffer.alloc(5);
   pattern[0] = FrameKind.mark | LAST_OF_BATCH;
   pattern.writeUInt32LE(MARK_MAGIC, 1);
-  for (let at = segment.indexOf(pattern, from); at >= 0; at = segment.indexOf(pattern, at + 1)) {
+  for (let at = bytes.indexOf(pattern); at >= 0; at = bytes.indexOf(pattern, at + 1)) {
     const start = at - FRAME_HEAD_BYTES;
-    if (start >= from && frameEnd(segment, start, seed) > 0 && isMarkFor(segment, start, start)) return start;
+    if (start >= 0 && frameEnd(bytes, start, seed) > 0 && isMarkFor(bytes, start, base + start)) return base + start;
   }
   return -1;
 }

@@ -13,7 +13,7 @@ import {
 } from './segment-file.ts';
 import { IndexBuilder, IndexCursor } from './segment-index.ts';
 import { type FoundIndex, isTold, tellInOrder } from './recovered-order.ts';
-import { scanSegment } from './segment-scan.ts';
+import { type ScannedSegment, scanSegment } from './segment-scan.ts';
 import type { Segment } from './segment.ts';
 import type { Segments } from './segments.ts';
 import { readSidecar } from './sidecar.ts';
@@ -173,12 +173,12 @@ export async function readIndex(
     return { index: sidecar.index, fromSidecar: true };
   }
   const path = segments.path(segment);
-  const bytes = Buffer.allocUnsafeSlow(segment.capacity);
-  await segments.read(segment, { into: bytes, offset: 0 });
-  const scanned = scanSegment(bytes, { path, seed: segment.seed, tail: isNewest });
+  const read = (into: Buffer, offset: number): Promise<number> => segments.read(segment, { into, offset });
+  const { seed, capacity } = segment;
+  const scanned = await scanSegment({ capacity, read }, { path, seed, tail: isNewest });
   segment.end = scanned.end;
   segment.sealed = scanned.sealed;
-  if (isNewest) await settleTail({ disk, path, bytes, scanned });
+  if (isNewest) await settleTail({ disk, path, read, scanned });
   return { index: scanned.index, fromSidecar: false };
 }
 
@@ -190,36 +190,22 @@ export async function readIndex(
 async function settleTail({
   disk,
   path,
-  bytes,
-  scanned: { lastMark, end },
+  read,
+  scanned: { lastMark, end, dirtyEnd },
 }: {
   disk: Disk;
   path: string;
-  bytes: Buffer;
-  scanned: { lastMark: number; end: number };
+  read: (into: Buffer, offset: number) => Promise<number>;
+  scanned: ScannedSegment;
 }): Promise<void> {
-  const dirtyEnd = endOfData(bytes, end);
-  bytes.fill(0, end, dirtyEnd);
+  const bytes = Buffer.alloc(dirtyEnd - lastMark);
+  await read(bytes.subarray(0, end - lastMark), lastMark);
   const file = await disk.open(path, 'write');
   try {
-    await file.writeDurably([bytes.subarray(lastMark, dirtyEnd)], lastMark);
+    await file.writeDurably([bytes], lastMark);
   } finally {
     await file.close();
   }
-}
-
-const ZEROS = Buffer.alloc(64 * 1024);
-
-/** Where the zeros begin that fill the rest of the segment, looked for from `from`. */
-function endOfData(bytes: Buffer, from: number): number {
-  let end = bytes.length;
-  while (end > from) {
-    const start = Math.max(from, end - ZEROS.length);
-    if (bytes.compare(ZEROS, 0, end - start, start, end) !== 0) break;
-    end = start;
-  }
-  while (end > from && bytes[end - 1] === 0) end--;
-  return end;
 }
 
 /** Sidecars outlive their segments when a crash falls between the two removals. */

@@ -16,12 +16,18 @@ export class IndexBuilder {
   readonly #full: Buffer[] = [];
   #part = Buffer.allocUnsafe(PART_BYTES);
   #used = 0;
+  #fullBytes = 0;
 
   /** Goes on with the index of a segment that is not full. */
   static from(index: Buffer): IndexBuilder {
     const builder = new IndexBuilder();
     builder.#full.push(index);
+    builder.#fullBytes = index.length;
     return builder;
+  }
+
+  get bytes(): number {
+    return this.#fullBytes + this.#used;
   }
 
   /** Adds the record whose frame is `buffer[start, end)` and stands at `offset` of the segment. */
@@ -31,6 +37,7 @@ export class IndexBuilder {
     const size = PLACE_BYTES + to - from;
     if (this.#used + size > this.#part.length) {
       this.#full.push(this.#part.subarray(0, this.#used));
+      this.#fullBytes += this.#used;
       this.#part = Buffer.allocUnsafe(Math.max(PART_BYTES, size));
       this.#used = 0;
     }

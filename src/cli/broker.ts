@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { HEALTH_PATH } from '../api/health.ts';
-import { startServer } from '../server/index.ts';
+import { parseAccessRuleFlag, startServer } from '../server/index.ts';
+import type { AccessRuleInForce, Auth } from '../server/index.ts';
 import { DEFAULT_QUEUE, parseQueueFlag } from '../topology/index.ts';
 import { stackOf } from './failure.ts';
 import { Interrupt } from './interrupt.ts';
@@ -13,7 +14,9 @@ interface BrokerOptions {
   readonly httpPort: number;
   readonly host: string;
   readonly queue?: readonly string[];
-  readonly key?: string;
+  readonly accessRule?: readonly string[];
+  readonly auth: Auth;
+  readonly allowAnyone?: true;
   readonly json?: true;
   readonly verbose?: true;
 }
@@ -23,6 +26,8 @@ export const DEFAULT_BROKER_FOLDER = '.retrain/broker';
 /** What `--json` prints once, when the broker is ready. */
 export interface BrokerReady {
   readonly connectionString: string;
+  /** The rules besides RootManageSharedAccessKey. */
+  readonly accessRules: readonly AccessRuleInForce[];
   readonly amqpPort: number;
   readonly httpPort: number;
   readonly pid: number;
@@ -31,7 +36,7 @@ export interface BrokerReady {
 export function brokerCommand(): Command {
   return new Command('broker')
     .description('Runs the embedded broker: durable, on this machine, with the protocol of Azure Service Bus.')
-    .option('--data <dir>', 'folder for queues, messages and the access key', DEFAULT_BROKER_FOLDER)
+    .option('--data <dir>', 'folder for queues, messages and access keys', DEFAULT_BROKER_FOLDER)
     .option('--amqp-port <n>', 'port for clients; 0 picks a free one', port, 5672)
     .option('--http-port <n>', 'port for the health check; 0 picks a free one', port, 5300)
     .option('--host <host>', 'address to listen on; one that others can reach needs a key of yours', '127.0.0.1')
@@ -40,15 +45,28 @@ export function brokerCommand(): Command {
       `queue to declare, NAME or NAME:sessions,duplicates,maxDeliveryCount=10,lockDuration=PT1M; repeatable (default: ${DEFAULT_QUEUE.name})`,
       collect,
     )
+    .option(
+      '--access-rule <rule>',
+      'access rule besides the root rule, NAME=RIGHT[,RIGHT][@QUEUE] with the rights Send, Listen and Manage; repeatable',
+      collect,
+    )
+    .addOption(
+      new Option('--auth <how>', 'who is let in: who has the key of an access rule, or everybody')
+        .choices(['sas', 'none'])
+        .default('sas'),
+    )
+    .option('--allow-anyone', 'with --auth none: listen also on an address that others can reach')
     .option('--json', 'print one line of JSON when ready')
     .addHelpText(
       'after',
       `
-The access key is made at the first start and kept in the data folder. A key of your own goes into RETRAIN_ACCESS_KEY.
+Access keys are made at the first start and kept in the data folder. A root key of your own goes into RETRAIN_ACCESS_KEY.
+Access rules are in force as long as they are given; their keys stay the same.
 
 Examples:
   retrain broker
-  retrain broker --data /var/lib/retrain --queue models:sessions,duplicates --queue outcomes`,
+  retrain broker --data /var/lib/retrain --queue models:sessions,duplicates --queue outcomes
+  retrain broker --queue orders --access-rule shop=Send@orders --access-rule monitor=Listen`,
     )
     .action(runBroker);
 }
@@ -63,12 +81,19 @@ async function runBroker(options: BrokerOptions): Promise<void> {
     host: options.host,
     queues: options.queue?.map(parseQueueFlag) ?? [DEFAULT_QUEUE],
     ...(key !== undefined && key !== '' && { key }),
+    rules: options.accessRule?.map(parseAccessRuleFlag) ?? [],
+    auth: options.auth,
+    allowAnyone: options.allowAnyone ?? false,
     onFault: (fault) =>
       console.error(`retrain: fault in the broker: ${options.verbose ? stackOf(fault) : String(fault)}`),
   });
   try {
-    const { connectionString, amqpPort, httpPort } = broker;
-    const ready: BrokerReady = { connectionString, amqpPort, httpPort, pid: process.pid };
+    if (options.auth === 'none')
+      console.error(
+        'retrain: warning: --auth none: whoever reaches the port may do everything, whatever key or token they give',
+      );
+    const { connectionString, accessRules, amqpPort, httpPort } = broker;
+    const ready: BrokerReady = { connectionString, accessRules, amqpPort, httpPort, pid: process.pid };
     if (options.json) console.log(JSON.stringify(ready));
     else announce(ready, options);
     const failure = await Promise.race([broker.failed, interrupt.happened]);
@@ -79,9 +104,13 @@ async function runBroker(options: BrokerOptions): Promise<void> {
   }
 }
 
-function announce({ connectionString, httpPort, pid }: BrokerReady, { data, host }: BrokerOptions): void {
+function announce({ connectionString, accessRules, httpPort, pid }: BrokerReady, { data, host }: BrokerOptions): void {
   console.log(`broker ready, process ${pid}, data in ${resolve(data)}`);
   console.log(`connection string  ${connectionString}`);
+  for (const rule of accessRules) {
+    const scope = rule.queue === undefined ? '' : `@${rule.queue}`;
+    console.log(`${rule.name}=${rule.rights.join()}${scope}  ${rule.connectionString}`);
+  }
   console.log(`health             http://${host.includes(':') ? `[${host}]` : host}:${httpPort}${HEALTH_PATH}`);
   console.log('Ctrl-C stops it; what it has accepted stays in the data folder.');
 }

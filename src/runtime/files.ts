@@ -20,8 +20,11 @@ const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
  * folder's entry are synced). Temporary files are hidden names beside their target, and `list` does not show them.
  */
 export interface Files {
-  /** Replaces the file durably; a reader sees the old content or the new one, never a part. Makes the folder when missing. */
-  writeAtomic(path: string, content: string | Uint8Array): Promise<void>;
+  /**
+   * Replaces the file durably; a reader sees the old content or the new one, never a part. Makes the folder when missing.
+   * `mode`: permissions of the file, 0666 less the process's umask unless given.
+   */
+  writeAtomic(path: string, content: string | Uint8Array, options?: { mode?: number }): Promise<void>;
   /** Like `writeAtomic`, but only when nothing has the name: of several callers at once, exactly one gets true. */
   create(path: string, content: string | Uint8Array): Promise<boolean>;
   /** The text, or undefined when there is no file. A file over `maxBytes` raises `DATA_CORRUPT`: it is not what was expected. */
@@ -50,8 +53,8 @@ export interface Files {
 }
 
 export const files: Files = {
-  async writeAtomic(path, content) {
-    const temporary = await writeTemporary(path, content);
+  async writeAtomic(path, content, { mode } = {}) {
+    const temporary = await writeTemporary(path, content, mode);
     try {
       await rename(temporary, path);
     } catch (error) {
@@ -154,10 +157,10 @@ export const files: Files = {
   },
 };
 
-async function writeTemporary(path: string, content: string | Uint8Array): Promise<string> {
+async function writeTemporary(path: string, content: string | Uint8Array, mode = 0o666): Promise<string> {
   await files.makeFolder(dirname(path));
   const temporary = join(dirname(path), `.${basename(path)}.${systemRandom.bytes(6).toString('hex')}.tmp`);
-  const file = await open(temporary, 'wx');
+  const file = await open(temporary, 'wx', mode);
   try {
     await file.writeFile(content);
     await file.sync();

@@ -1,21 +1,27 @@
 import { timingSafeEqual } from 'node:crypto';
 
 /** What a shared access key allows (`Manage` includes the other two). */
-export type AccessRight = 'Send' | 'Listen' | 'Manage';
+export const ACCESS_RIGHTS = ['Send', 'Listen', 'Manage'] as const;
+export type AccessRight = (typeof ACCESS_RIGHTS)[number];
 
-/** A shared access authorization rule of the namespace. */
+/** A shared access authorization rule. A token that is signed with either key is valid (docs: service-bus-sas.md). */
 export interface AccessRule {
+  /** 1 to 50 letters, digits, periods, hyphens and underscores; case counts. */
   readonly name: string;
-  /** The key's text; its UTF-8 bytes sign tokens, it is never decoded. */
-  readonly key: string;
+  /** The one queue that its keys open, with what lies under it; absent: the whole namespace. */
+  readonly queue?: string;
   readonly rights: readonly AccessRight[];
+  /** The key's text; its UTF-8 bytes sign tokens, it is never decoded. */
+  readonly primaryKey: string;
+  readonly secondaryKey?: string;
 }
 
 /** The rule that every namespace has. */
 export const ROOT_RULE_NAME = 'RootManageSharedAccessKey';
 
-export function rootRule(key: string): AccessRule {
-  return { name: ROOT_RULE_NAME, key, rights: ['Send', 'Listen', 'Manage'] };
+export function rootRule(primaryKey: string, secondaryKey?: string): AccessRule {
+  const second = secondaryKey === undefined ? {} : { secondaryKey };
+  return { name: ROOT_RULE_NAME, rights: ACCESS_RIGHTS, primaryKey, ...second };
 }
 
 export function allows(rights: readonly AccessRight[], right: AccessRight): boolean {

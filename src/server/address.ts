@@ -38,3 +38,10 @@ export function isUnder(path: string, scope: string): boolean {
   const lowerScope = scope.toLowerCase();
   return lowerPath === lowerScope || lowerPath.startsWith(`${lowerScope}/`);
 }
+
+/** The queue that a path belongs to: itself or, under it, its `$management` and `$DeadLetterQueue`; undefined for the namespace. */
+export function queueOf(path: string): string | undefined {
+  const end = path.indexOf('/$');
+  const queue = end < 0 ? path : path.slice(0, end);
+  return queue === '' || queue.startsWith('$') ? undefined : queue;
+}

@@ -1,9 +1,13 @@
 import { lookup } from '../amqp/index.ts';
+import { ACCESS_RIGHTS } from './access-rule.ts';
 import { pathOf } from './address.ts';
+import type { Grant } from './claims.ts';
 import type { ClientConnection } from './client-connection.ts';
+import { jwtExpiryMs } from './json-web-token.ts';
 import { LIMITS } from './limits.ts';
 import type { NodeReply, NodeRequest, RequestNode } from './request-node.ts';
-import { isSasToken, verifySasToken } from './sas-token.ts';
+import { expired, isSasToken, sasExpiryMs, verifySasToken } from './sas-token.ts';
+import type { TokenRefusal } from './sas-token.ts';
 
 const SAS_TYPE = 'servicebus.windows.net:sastoken';
 
@@ -29,23 +33,35 @@ function putToken(client: ClientConnection, { operation, properties, body }: Nod
       description: 'put-token needs the audience in the property name and the token as a string body.',
     };
   const type = lookup(properties, 'type');
-  // The Python client calls its shared access signatures 'jwt', so the token's own form counts.
-  if (type !== SAS_TYPE && !isSasToken(body))
-    return {
-      statusCode: 401,
-      description: `Tokens of type '${typeof type === 'string' ? type : ''}' are not supported: connect with a connection string that has SharedAccessKeyName and SharedAccessKey.`,
-    };
-  const verdict = verifySasToken({
-    token: body,
-    audience,
-    rules: client.service.rules,
-    nowMs: client.service.clock.wallMs(),
-  });
-  if (!verdict.granted) return verdict;
-  if (!client.claims.add(pathOf(audience), verdict.rights, verdict.expiresAtMs))
+  const verdict = judge(client, { type: typeof type === 'string' ? type : '', audience, token: body });
+  if ('granted' in verdict) return verdict;
+  if (!client.claims.add(pathOf(audience), verdict))
     return {
       statusCode: 403,
       description: `A connection may hold ${LIMITS.tokensPerConnection} tokens at most; put one for the whole namespace instead.`,
     };
   return { statusCode: 202, description: 'Accepted' };
+}
+
+function judge(
+  { service }: ClientConnection,
+  put: { readonly type: string; readonly audience: string; readonly token: string },
+): Grant | TokenRefusal {
+  const { type, audience, token } = put;
+  const nowMs = service.clock.wallMs();
+  if (service.auth === 'none') {
+    const expiresAtMs = isSasToken(token) ? sasExpiryMs(token) : jwtExpiryMs(token);
+    return expiresAtMs > nowMs ? { rights: ACCESS_RIGHTS, expiresAtMs } : expired(expiresAtMs);
+  }
+  // The Python client calls its shared access signatures 'jwt', so the token's own form counts.
+  if (type !== SAS_TYPE && !isSasToken(token))
+    return {
+      granted: false,
+      statusCode: 401,
+      description: `Tokens of type '${type}' cannot be verified here: connect with a connection string that has SharedAccessKeyName and SharedAccessKey, or start the broker with --auth none, which takes any token.`,
+    };
+  const verdict = verifySasToken({ token, audience, rules: service.rules, nowMs });
+  if (!verdict.granted) return verdict;
+  const { credential, expiresAtMs } = verdict;
+  return { rights: credential.rule.rights, credential, expiresAtMs };
 }

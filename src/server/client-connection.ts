@@ -12,6 +12,7 @@ import type {
 } from '../amqp/index.ts';
 import { attachLink } from './attach.ts';
 import { Claims } from './claims.ts';
+import type { Loss } from './claims.ts';
 import { failure } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
@@ -32,6 +33,11 @@ export interface ConnectionOwner {
 /** What the engine may hold for a peer that has put a token. */
 const TRUSTED = { maxLinks: LIMITS.linksPerConnection, maxPartialBytes: LIMITS.partialBytesPerConnection };
 
+const LOSS_TEXTS: Record<Loss, string> = {
+  expired: 'ExpiredToken: The token of this link has expired.',
+  'rule-changed': 'InvalidSignature: The access rule or the key that this link lived from was changed or removed.',
+};
+
 /** One client: its claims, its links, and who answers on each of them. */
 export class ClientConnection implements ConnectionHandler {
   readonly service: Service;
@@ -51,7 +57,7 @@ export class ClientConnection implements ConnectionHandler {
     this.claims = new Claims({
       clock: service.clock,
       onGranted: () => this.connection?.limitMemory(TRUSTED),
-      onExpired: () => this.#detachUnclaimed(),
+      onLost: (loss) => this.#detachUnclaimed(loss),
     });
   }
 
@@ -162,11 +168,11 @@ export class ClientConnection implements ConnectionHandler {
     return true;
   }
 
-  /** A token has expired: links that no other token covers go (service-bus-protocol.md §1.4). */
-  #detachUnclaimed(): void {
+  /** Claims have ended: links that no other claim covers go (service-bus-protocol.md §1.4). */
+  #detachUnclaimed(loss: Loss): void {
     for (const endpoint of this.#endpoints) {
       if (!endpoint.claim || this.permits(endpoint.claim)) continue;
-      this.detach(endpoint, failure('amqp:unauthorized-access', 'ExpiredToken: The token of this link has expired.'));
+      this.detach(endpoint, failure('amqp:unauthorized-access', LOSS_TEXTS[loss]));
     }
   }
 }

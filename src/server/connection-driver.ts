@@ -1,6 +1,7 @@
 import { Connection } from '../amqp/index.ts';
 import type { AmqpError } from '../amqp/index.ts';
 import type { CancelTimer } from '../runtime/clock.ts';
+import type { AccessRules } from './access-rules.ts';
 import { ClientConnection } from './client-connection.ts';
 import { LIMITS } from './limits.ts';
 import { saslOptions } from './sasl.ts';
@@ -57,7 +58,7 @@ export class ConnectionDriver implements TransportListener {
         maxPartialBytes: LIMITS.partialBytesBeforeToken,
         idleTimeoutMs: LIMITS.idleTimeoutMs,
         highWaterBytes: LIMITS.outputHighWaterBytes,
-        sasl: saslOptions(service.rules, this.#client.claims),
+        sasl: saslOptions(service, this.#client.claims),
       },
       this.#client,
     );
@@ -111,6 +112,11 @@ export class ConnectionDriver implements TransportListener {
 
   destroy(): void {
     this.#transport.destroy();
+  }
+
+  /** Other access rules are in force: what was given for those that are gone ends, with the links that lived from it. */
+  reconsider(rules: AccessRules): void {
+    if (!this.#ending && !this.#gone) this.#client.claims.reconsider(rules);
   }
 
   #arm(): void {

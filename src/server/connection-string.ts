@@ -1,18 +1,19 @@
-import { ROOT_RULE_NAME } from './access-rule.ts';
+import type { AccessRule } from './access-rule.ts';
 
 /**
  * The connection string that official clients take. `UseDevelopmentEmulator=true` makes them speak AMQP without TLS to the
- * given port (service-bus-protocol.md §11). A wildcard address becomes loopback: nobody can connect to a wildcard.
+ * given port (service-bus-protocol.md §11); `EntityPath` names the queue that a rule is for, as the service has it. A wildcard
+ * address becomes loopback: nobody can connect to a wildcard.
  */
 export function connectionString(options: {
   readonly host: string;
   readonly amqpPort: number;
-  readonly key: string;
+  readonly rule: AccessRule;
 }): string {
-  const { host, amqpPort, key } = options;
+  const { host, amqpPort, rule } = options;
   return (
-    `Endpoint=sb://${reachableHost(host)}:${amqpPort};SharedAccessKeyName=${ROOT_RULE_NAME};` +
-    `SharedAccessKey=${key};UseDevelopmentEmulator=true`
+    `Endpoint=sb://${reachableHost(host)}:${amqpPort};SharedAccessKeyName=${rule.name};` +
+    `SharedAccessKey=${rule.primaryKey};UseDevelopmentEmulator=true${rule.queue === undefined ? '' : `;EntityPath=${rule.queue}`}`
   );
 }
 

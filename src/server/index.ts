@@ -1,5 +1,7 @@
 export { type AccessRight, type AccessRule, ROOT_RULE_NAME, rootRule } from './access-rule.ts';
+export { type AccessRuleSpec, parseAccessRuleFlag } from './access-rule-spec.ts';
 export { LIMITS } from './limits.ts';
 export { Server, type ServerOptions } from './server.ts';
-export { startServer, type RunningServer, type StartOptions } from './start-server.ts';
+export type { Auth } from './service.ts';
+export { startServer, type AccessRuleInForce, type RunningServer, type StartOptions } from './start-server.ts';
 export type { Transport, TransportListener } from './transport.ts';

@@ -43,6 +43,10 @@ export const LIMITS = {
   reserveBytes: 16 * 1024 * 1024,
   /** Largest message of a queue that states none (Service Bus Standard). */
   maxMessageSizeBytes: 256 * 1024,
+  /** Access rules of the namespace, and of one queue (Service Bus: 12). */
+  rulesPerEntity: 12,
+  /** Access rules altogether. */
+  accessRules: 10_000,
   /** Tokens that one connection may hold at a time. */
   tokensPerConnection: 1_000,
   /** Messages of one answer to peek-message or receive-by-sequence-number. */

@@ -1,12 +1,15 @@
-import { createHmac } from 'node:crypto';
-import { isUnder, pathOf } from './address.ts';
-import { equalSecrets } from './access-rule.ts';
-import type { AccessRight, AccessRule } from './access-rule.ts';
+import { isUnder, pathOf, queueOf } from './address.ts';
+import type { AccessRules, Credential } from './access-rules.ts';
 
 /** Outcome of a look at a token: what it gives, or the status and text of the refusal (service-bus-protocol.md §2.3). */
 export type TokenVerdict =
-  | { readonly granted: true; readonly rights: readonly AccessRight[]; readonly expiresAtMs: number }
-  | { readonly granted: false; readonly statusCode: 400 | 401; readonly description: string };
+  { readonly granted: true; readonly credential: Credential; readonly expiresAtMs: number } | TokenRefusal;
+
+export interface TokenRefusal {
+  readonly granted: false;
+  readonly statusCode: 400 | 401;
+  readonly description: string;
+}
 
 const PREFIX = 'SharedAccessSignature ';
 /** Tokens are a few hundred bytes; the longest entity path is 260 characters. */
@@ -24,7 +27,7 @@ export function isSasToken(token: string): boolean {
 export function verifySasToken(options: {
   readonly token: string;
   readonly audience: string;
-  readonly rules: readonly AccessRule[];
+  readonly rules: AccessRules;
   readonly nowMs: number;
 }): TokenVerdict {
   const { token, audience, rules, nowMs } = options;
@@ -35,27 +38,34 @@ export function verifySasToken(options: {
       `The token is not a shared access signature: it must begin with '${PREFIX.trim()}' and hold sr, sig, se and skn`,
     );
 
-  const rule = rules.find(({ name }) => name === fields.keyName);
-  const expected = createHmac('sha256', rule?.key ?? '')
-    .update(`${fields.resource}\n${fields.expiry}`)
-    .digest('base64');
-  if (!equalSecrets(expected, fields.signature) || !rule)
+  const { keyName: name, signature } = fields;
+  const scope = pathOf(decode(fields.resource));
+  const text = `${fields.resource}\n${fields.expiry}`;
+  const credential = rules.signer({ queue: queueOf(scope), name, text, signature });
+  if (!credential)
     return refused(
       401,
       'InvalidSignature: The token has an invalid signature; check SharedAccessKeyName and SharedAccessKey',
     );
 
   const expiresAtMs = Number(fields.expiry) * 1000;
-  if (!(expiresAtMs > nowMs))
-    return refused(401, `ExpiredToken: The token has expired at ${describeTime(expiresAtMs)}`);
-
-  const scope = pathOf(decode(fields.resource));
+  if (!(expiresAtMs > nowMs)) return expired(expiresAtMs);
   if (!isUnder(pathOf(audience), scope))
     return refused(401, `InvalidAudience: The token is for '${scope}', not for '${pathOf(audience)}'`);
-  return { granted: true, rights: rule.rights, expiresAtMs };
+  return { granted: true, credential, expiresAtMs };
 }
 
-function refused(statusCode: 400 | 401, description: string): TokenVerdict {
+/** When a shared access signature says that it expires; infinite when it cannot be read. */
+export function sasExpiryMs(token: string): number {
+  const fields = token.length <= MAX_TOKEN_CHARS ? fieldsOf(token) : undefined;
+  return fields ? Number(fields.expiry) * 1000 : Infinity;
+}
+
+export function expired(expiresAtMs: number): TokenRefusal {
+  return refused(401, `ExpiredToken: The token has expired at ${describeTime(expiresAtMs)}`);
+}
+
+function refused(statusCode: 400 | 401, description: string): TokenRefusal {
   return { granted: false, statusCode, description };
 }
 

@@ -8,10 +8,12 @@ import type { Random } from '../runtime/random.ts';
 import { Log } from '../storage/index.ts';
 import type { QueueDescription } from '../topology/index.ts';
 import type { AccessRule } from './access-rule.ts';
+import { AccessRules } from './access-rules.ts';
 import { ConnectionDriver } from './connection-driver.ts';
 import { LIMITS } from './limits.ts';
 import { checkLogSizes, logSizesFor } from './log-sizes.ts';
 import { Service } from './service.ts';
+import type { Auth } from './service.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
 export interface ServerOptions {
@@ -19,7 +21,10 @@ export interface ServerOptions {
   readonly dataFolder: string;
   /** Queues that must exist. One that exists already must have the same description. */
   readonly queues: readonly QueueDescription[];
+  /** Of the namespace and of its queues; `replaceRules` takes others. */
   readonly rules: readonly AccessRule[];
+  /** `sas` unless given. */
+  readonly auth?: Auth;
   readonly disk: Disk;
   readonly clock: Clock;
   readonly random: Random;
@@ -66,8 +71,8 @@ export class Server implements AsyncDisposable {
   /**
    * Opens the log, brings the namespace back from it and makes the queues that are missing.
    *
-   * @throws RetrainError `DATA_LOCKED`, `DATA_CORRUPT`, `DATA_VERSION`, `CONFIGURATION_INVALID` (a queue exists with another
-   * description, or allows larger messages than the log can store), or what the disk says
+   * @throws RetrainError `DATA_LOCKED`, `DATA_CORRUPT`, `DATA_VERSION`, `CONFIGURATION_INVALID` (an access rule is wrong, a queue
+   * exists with another description, or allows larger messages than the log can store), or what the disk says
    */
   static async open(options: ServerOptions): Promise<Server> {
     const { clock, random, disk } = options;
@@ -96,7 +101,8 @@ export class Server implements AsyncDisposable {
       random,
       namespace,
       journal: log,
-      rules: options.rules,
+      auth: options.auth ?? 'sas',
+      rules: new AccessRules([]),
       onFault: options.onFault ?? (() => undefined),
     });
     server = new Server(service, log);
@@ -104,6 +110,7 @@ export class Server implements AsyncDisposable {
       namespace.start(log);
       service.barrier.release(log.durable);
       for (const queue of options.queues) ensureQueue(namespace, queue);
+      server.replaceRules(options.rules);
       if (options.segmentBytes === undefined && options.reserveBytes === undefined)
         checkLogSizes(namespace, log.maxBatchBytes);
     } catch (error) {
@@ -122,6 +129,24 @@ export class Server implements AsyncDisposable {
 
   get connections(): number {
     return this.#drivers.size;
+  }
+
+  /**
+   * Other access rules are in force from now on. Claims that were given for a rule or a key that is gone end, and with them the
+   * links that lived from them; the rights of the others follow their rule.
+   *
+   * @throws RetrainError `CONFIGURATION_INVALID`, and everything stays as it was
+   */
+  replaceRules(rules: readonly AccessRule[]): void {
+    const next = new AccessRules(rules);
+    for (const queue of next.queues())
+      if (!this.#service.namespace.queue(queue))
+        throw new RetrainError(
+          'CONFIGURATION_INVALID',
+          `an access rule is for queue '${queue}', which does not exist: declare the queue, too, or correct its name`,
+        );
+    this.#service.rules = next;
+    for (const driver of this.#drivers) driver.reconsider(next);
   }
 
   /** Serves a client until one of both sides goes. Tell the returned listener what happens on the transport. */

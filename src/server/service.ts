@@ -3,10 +3,16 @@ import type { Namespace } from '../broker/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Journal } from '../storage/index.ts';
-import type { AccessRule } from './access-rule.ts';
+import type { AccessRules } from './access-rules.ts';
 import { Barrier } from './barrier.ts';
 import type { Failure } from './error-mapping.ts';
 import { IntakeBudget } from './intake-budget.ts';
+
+/**
+ * Who is let in. `sas`: who has the key of an access rule, with its rights. `none`: everybody who puts some token, or any name and
+ * password, with all rights; only the expiry that a token states is honoured.
+ */
+export type Auth = 'sas' | 'none';
 
 /** What every connection shares: the namespace, its journal, and what stands between the two and the clients. */
 export class Service {
@@ -14,7 +20,9 @@ export class Service {
   readonly random: Random;
   readonly namespace: Namespace;
   readonly journal: Journal;
-  readonly rules: readonly AccessRule[];
+  readonly auth: Auth;
+  /** In force now; the server replaces them. */
+  rules: AccessRules;
   readonly barrier = new Barrier();
   readonly intake = new IntakeBudget();
   /** Told of faults of our own, which a client sees as `amqp:internal-error`. */
@@ -25,13 +33,15 @@ export class Service {
     readonly random: Random;
     readonly namespace: Namespace;
     readonly journal: Journal;
-    readonly rules: readonly AccessRule[];
+    readonly auth: Auth;
+    readonly rules: AccessRules;
     readonly onFault: (fault: unknown) => void;
   }) {
     this.clock = options.clock;
     this.random = options.random;
     this.namespace = options.namespace;
     this.journal = options.journal;
+    this.auth = options.auth;
     this.rules = options.rules;
     this.onFault = options.onFault;
   }

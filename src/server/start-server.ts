@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { RetrainError } from '../errors.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -6,14 +5,17 @@ import type { Disk } from '../runtime/disk.ts';
 import { nodeDisk } from '../runtime/node-disk.ts';
 import { systemRandom } from '../runtime/random.ts';
 import type { Random } from '../runtime/random.ts';
-import { readOrCreateSecret } from '../runtime/secret-file.ts';
 import type { QueueDescription } from '../topology/index.ts';
 import { rootRule } from './access-rule.ts';
-import type { AccessRule } from './access-rule.ts';
+import type { AccessRight, AccessRule } from './access-rule.ts';
+import { checkedRules } from './access-rules.ts';
+import { accessRulesOf } from './access-rule-file.ts';
+import type { AccessRuleSpec } from './access-rule-spec.ts';
 import { AmqpListener } from './amqp-listener.ts';
 import { connectionString, isLoopback } from './connection-string.ts';
 import { HttpListener } from './http-listener.ts';
 import { Server } from './server.ts';
+import type { Auth } from './service.ts';
 
 export interface StartOptions {
   /** Folder for everything that must survive; it is made when it is missing. */
@@ -21,13 +23,17 @@ export interface StartOptions {
   /** 0 picks a free port. */
   readonly amqpPort: number;
   readonly httpPort: number;
-  /** 127.0.0.1 unless given. An address that others can reach needs `key`. */
+  /** 127.0.0.1 unless given. An address that others can reach needs `key`, or with `auth` none `allowAnyone`. */
   readonly host?: string;
   readonly queues: readonly QueueDescription[];
-  /** Key of RootManageSharedAccessKey. Unless given it is made on first start and kept in the data folder with mode 0600. */
+  /** The only key of RootManageSharedAccessKey. Unless given it has two, which are made at the first start and kept in the data folder. */
   readonly key?: string;
-  /** Access rules besides RootManageSharedAccessKey. */
-  readonly rules?: readonly AccessRule[];
+  /** Access rules besides RootManageSharedAccessKey; keys that are not given are made and kept likewise. */
+  readonly rules?: readonly AccessRuleSpec[];
+  /** Who is let in; `sas` unless given. */
+  readonly auth?: Auth;
+  /** With `auth` none: listen also on an address that others can reach, who may then do everything. */
+  readonly allowAnyone?: boolean;
   readonly disk?: Disk;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -38,9 +44,20 @@ export interface StartOptions {
   readonly onFault?: (fault: unknown) => void;
 }
 
-export interface RunningServer extends AsyncDisposable {
-  /** For the official clients; it holds the key. */
+/** An access rule in force, for whoever is to use it. */
+export interface AccessRuleInForce {
+  readonly name: string;
+  readonly queue?: string;
+  readonly rights: readonly AccessRight[];
+  /** With the primary key; of a queue's rule, with `EntityPath`. */
   readonly connectionString: string;
+}
+
+export interface RunningServer extends AsyncDisposable {
+  /** For the official clients; it holds the key of RootManageSharedAccessKey. */
+  readonly connectionString: string;
+  /** The rules besides RootManageSharedAccessKey. */
+  readonly accessRules: readonly AccessRuleInForce[];
   readonly amqpPort: number;
   readonly httpPort: number;
   /** Resolves when the disk has failed; the process must end with exit code 74, and starts again from disk. */
@@ -49,36 +66,23 @@ export interface RunningServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const KEY_FILE = 'access-key';
-/** Bytes of a generated key; Service Bus has 32, too. */
-const KEY_BYTES = 32;
 const DEFAULT_HOST = '127.0.0.1';
+const KEY_TO_COME = 'a-key-that-is-yet-to-be-made';
 
 /**
- * Starts the broker on this machine: log and namespace from the data folder, AMQP and HTTP ports.
+ * Starts the broker on this machine: log, namespace and access rules from the data folder, AMQP and HTTP ports.
  *
  * @throws RetrainError `CONFIGURATION_INVALID`, `ADDRESS_IN_USE`, `DATA_LOCKED`, `DATA_CORRUPT`, `DATA_VERSION`
  */
 export async function startServer(options: StartOptions): Promise<RunningServer> {
   const { dataFolder, host = DEFAULT_HOST, disk = nodeDisk, clock = systemClock, random = systemRandom } = options;
-  if (!isLoopback(host) && options.key === undefined)
-    throw new RetrainError(
-      'CONFIGURATION_INVALID',
-      `host '${host}' can be reached by other machines, and no access key was given. Give a key of your own, or listen on 127.0.0.1.`,
-    );
-  if (options.key !== undefined && !/^[\x21-\x3a\x3c-\x7e]{16,}$/.test(options.key))
-    throw new RetrainError(
-      'CONFIGURATION_INVALID',
-      'the access key must have at least 16 printable ASCII characters, without space and semicolon. Make one with: openssl rand -base64 32',
-    );
+  checkAccess(options, host);
   await disk.makeFolder(dataFolder);
-  const key =
-    options.key ??
-    (await readOrCreateSecret(join(dataFolder, KEY_FILE), () => random.bytes(KEY_BYTES).toString('base64')));
   const server = await Server.open({
     dataFolder,
     queues: options.queues,
-    rules: [rootRule(key), ...(options.rules ?? [])],
+    rules: [],
+    auth: options.auth ?? 'sas',
     disk,
     clock,
     random,
@@ -88,9 +92,13 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   });
   let amqp: AmqpListener | undefined;
   try {
+    // The log is open, so the data folder is ours.
+    const access = await accessRulesOf({ dataFolder, rules: options.rules ?? [], rootKey: options.key, random });
+    server.replaceRules(access.rules);
+    await access.save();
     amqp = await AmqpListener.open({ server, host, port: options.amqpPort });
     const http = await HttpListener.open({ host, port: options.httpPort, healthy: () => server.healthy });
-    return running({ server, amqp, http, connectionString: connectionString({ host, amqpPort: amqp.port, key }) });
+    return running({ server, amqp, http, host, rules: access.rules });
   } catch (error) {
     amqp?.close();
     await server.close();
@@ -98,20 +106,51 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   }
 }
 
+function checkAccess({ key, rules = [], auth = 'sas', allowAnyone = false }: StartOptions, host: string): void {
+  if (allowAnyone && auth !== 'none')
+    throw new RetrainError(
+      'CONFIGURATION_INVALID',
+      'allow-anyone is for auth none: with access keys, an address that others can reach needs a key of your own',
+    );
+  // With a stand-in for keys that are yet to be made: nothing is begun with rules that are wrong.
+  checkedRules([
+    rootRule(key ?? KEY_TO_COME),
+    ...rules.map((rule) => ({ ...rule, primaryKey: rule.primaryKey ?? KEY_TO_COME })),
+  ]);
+  if (isLoopback(host)) return;
+  if (auth === 'none' && !allowAnyone)
+    throw new RetrainError(
+      'CONFIGURATION_INVALID',
+      `host '${host}' can be reached by other machines, and with auth none all of them may do everything. Listen on 127.0.0.1, or say allow-anyone if that is what you want.`,
+    );
+  if (auth === 'sas' && key === undefined)
+    throw new RetrainError(
+      'CONFIGURATION_INVALID',
+      `host '${host}' can be reached by other machines, and no access key was given. Give a key of your own, or listen on 127.0.0.1.`,
+    );
+}
+
 function running(parts: {
   readonly server: Server;
   readonly amqp: AmqpListener;
   readonly http: HttpListener;
-  readonly connectionString: string;
+  readonly host: string;
+  readonly rules: readonly AccessRule[];
 }): RunningServer {
-  const { server, amqp, http } = parts;
+  const { server, amqp, http, host } = parts;
   const close = async (): Promise<void> => {
     amqp.close();
     await server.close();
     await http.close();
   };
+  const [root, ...others] = parts.rules.map((rule) => {
+    const { name, queue, rights } = rule;
+    const scope = queue === undefined ? {} : { queue };
+    return { name, ...scope, rights, connectionString: connectionString({ host, amqpPort: amqp.port, rule }) };
+  });
   return {
-    connectionString: parts.connectionString,
+    connectionString: root?.connectionString ?? '',
+    accessRules: others,
     amqpPort: amqp.port,
     httpPort: http.port,
     failed: server.failed,

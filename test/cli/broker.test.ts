@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 import { ServiceBusClient } from '@azure/service-bus';
 import { assertFailure, runCli, startBroker, startCli, temporaryFolder } from './cli-process.ts';
@@ -12,6 +13,7 @@ test('broker --json prints exactly one line when it is ready, and ends with 0 on
     const broker = await startBroker(t, { data: await temporaryFolder(t) });
     assert.deepEqual(Object.keys(broker.cli.stdout === '' ? {} : JSON.parse(broker.cli.stdout)), [
       'connectionString',
+      'accessRules',
       'amqpPort',
       'httpPort',
       'pid',
@@ -78,6 +80,64 @@ test('broker refuses an address that others can reach without a key of your own'
     '0',
   ]);
   assertFailure(finished, 2, /0\.0\.0\.0.*key/);
+});
+
+test('broker prints a connection string for each access rule, which opens what the rule is for, also after a restart', async (t) => {
+  const data = await temporaryFolder(t);
+  const args = ['--queue', 'orders', '--queue', 'others'];
+  const rules = ['--access-rule', 'shop=Send@orders', '--access-rule', 'monitor=Listen'];
+  const first = await startBroker(t, { data, args: [...args, ...rules] });
+  const [shop, monitor] = first.accessRules;
+  assert.deepEqual([shop?.name, shop?.queue, shop?.rights], ['shop', 'orders', ['Send']]);
+  assert.match(shop?.connectionString ?? '', /;SharedAccessKeyName=shop;.*;EntityPath=orders$/);
+  assert.deepEqual([monitor?.name, monitor?.queue, monitor?.rights], ['monitor', undefined, ['Listen']]);
+  first.cli.child.kill('SIGTERM');
+  await first.cli.finished;
+
+  const second = await startBroker(t, { data, args: [...args, '--access-rule', 'shop=Send,Listen@orders'] });
+  const keyOf = (text = ''): string | undefined => /SharedAccessKey=([^;]+)/.exec(text)?.[1];
+  assert.equal(keyOf(second.accessRules[0]?.connectionString), keyOf(shop?.connectionString));
+  const as = (connectionString: string): ServiceBusClient => {
+    const client = new ServiceBusClient(connectionString, { retryOptions: { maxRetries: 0 } });
+    t.after(() => client.close());
+    return client;
+  };
+  const port = new RegExp(`:${first.amqpPort};`);
+  const asShop = as(second.accessRules[0]?.connectionString ?? '');
+  await asShop.createSender('orders').sendMessages({ body: 1 });
+  assert.equal((await asShop.createReceiver('orders').receiveMessages(1)).length, 1);
+  const asMonitor = as((monitor?.connectionString ?? '').replace(port, `:${second.amqpPort};`));
+  await assert.rejects(asMonitor.createReceiver('orders').receiveMessages(1), { code: 'UnauthorizedAccess' });
+});
+
+test('broker refuses an access rule that cannot be, before it makes anything', async (t) => {
+  const data = await temporaryFolder(t);
+  const broker = (...args: string[]) =>
+    runCli(['broker', '--data', data, '--amqp-port', '0', '--http-port', '0', ...args]);
+  assertFailure(await broker('--access-rule', 'app=Read'), 2, /unknown right 'Read'/);
+  assertFailure(await broker('--access-rule', 'app=Send', '--access-rule', 'app=Listen'), 2, /'app' is given twice/);
+  assert.deepEqual(await readdir(data), []);
+  assertFailure(await broker('--access-rule', 'app=Send@none'), 2, /queue 'none', which does not exist/);
+});
+
+test('broker without authorization says so, and only to this machine unless it is told otherwise', async (t) => {
+  const data = await temporaryFolder(t);
+  const ports = ['--amqp-port', '0', '--http-port', '0'];
+  const open = ['broker', '--data', data, ...ports, '--auth', 'none'];
+  assertFailure(await runCli([...open, '--host', '0.0.0.0']), 2, /0\.0\.0\.0.*allow-anyone/);
+  assertFailure(
+    await runCli(['broker', '--data', data, ...ports, '--allow-anyone']),
+    2,
+    /allow-anyone is for auth none/,
+  );
+  const cli = startCli(t, open);
+  await cli.printed(/^retrain: warning: --auth none: whoever reaches the port may do everything[^\n]*\n$/, 'stderr');
+  const [, connectionString = ''] = await cli.printed(/connection string +(.*)\n/);
+  const client = new ServiceBusClient(
+    connectionString.replace(/SharedAccessKey=[^;]+/, 'SharedAccessKey=SAS_KEY_VALUE'),
+  );
+  t.after(() => client.close());
+  await client.createSender('model-retraining-queue').sendMessages({ body: 1, sessionId: 's' });
 });
 
 test('broker refuses a queue flag that it does not understand', async (t) => {

@@ -39,8 +39,8 @@ describe('operation', { concurrency: AT_A_TIME }, () => {
 
   test('a rule gives no more than its rights', async (context) => {
     const rules = [
-      { name: 'sender', key: 'key-of-the-sender', rights: ['Send'] },
-      { name: 'listener', key: 'key-of-the-listener', rights: ['Listen'] },
+      { name: 'sender', primaryKey: 'key-of-the-sender', rights: ['Send'] },
+      { name: 'listener', primaryKey: 'key-of-the-listener', rights: ['Listen'] },
     ] as const;
     const fixture = await Fixture.start(context, [{ name: 'q' }], { rules });
     const as = (name: string) =>
@@ -211,7 +211,7 @@ describe('operation', { concurrency: AT_A_TIME }, () => {
       await assert.rejects(startServer({ ...options, key: 'short' }), withCode('CONFIGURATION_INVALID', /at least 16/));
       const server = await startServer(options);
       await server.close();
-      assert.equal((await stat(join(folder, 'access-key'))).mode & 0o777, 0o600);
+      assert.equal((await stat(join(folder, 'access-rules.json'))).mode & 0o777, 0o600);
       const own = await startServer({ ...options, key: 'a-key-of-my-own-making' });
       assert.match(own.connectionString, /SharedAccessKey=a-key-of-my-own-making;/);
       await own.close();

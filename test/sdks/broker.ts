@@ -16,8 +16,8 @@ const ACCEPTED_SOCKETS = 'net.server.socket';
 const HOST = '127.0.0.1';
 
 const RULES: readonly AccessRule[] = [
-  { name: 'send-only', key: 'key-that-may-only-send', rights: ['Send'] },
-  { name: 'listen-only', key: 'key-that-may-only-listen', rights: ['Listen'] },
+  { name: 'send-only', primaryKey: 'key-that-may-only-send', rights: ['Send'] },
+  { name: 'listen-only', primaryKey: 'key-that-may-only-listen', rights: ['Listen'] },
 ];
 
 /**
@@ -63,7 +63,7 @@ export class Broker implements AsyncDisposable {
     const { connectionString } = this.#running;
     const key = /SharedAccessKey=([^;]*)/.exec(connectionString)?.[1] ?? '';
     const withRule = (rule: AccessRule): string =>
-      connectionString.replace(ROOT_RULE_NAME, rule.name).replace(key, rule.key);
+      connectionString.replace(ROOT_RULE_NAME, rule.name).replace(key, rule.primaryKey);
     const [send, listen] = RULES as [AccessRule, AccessRule];
     return {
       RETRAIN_CONNECTION_STRING: connectionString,

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { readOrCreateSecret } from '../../src/runtime/secret-file.ts';
 import { isUnder, parseAddress, pathOf } from '../../src/server/address.ts';
 import { rootRule } from '../../src/server/access-rule.ts';
 import type { AccessRule } from '../../src/server/access-rule.ts';
+import { AccessRules } from '../../src/server/access-rules.ts';
 import { Claims } from '../../src/server/claims.ts';
 import { connectionString, isLoopback } from '../../src/server/connection-string.ts';
 import { verifySasToken } from '../../src/server/sas-token.ts';
@@ -15,7 +12,15 @@ import { FakeClock } from '../fake-clock.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
 const KEY = 'c2VjcmV0IGtleSBmb3IgdGVzdHM=';
-const rules: AccessRule[] = [rootRule(KEY), { name: 'sender', key: 'other-key-of-sender', rights: ['Send'] }];
+const SENDER: AccessRule = { name: 'sender', primaryKey: 'other-key-of-sender', rights: ['Send'] };
+const OF_QUEUE: AccessRule = {
+  name: 'app',
+  queue: 'Q1',
+  primaryKey: 'key-of-app-at-q1',
+  secondaryKey: 'second-key-of-app',
+  rights: ['Listen'],
+};
+const rules = new AccessRules([rootRule(KEY, 'second-key-of-root'), SENDER, OF_QUEUE]);
 
 function sign(options: {
   resource: string;
@@ -40,13 +45,13 @@ test('a token signed with the key of a rule gives its rights until it expires, w
     const verdict = verify(sign({ resource: 'sb://localhost:5672/q1', ...(order ? { order } : {}) }));
     assert.deepEqual(verdict, {
       granted: true,
-      rights: ['Send', 'Listen', 'Manage'],
+      credential: { rule: rootRule(KEY, 'second-key-of-root'), key: KEY },
       expiresAtMs: NOW + 3_600_000,
     });
   }
   const verdict = verify(sign({ resource: 'sb://localhost/q1', name: 'sender', key: 'other-key-of-sender' }));
   assert.ok(verdict.granted);
-  assert.deepEqual(verdict.rights, ['Send']);
+  assert.deepEqual(verdict.credential, { rule: SENDER, key: SENDER.primaryKey });
 });
 
 test('a token for a path is good for what lies under it, and for nothing beside it', () => {
@@ -88,84 +93,112 @@ test('addresses are compared by path: scheme, host, slashes, percent-encoding an
   assert.ok(!isUnder('q1', 'q1/x'));
 });
 
+test('both keys of a rule sign tokens', () => {
+  const verdict = verify(sign({ resource: 'sb://localhost/', key: 'second-key-of-root' }));
+  assert.equal(verdict.granted && verdict.credential.key, 'second-key-of-root');
+});
+
+test("a queue's rule signs tokens for its queue and what lies under it, and for nothing else", () => {
+  const app = { name: 'app', key: OF_QUEUE.primaryKey };
+  for (const path of ['q1', 'Q1', 'q1/$management', 'q1/$DeadLetterQueue/$management'])
+    assert.ok(verify(sign({ ...app, resource: `sb://h/${path}` }), `sb://h/${path}`).granted, path);
+  assert.ok(verify(sign({ ...app, key: 'second-key-of-app', resource: 'sb://h/q1' })).granted);
+  for (const path of ['', 'q2', 'q10', '$management']) {
+    const verdict = verify(sign({ ...app, resource: `sb://h/${path}` }), `sb://h/${path}`);
+    assert.match(verdict.granted ? 'granted' : verdict.description, /InvalidSignature/, path);
+  }
+});
+
+test("the queue's rule is looked at first, then the namespace's of the same name", () => {
+  const ofNamespace = { ...SENDER, name: 'app' };
+  const both = new AccessRules([ofNamespace, OF_QUEUE]);
+  const ruleOf = (key: string, path: string) => {
+    const audience = `sb://h/${path}`;
+    const verdict = verifySasToken({
+      token: sign({ resource: audience, name: 'app', key }),
+      audience,
+      rules: both,
+      nowMs: NOW,
+    });
+    return verdict.granted ? verdict.credential.rule : undefined;
+  };
+  assert.equal(ruleOf(OF_QUEUE.primaryKey, 'q1'), OF_QUEUE);
+  assert.equal(ruleOf(SENDER.primaryKey, 'q1'), ofNamespace);
+  assert.equal(ruleOf(SENDER.primaryKey, 'q2'), ofNamespace);
+  assert.equal(ruleOf(OF_QUEUE.primaryKey, 'q2'), undefined);
+});
+
+test('rules that cannot be are refused, each with its reason', () => {
+  const many = Array.from({ length: 12 }, (_, i) => ({ ...SENDER, name: `r${i}` }));
+  const cases: [AccessRule[], RegExp][] = [
+    [[{ ...SENDER, name: '' }], /the name of access rule ''/],
+    [[{ ...SENDER, name: 'a;b' }], /the name of access rule 'a;b' must have 1 to 50/],
+    [[{ ...SENDER, name: 'a'.repeat(51) }], /1 to 50/],
+    [[{ ...SENDER, queue: '' }], /'sender' is for a queue without a name/],
+    [[{ ...SENDER, rights: [] }], /'sender' has no rights: give Send, Listen or Manage/],
+    [[{ ...SENDER, primaryKey: 'short' }], /the primary access key of rule 'sender' must have at least 16/],
+    [[{ ...SENDER, secondaryKey: 'with a space in the key' }], /the secondary access key of rule 'sender'/],
+    [[SENDER, SENDER], /'sender' is given twice for the namespace/],
+    [[OF_QUEUE, { ...OF_QUEUE, queue: 'q1' }], /'app' is given twice for queue 'q1'/],
+    [[rootRule(KEY), rootRule(KEY)], /always has the access rule 'RootManageSharedAccessKey'/],
+    [[rootRule(KEY), ...many], /the namespace has more than 12 access rules/],
+    [[...many.map((rule) => ({ ...rule, queue: 'q' })), { ...OF_QUEUE, queue: 'Q' }], /queue 'Q' has more than 12/],
+  ];
+  for (const [given, text] of cases)
+    assert.throws(() => new AccessRules(given), { code: 'CONFIGURATION_INVALID', message: text });
+  assert.doesNotThrow(() => new AccessRules([...many, ...many.map((rule) => ({ ...rule, queue: 'q' }))]));
+});
+
 test('a claim ends with its token, and its owner is told', () => {
   const clock = new FakeClock(NOW);
-  let expired = 0;
+  const lost: string[] = [];
   let granted = 0;
-  const claims = new Claims({ clock, onGranted: () => granted++, onExpired: () => expired++ });
+  const claims = new Claims({ clock, onGranted: () => granted++, onLost: (loss) => lost.push(loss) });
   assert.ok(claims.empty);
-  claims.add('q1', ['Send'], NOW + 1000);
-  claims.add('q2', ['Listen'], NOW + 5000);
+  claims.add('q1', { rights: ['Send'], expiresAtMs: NOW + 1000 });
+  claims.add('q2', { rights: ['Listen'], expiresAtMs: NOW + 5000 });
   assert.equal(granted, 2);
   assert.ok(claims.permits('q1/$management', 'Send'));
   assert.ok(!claims.permits('q1', 'Listen'));
   clock.advance(500);
-  claims.add('q1', ['Manage'], NOW + 3000);
+  claims.add('q1', { rights: ['Manage'], expiresAtMs: NOW + 3000 });
   clock.advance(1000);
-  assert.equal(expired, 0);
+  assert.deepEqual(lost, []);
   assert.ok(claims.permits('q1', 'Listen'));
   clock.advance(1500);
-  assert.equal(expired, 1);
+  assert.deepEqual(lost, ['expired']);
   assert.ok(!claims.permits('q1', 'Listen'));
   assert.ok(claims.permits('q2', 'Listen'));
   claims.close();
   assert.equal(clock.nextDueMs(), undefined);
 });
 
+test("what a queue's rule has given is good for that queue only, also beside one whose name lies under it", () => {
+  const claims = new Claims({ clock: new FakeClock(NOW), onGranted: () => undefined, onLost: () => undefined });
+  const credential = { rule: OF_QUEUE, key: OF_QUEUE.primaryKey };
+  claims.add('q1', { rights: ['Listen'], credential, expiresAtMs: Infinity });
+  assert.ok(claims.permits('Q1/$DeadLetterQueue', 'Listen'));
+  assert.ok(!claims.permits('q1/other', 'Listen'));
+  assert.ok(!claims.permits('q1/other/$management', 'Listen'));
+});
+
 test('a connection holds a bounded number of tokens, and may renew those that it has', () => {
-  const claims = new Claims({ clock: new FakeClock(NOW), onGranted: () => undefined, onExpired: () => undefined });
-  for (let i = 0; i < 1000; i++) assert.ok(claims.add(`q${i}`, ['Send'], Infinity));
-  assert.ok(!claims.add('q1000', ['Send'], Infinity));
-  assert.ok(claims.add('Q1', ['Listen'], Infinity));
-});
-
-test('the access key is made once, kept, and readable by its owner only', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'retrain-secret-'));
-  try {
-    const path = join(folder, 'access-key');
-    assert.equal(await readOrCreateSecret(path, () => 'first'), 'first');
-    assert.equal((await stat(path)).mode & 0o777, 0o600);
-    await chmod(path, 0o644);
-    assert.equal(await readOrCreateSecret(path, () => 'second'), 'first');
-    assert.equal((await stat(path)).mode & 0o777, 0o600);
-    assert.equal(await readFile(path, 'utf8'), 'first\n');
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-});
-
-test('of several processes that start at once all get the one key that is kept', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'retrain-secret-'));
-  try {
-    const path = join(folder, 'access-key');
-    const secrets = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => readOrCreateSecret(path, () => `secret-${i}`)),
-    );
-    const kept = (await readFile(path, 'utf8')).trim();
-    assert.deepEqual(new Set(secrets), new Set([kept]));
-    assert.deepEqual(await readdir(folder), ['access-key'], 'no drafts stay behind');
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-});
-
-test('a key file without content is made anew', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'retrain-secret-'));
-  try {
-    const path = join(folder, 'access-key');
-    await writeFile(path, '');
-    assert.equal(await readOrCreateSecret(path, () => 'new'), 'new');
-    assert.equal((await readFile(path, 'utf8')).trim(), 'new');
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const claims = new Claims({ clock: new FakeClock(NOW), onGranted: () => undefined, onLost: () => undefined });
+  const grant = { rights: ['Send'], expiresAtMs: Infinity } as const;
+  for (let i = 0; i < 1000; i++) assert.ok(claims.add(`q${i}`, grant));
+  assert.ok(!claims.add('q1000', grant));
+  assert.ok(claims.add('Q1', grant));
 });
 
 test('the connection string names an address that clients can reach', () => {
-  const stringFor = (host: string) => connectionString({ host, amqpPort: 5672, key: 'k=' });
+  const stringFor = (host: string, rule = rootRule('k=')) => connectionString({ host, amqpPort: 5672, rule });
   assert.equal(
     stringFor('127.0.0.1'),
     'Endpoint=sb://127.0.0.1:5672;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=k=;UseDevelopmentEmulator=true',
+  );
+  assert.match(
+    stringFor('127.0.0.1', OF_QUEUE),
+    /;SharedAccessKeyName=app;SharedAccessKey=key-of-app-at-q1;UseDevelopmentEmulator=true;EntityPath=Q1$/,
   );
   assert.match(stringFor('0.0.0.0'), /sb:\/\/127\.0\.0\.1:5672/);
   assert.match(stringFor('::1'), /sb:\/\/\[::1\]:5672/);

@@ -262,7 +262,7 @@ export function sasToken(world: World, options: TokenOptions): string {
   return `SharedAccessSignature sr=${sr}&sig=${sig}&se=${se}&skn=${rule}`;
 }
 
-function requestOf(request: {
+export function requestOf(request: {
   application: AmqpMap;
   body: AmqpValue;
   messageId: AmqpValue;
@@ -277,7 +277,7 @@ function requestOf(request: {
   return writer.take();
 }
 
-function readReply(payload: Buffer): Reply {
+export function readReply(payload: Buffer): Reply {
   const sections = scanSections(payload);
   const application = valueAt(payload, sections.applicationPropertiesStart) as AmqpMap;
   const status = lookup(application, 'statusCode');

@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test';
 import type { RetrainError } from '../../src/errors.ts';
 import { Server, rootRule } from '../../src/server/index.ts';
-import type { AccessRule, Transport, TransportListener } from '../../src/server/index.ts';
+import type { ServerOptions, Transport, TransportListener } from '../../src/server/index.ts';
 import { parseQueueDescription } from '../../src/topology/index.ts';
 import type { QueueDescriptionInput } from '../../src/topology/index.ts';
 import { FakeClock } from '../fake-clock.ts';
@@ -89,9 +89,8 @@ export class Pipe implements Transport {
 /** A log that takes little memory. */
 const SMALL_FILES = { segmentBytes: 1024 * 1024, reserveBytes: 256 * 1024 };
 
-interface WorldOptions {
-  readonly rules?: readonly AccessRule[];
-}
+/** Rules are those besides the root rule, whose key is `KEY`. */
+type WorldOptions = Partial<Pick<ServerOptions, 'rules' | 'auth'>>;
 
 /** The whole server on a fake clock, a fake disk and pipes. */
 export class World {
@@ -100,13 +99,13 @@ export class World {
   disk = new FakeDisk({ clock: this.clock, seed: 1 });
   failed: RetrainError | undefined;
   readonly #queues: readonly QueueDescriptionInput[];
-  readonly #rules: readonly AccessRule[];
+  readonly #options: WorldOptions;
   #server: Server | undefined;
   #drawn = 0;
 
   private constructor(queues: readonly QueueDescriptionInput[], options: WorldOptions) {
     this.#queues = queues;
-    this.#rules = options.rules ?? [];
+    this.#options = options;
   }
 
   static async start(
@@ -132,7 +131,8 @@ export class World {
       Server.open({
         dataFolder: 'data',
         queues: this.#queues.map((queue) => parseQueueDescription(queue)),
-        rules: [rootRule(KEY), ...this.#rules],
+        ...this.#options,
+        rules: [rootRule(KEY), ...(this.#options.rules ?? [])],
         disk: this.disk,
         clock: this.clock,
         // Counted, not random: a failure repeats itself.

@@ -43,7 +43,8 @@ const SYMBOLS: ReadonlyMap<string, number> = new Map([
 
 /**
  * Finds the sections without decoding them. The footer may also stand right before the body, where rhea, and with it the
- * JavaScript client of Service Bus, writes it. Throws `AmqpDecodeError` when sections are malformed, repeated or out of order.
+ * JavaScript client of Service Bus, writes it; delivery annotations may also stand last of all, where the Python client
+ * writes them. Throws `AmqpDecodeError` when sections are malformed, repeated or out of order.
  */
 export function scanSections(message: Buffer): MessageSections {
   const sections = new MessageSections();
@@ -51,9 +52,20 @@ export function scanSections(message: Buffer): MessageSections {
   /** The last section but the footer, and the last one before the footer. */
   let last = 0;
   let beforeFooter = -1;
-  while (reader.offset < reader.end) {
+  /** Where the sections end, but for delivery annotations that come last. */
+  let ordered = reader.end;
+  let annotated = false;
+  while (reader.offset < ordered) {
     const start = reader.offset;
     const code = sectionCode(reader);
+    if (code === DELIVERY_ANNOTATIONS && !annotated) {
+      annotated = true;
+      if (last > code || beforeFooter >= 0) {
+        ordered = start;
+        skipLast(reader, code);
+        break;
+      }
+    }
     const follows = beforeFooter >= 0 && (code < DATA || beforeFooter >= DATA || code === FOOTER) ? FOOTER : last;
     checkOrder(follows, code, start);
     checkShape(reader, code);
@@ -65,12 +77,22 @@ export function scanSections(message: Buffer): MessageSections {
       last = code;
     }
   }
-  const end = beforeFooter >= 0 ? sections.footerStart : reader.end;
+  const end = beforeFooter >= 0 ? sections.footerStart : ordered;
   markAbsent(sections, last, FOOTER, end, end);
   if (beforeFooter < 0) mark(sections, FOOTER, end, end);
+  if (ordered < reader.end) mark(sections, DELIVERY_ANNOTATIONS, ordered, reader.end);
   return sections;
 }
 
+/** Steps over a section that nothing may follow. */
+function skipLast(reader: Reader, code: number): void {
+  checkShape(reader, code);
+  reader.skip();
+  if (reader.offset < reader.end)
+    throw new AmqpDecodeError(`nothing may follow message section ${hexCode(code)} at offset ${reader.offset}`);
+}
+
+const DELIVERY_ANNOTATIONS = 0x71;
 const DATA = 0x75;
 const FOOTER = 0x78;
 

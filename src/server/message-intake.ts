@@ -29,14 +29,14 @@ const PROPERTIES_WITH_ID_ONLY = Buffer.from([0x00, 0x53, 0x73, 0xc0, 0x23, 0x01,
 const SCHEDULED_ENQUEUE_TIME = 'x-opt-scheduled-enqueue-time';
 
 /**
- * What the broker needs to know of an encoded message. The bytes stay as they are, views of what was received, but for one
- * thing: a message without message-id gets one, as the service does it; clients rely on it (the JavaScript client's lock
- * renewal fails without).
+ * What the broker needs to know of an encoded message. The bytes stay as they are, views of what was received, but for two
+ * things: a message without message-id gets one, as the service does it; clients rely on it (the JavaScript client's lock
+ * renewal fails without). And delivery annotations that came last are put where they belong.
  *
  * @throws AmqpDecodeError when the bytes are not an AMQP message
  */
-export function readMessage(bytes: Buffer, random: Random): IncomingMessage {
-  const sections = scanSections(bytes);
+export function readMessage(received: Buffer, random: Random): IncomingMessage {
+  const { bytes, sections } = inOrder(received);
   // Delivery reads all of it again: what it could not read must not come in. The body passes through unread.
   const header =
     sections.headerEnd > sections.headerStart ? readComposite(HEADER, bytes, sections.headerStart).value : undefined;
@@ -63,6 +63,19 @@ export function readMessage(bytes: Buffer, random: Random): IncomingMessage {
   if (timeToLiveMs !== undefined) message.timeToLiveMs = timeToLiveMs;
   if (scheduledEnqueueTimeMs !== undefined) message.scheduledEnqueueTimeMs = scheduledEnqueueTimeMs;
   return message;
+}
+
+/** The message with its delivery annotations behind the header, where the Python client does not write them. */
+function inOrder(bytes: Buffer): { bytes: Buffer; sections: MessageSections } {
+  const sections = scanSections(bytes);
+  const { headerEnd, deliveryAnnotationsStart: start, deliveryAnnotationsEnd: end } = sections;
+  if (start === headerEnd) return { bytes, sections };
+  const moved = Buffer.concat([
+    bytes.subarray(0, headerEnd),
+    bytes.subarray(start, end),
+    bytes.subarray(headerEnd, start),
+  ]);
+  return { bytes: moved, sections: scanSections(moved) };
 }
 
 /** The message with a message-id of 32 hexadecimal digits in its properties, in parts. */

@@ -101,6 +101,18 @@ test('a footer before the body, where rhea puts it, is found, and so is the body
   assert.equal(sections.applicationPropertiesEnd, sections.applicationPropertiesStart);
 });
 
+test('delivery annotations that come last, where the Python client writes them, are found, and so is what is before them', () => {
+  for (const body of [Buffer.alloc(0), DATA, Buffer.concat([VALUE, FOOTER]), Buffer.concat([FOOTER, DATA])]) {
+    const before = Buffer.concat([HEADER, PROPERTIES_SECTION, body]);
+    const message = Buffer.concat([before, DELIVERY_ANNOTATIONS]);
+    const sections = scanSections(message);
+    assert.deepEqual(slice(message, sections, 'deliveryAnnotations'), DELIVERY_ANNOTATIONS);
+    const without = scanSections(before);
+    for (const name of NAMES.filter((name) => name !== 'deliveryAnnotations'))
+      assert.deepEqual(slice(message, sections, name), slice(before, without, name), name);
+  }
+});
+
 test('sections with ulong descriptors of eight bytes and with symbolic ones are found', () => {
   const wide = Buffer.concat([Buffer.from([0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x75]), DATA.subarray(3)]);
   assert.equal(scanSections(wide).bodyEnd, wide.length);
@@ -117,6 +129,9 @@ const REFUSED: readonly (readonly [string, Buffer])[] = [
   ['a footer inside the body', Buffer.concat([DATA, FOOTER, DATA])],
   ['another section than the body behind the footer', Buffer.concat([FOOTER, APPLICATION_PROPERTIES])],
   ['two footers', Buffer.concat([FOOTER, DATA, FOOTER])],
+  ['two delivery annotations', Buffer.concat([DELIVERY_ANNOTATIONS, DATA, DELIVERY_ANNOTATIONS])],
+  ['delivery annotations inside the body', Buffer.concat([DATA, DELIVERY_ANNOTATIONS, DATA])],
+  ['delivery annotations between body and footer', Buffer.concat([DATA, DELIVERY_ANNOTATIONS, FOOTER])],
   ['an unknown section', section(0x79, (writer) => writer.writeNull())],
   ['a header that is a map', section(0x70, map([]))],
   ['properties that are binary', section(0x73, (writer) => writer.writeBinary(Buffer.from('x')))],

@@ -52,6 +52,21 @@ test('what is behind the annotations passes through byte for byte', async (conte
   assert.ok(delivery.payload.subarray(propertiesStart).equals(sent));
 });
 
+test('delivery annotations that the Python client writes last are delivered behind the header', async (context) => {
+  const world = await World.start(context, QUEUES);
+  const peer = await Peer.authorized(world);
+  const annotations = Buffer.from([0x00, 0x53, 0x71, 0xc1, 0x07, 0x02, 0xa3, 0x01, 0x61, 0xa1, 0x01, 0x62]);
+  const sent = messageOf('x', { messageId: 'a' });
+  await peer.send(await peer.sender('q'), Buffer.concat([sent, annotations]));
+  const [delivery] = await peer.grant(await peer.receiver('q'), 1);
+  assert.ok(delivery);
+  const sections = scanSections(delivery.payload);
+  assert.equal(sections.deliveryAnnotationsStart, sections.headerEnd);
+  const at = (start: number, end: number) => delivery.payload.subarray(start, end);
+  assert.deepEqual(at(sections.deliveryAnnotationsStart, sections.deliveryAnnotationsEnd), annotations);
+  assert.deepEqual(at(sections.propertiesStart, delivery.payload.length), sent);
+});
+
 test('accepted leaves only when the message is on disk', async (context) => {
   const world = await World.start(context, QUEUES);
   await world.until(world.server.close());

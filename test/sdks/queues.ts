@@ -20,9 +20,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
 };
 
 /** Every kind exists once under its bare name and this often with a number, so that a case can have a queue to itself. */
-const COPIES = 40;
+const COPIES = 80;
 
-/** All queues of one language: `<prefix><kind>` and `<prefix><kind>-1` to `<prefix><kind>-40`. */
+/** All queues of one language: `<prefix><kind>` and `<prefix><kind>-1` to `<prefix><kind>-80`. */
 export function queuesOf(prefix: string): QueueDescription[] {
   return Object.entries(KINDS).flatMap(([kind, settings]) =>
     ['', ...Array.from({ length: COPIES }, (_, index) => `-${index + 1}`)].map((copy) =>

@@ -1,0 +1,85 @@
+"""What is refused, and the exception class in which the client shows it."""
+
+from azure.servicebus import ServiceBusClient, ServiceBusMessage
+from azure.servicebus.exceptions import (
+    MessagingEntityDisabledError,
+    MessagingEntityNotFoundError,
+    ServiceBusAuthenticationError,
+    ServiceBusAuthorizationError,
+)
+
+from case import CONNECTION_STRING, LISTEN_ONLY, SEND_ONLY, Case, case, nothing, raises, receive_one, same
+
+
+@case("an unknown queue: MessagingEntityNotFoundError")
+def _(case: Case):
+    client = case.impatient()
+    text = "The messaging entity"
+    raises(MessagingEntityNotFoundError, client.get_queue_sender("no-such-queue").__enter__, containing=text)
+    raises(MessagingEntityNotFoundError, client.get_queue_receiver("no-such-queue").__enter__, containing=text)
+    receiver = client.get_queue_receiver("no-such-queue", session_id="a")
+    raises(MessagingEntityNotFoundError, receiver.__enter__, containing=text)
+
+
+@case("a wrong key: ServiceBusAuthenticationError")
+def _(case: Case):
+    head, tail = CONNECTION_STRING.split("SharedAccessKey=")
+    wrong = f"{head}SharedAccessKey=x{tail}"
+    client = case.impatient(wrong)
+    raises(ServiceBusAuthenticationError, client.get_queue_sender(case.queue()).__enter__)
+    raises(ServiceBusAuthenticationError, client.get_queue_receiver(case.queue()).__enter__)
+
+
+@case("an unknown key name: ServiceBusAuthenticationError")
+def _(case: Case):
+    wrong = CONNECTION_STRING.replace("RootManageSharedAccessKey", "Nobody")
+    raises(ServiceBusAuthenticationError, case.impatient(wrong).get_queue_sender(case.queue()).__enter__)
+
+
+@case("a rule that may only send, and one that may only receive")
+def _(case: Case):
+    queue = case.queue()
+    sending, listening = case.impatient(SEND_ONLY), case.impatient(LISTEN_ONLY)
+    raises(ServiceBusAuthorizationError, sending.get_queue_receiver(queue).__enter__)
+    raises(ServiceBusAuthorizationError, listening.get_queue_sender(queue).__enter__)
+    with sending.get_queue_sender(queue) as sender:
+        sender.send_messages(ServiceBusMessage("x"))
+    receiver = case.within(listening.get_queue_receiver(queue))
+    same(len(receiver.peek_messages(1)), 1, "peeked")
+    receiver.complete_message(receive_one(receiver))
+
+
+@case("a shared access signature in place of the key")
+def _(case: Case):
+    from azure.servicebus._base_handler import _generate_sas_token
+
+    queue = case.queue()
+    fields = dict(field.split("=", 1) for field in CONNECTION_STRING.split(";"))
+    uri = f"{fields['Endpoint'].rstrip('/')}/{queue}"
+    token = _generate_sas_token(uri, fields["SharedAccessKeyName"], fields["SharedAccessKey"]).token
+    token = token.decode() if isinstance(token, bytes) else token
+    text = f"Endpoint={fields['Endpoint']};SharedAccessSignature={token};UseDevelopmentEmulator=true"
+    client: ServiceBusClient = case.impatient(text)
+    with client.get_queue_sender(queue) as sender:
+        sender.send_messages(ServiceBusMessage("x"))
+    same(str(receive_one(case.within(client.get_queue_receiver(queue)))), "x", "message")
+    raises(ServiceBusAuthenticationError, client.get_queue_sender(case.queue()).__enter__)
+
+
+@case("a disabled queue: MessagingEntityDisabledError")
+def _(case: Case):
+    client = case.impatient()
+    queue = case.queue("disabled")
+    raises(MessagingEntityDisabledError, client.get_queue_sender(queue).__enter__)
+    raises(MessagingEntityDisabledError, client.get_queue_receiver(queue).__enter__)
+
+
+@case("a queue that is disabled one way")
+def _(case: Case):
+    client = case.impatient()
+    queue = case.queue("send-disabled")
+    raises(MessagingEntityDisabledError, client.get_queue_sender(queue).__enter__)
+    nothing(case.within(client.get_queue_receiver(queue)))
+    queue = case.queue("receive-disabled")
+    raises(MessagingEntityDisabledError, client.get_queue_receiver(queue).__enter__)
+    case.send(queue, ServiceBusMessage("x"))

@@ -41,6 +41,12 @@ export const LIMITS = {
   /** Bytes of a segment of the log, and of its reserve for a full disk, unless a queue's messages need more. */
   segmentBytes: 64 * 1024 * 1024,
   reserveBytes: 16 * 1024 * 1024,
+  /** Characters of a message id, a session id, a reply-to session id and a partition key (service-bus-quotas). */
+  idCharacters: 128,
+  /** Bytes of one application property's value (service-bus-quotas: 32 KB). */
+  propertyBytes: 32 * 1024,
+  /** Bytes of all that a message has before its body: header, annotations and properties (service-bus-quotas: 64 KB). */
+  messageHeadBytes: 64 * 1024,
   /** Largest message of a queue that states none (Service Bus Standard). */
   maxMessageSizeBytes: 256 * 1024,
   /** Access rules of the namespace, and of one queue (Service Bus: 12). */

@@ -27,7 +27,8 @@ export function updateDisposition(operation: Operation): NodeReply {
   const reason = given.optionalString('deadletter-reason');
   const description = given.optionalString('deadletter-description');
   let position = 0;
-  for (const lock of heldLocks(operation)) {
+  // A token that is named twice is settled once.
+  for (const lock of new Set(heldLocks(operation))) {
     const overlay = properties && mergeOverlay(subqueue.view(lock.slot, lock.lockedUntilMs).overlay, properties);
     const detail = overlay ? { overlay } : {};
     const outcome = outcomeOf(status, {

@@ -17,9 +17,10 @@ const NOTHING_FOUND = {
   description: 'No messages were found.',
 };
 
-/** `peek-message`: messages in any state from a sequence number on, as many as fit one answer. */
+/** `peek-message`: messages in any state from a sequence number on, as many as fit one answer, with or without their bodies. */
 export async function peekMessages({ arguments: given, subqueue, client }: Operation): Promise<NodeReply> {
   const sessionId = given.optionalString('session-id');
+  const omitBody = given.optionalBoolean('omit-message-body') ?? false;
   const count = Math.min(LIMITS.replyMessages, Math.max(0, given.integer('message-count')));
   const fromSequenceNumber = Math.max(0, given.integer('from-sequence-number'));
   const { messages, position } = subqueue.peek({
@@ -31,7 +32,7 @@ export async function peekMessages({ arguments: given, subqueue, client }: Opera
   // All reads begin in this turn, in which no message can go.
   const bodies = await Promise.all(views.map(async (view) => client.service.journal.read(view.bodyId)));
   const items = views.flatMap((view, i) => {
-    const encoded = encodeOrReport(client.service, () => encodeMessage(bodies[i] as Buffer, view));
+    const encoded = encodeOrReport(client.service, () => encodeMessage(bodies[i] as Buffer, view, { omitBody }));
     return encoded ? [new Map([['message', encoded]])] : [];
   });
   return items.length === 0 ? { ...NOTHING_FOUND, position } : { ...found(items), position };

@@ -35,11 +35,15 @@ const APPLICATION_PROPERTIES = 0x74;
 export interface EncodeOptions {
   /** Adds the delivery annotation `x-opt-lock-token`, 16 bytes in RFC order. */
   readonly lockToken?: Buffer;
+  /** Leaves the body sections out (`omit-message-body` of peek-message). */
+  readonly omitBody?: boolean;
 }
 
 /** The pieces of the encoded message, to be sent one after the other; they share memory with `stored`. */
 export function encodeMessage(stored: Buffer, view: MessageView, options: EncodeOptions = {}): Buffer[] {
   const sections = scanSections(stored);
+  if (options.omitBody && sections.body !== 'none')
+    return encodeMessage(withoutBody(stored, sections), view, { ...options, omitBody: false });
   const plain =
     sections.headerStart === sections.headerEnd &&
     sections.messageAnnotationsStart === sections.messageAnnotationsEnd &&
@@ -55,27 +59,16 @@ export function encodeMessage(stored: Buffer, view: MessageView, options: Encode
   ];
 }
 
+function withoutBody(stored: Buffer, { bodyStart, bodyEnd }: MessageSections): Buffer {
+  return Buffer.concat([stored.subarray(0, bodyStart), stored.subarray(bodyEnd)]);
+}
+
 function writeHead(stored: Buffer, sections: MessageSections, view: MessageView, options: EncodeOptions): Buffer {
   const writer = new Writer();
   const header =
     sections.headerEnd > sections.headerStart ? readComposite(HEADER, stored, sections.headerStart).value : undefined;
   writeHeader(writer, header, view.deliveryCount);
-  if (options.lockToken) {
-    writer.writeDescriptor(DELIVERY_ANNOTATIONS);
-    writer.beginMap();
-    if (sections.deliveryAnnotationsEnd > sections.deliveryAnnotationsStart) {
-      for (const [key, value] of readAnnotations(stored, sections.deliveryAnnotationsStart)) {
-        if (keyText(key) === LOCK_TOKEN) continue;
-        writer.writeValue(key);
-        writer.writeValue(value);
-      }
-    }
-    writer.writeSymbol(LOCK_TOKEN);
-    writer.writeUuid(options.lockToken);
-    writer.endMap();
-  } else {
-    writer.writeRaw(stored.subarray(sections.deliveryAnnotationsStart, sections.deliveryAnnotationsEnd));
-  }
+  writeDeliveryAnnotations(writer, stored, sections, options.lockToken);
   writer.writeDescriptor(MESSAGE_ANNOTATIONS);
   writer.beginMap();
   if (sections.messageAnnotationsEnd > sections.messageAnnotationsStart) {
@@ -88,6 +81,34 @@ function writeHead(stored: Buffer, sections: MessageSections, view: MessageView,
   writeBrokerAnnotations(writer, view);
   writer.endMap();
   return writer.take();
+}
+
+/** The sender's as they came, but for what only the broker may say: the lock token. */
+function writeDeliveryAnnotations(
+  writer: Writer,
+  stored: Buffer,
+  sections: MessageSections,
+  lockToken: Buffer | undefined,
+): void {
+  const { deliveryAnnotationsStart: start, deliveryAnnotationsEnd: end } = sections;
+  const given: AmqpMap = end > start ? readAnnotations(stored, start) : new Map();
+  if (!lockToken && ![...given.keys()].some(isLockToken)) return writer.writeRaw(stored.subarray(start, end));
+  writer.writeDescriptor(DELIVERY_ANNOTATIONS);
+  writer.beginMap();
+  for (const [key, value] of given) {
+    if (isLockToken(key)) continue;
+    writer.writeValue(key);
+    writer.writeValue(value);
+  }
+  if (lockToken) {
+    writer.writeSymbol(LOCK_TOKEN);
+    writer.writeUuid(lockToken);
+  }
+  writer.endMap();
+}
+
+function isLockToken(key: AmqpValue): boolean {
+  return keyText(key) === LOCK_TOKEN;
 }
 
 function writeHeader(writer: Writer, header: MessageHeader | undefined, deliveryCount: number): void {

@@ -18,6 +18,7 @@ import type { AmqpMap, AmqpValue, MessageProperties, MessageSections } from '../
 import type { IncomingMessage } from '../broker/index.ts';
 import type { Random } from '../runtime/random.ts';
 import { LIMITS } from './limits.ts';
+import { checkMessageLimits } from './message-limits.ts';
 
 /** Several encoded messages, each in a data section of its own (service-bus-protocol.md §5.3). */
 export const BATCH_MESSAGE_FORMAT = 0x80013700;
@@ -33,7 +34,8 @@ const SCHEDULED_ENQUEUE_TIME = 'x-opt-scheduled-enqueue-time';
  * things: a message without message-id gets one, as the service does it; clients rely on it (the JavaScript client's lock
  * renewal fails without). And delivery annotations that came last are put where they belong.
  *
- * @throws AmqpDecodeError when the bytes are not an AMQP message
+ * @throws AmqpDecodeError when the bytes are not an AMQP message; `ARGUMENT_INVALID` and `MESSAGE_TOO_LARGE` when ids or
+ * properties are over their limits
  */
 export function readMessage(received: Buffer, random: Random): IncomingMessage {
   const { bytes, sections } = inOrder(received);
@@ -46,7 +48,12 @@ export function readMessage(received: Buffer, random: Random): IncomingMessage {
     sections.propertiesEnd > sections.propertiesStart
       ? readComposite(PROPERTIES, bytes, sections.propertiesStart).value
       : undefined;
-  readSection(bytes, sections.applicationPropertiesStart, sections.applicationPropertiesEnd);
+  const applicationProperties = readSection(
+    bytes,
+    sections.applicationPropertiesStart,
+    sections.applicationPropertiesEnd,
+  );
+  checkMessageLimits(sections, { properties, annotations, applicationProperties }, keyText);
   const messageId = properties?.messageId ?? undefined;
   const sessionId = properties?.groupId;
   const timeToLiveMs = header?.ttl;

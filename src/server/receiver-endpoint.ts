@@ -111,6 +111,8 @@ export class ReceiverEndpoint extends LinkEndpoint {
     }
     try {
       const { position } = this.#subqueue.settle(lock, settlement.outcome);
+      // Decided: what the client says of it again before it has our answer changes nothing, and the answer stays the first.
+      delivery.context = undefined;
       if (!settled) service.barrier.hold(position, this.#settlements, delivery, settlement.echo);
     } catch (error) {
       const refusal = failureOf(error);

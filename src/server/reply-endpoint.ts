@@ -71,7 +71,8 @@ export class ReplyEndpoint extends LinkEndpoint {
 
 /**
  * The link on which the reply to a request leaves (service-bus-protocol.md §2.1): reply-to names its target address or the
- * link itself; without reply-to it is the one from the same node in the same session.
+ * link itself. Without reply-to, or when nothing has that name, it is the one from the same node in the same session: the
+ * JavaScript client may choose a new reply-to while it goes on with the link that has the former, and waits for the answer.
  */
 export function findReplyLink(
   links: Iterable<ReplyEndpoint>,
@@ -83,9 +84,8 @@ export function findReplyLink(
     if (request.replyTo !== undefined) {
       if (endpoint.replyAddress === request.replyTo) return endpoint;
       if (endpoint.link.name === request.replyTo) byName = endpoint;
-    } else if (endpoint.node === request.node && endpoint.link.session === request.session) {
-      bySession = endpoint;
     }
+    if (endpoint.node === request.node && endpoint.link.session === request.session) bySession = endpoint;
   }
   return byName ?? bySession;
 }

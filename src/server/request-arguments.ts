@@ -32,6 +32,12 @@ export class RequestArguments {
     return value === undefined ? undefined : (integerOf(value) ?? missing(name, 'an integer'));
   }
 
+  optionalBoolean(name: string): boolean | undefined {
+    const value = this.#get(name);
+    if (value === undefined || typeof value === 'boolean') return value;
+    return missing(name, 'a boolean');
+  }
+
   optionalBinary(name: string): Buffer | undefined {
     const value = this.#get(name);
     if (value === undefined || Buffer.isBuffer(value)) return value;

@@ -85,6 +85,8 @@ test('a reply finds its link by target address, by link name, or by node and ses
   assert.equal(find('cbs-1', '$cbs'), byName);
   assert.equal(find(undefined), byAddress);
   assert.equal(find(undefined, '$cbs'), byName);
-  assert.equal(find('nobody'), undefined);
+  // Whoever has changed its reply-to since it attached still listens on the link that it has.
+  assert.equal(find('nobody'), byAddress);
+  assert.equal(find('nobody', 's/$management'), undefined);
   assert.equal(findReplyLink(links, { replyTo: undefined, node: '$cbs', session: {} as never }), undefined);
 });

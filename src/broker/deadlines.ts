@@ -7,6 +7,17 @@ const MAX_PER_TURN = 1000;
 /** Entries before stale ones are looked for. */
 const FIRST_SWEEP = 1024;
 
+interface Deadline {
+  readonly dueMs: number;
+  readonly slot: number;
+  readonly entryId: number;
+}
+
+/** What is due at the same time goes by the order of its entries, which is that of the sequence numbers. */
+function inOrder(a: Deadline, b: Deadline): number {
+  return a.dueMs - b.dueMs || a.entryId - b.entryId;
+}
+
 /**
  * Messages that something happens to at a time of the wall clock: a scheduled one becomes active, a mortal one expires. A binary heap by time.
  * Entries stay when their message goes; those that are not current any more are thrown out together whenever the heap has doubled.
@@ -15,7 +26,7 @@ export class Deadlines {
   readonly #clock: Clock;
   readonly #onDue: (slot: number) => void;
   readonly #isCurrent: (slot: number, entryId: number) => boolean;
-  #heap: { dueMs: number; slot: number; entryId: number }[] = [];
+  #heap: Deadline[] = [];
   #cancelTimer: CancelTimer | undefined;
   #timerDueMs = Infinity;
   #sweepAt = FIRST_SWEEP;
@@ -38,10 +49,11 @@ export class Deadlines {
   add(dueMs: number, slot: number, entryId: number): void {
     if (this.#heap.length >= this.#sweepAt) this.#sweep();
     const heap = this.#heap;
-    let at = heap.push({ dueMs, slot, entryId }) - 1;
+    const added: Deadline = { dueMs, slot, entryId };
+    let at = heap.push(added) - 1;
     while (at > 0) {
       const parent = (at - 1) >>> 1;
-      if ((heap[parent] as { dueMs: number }).dueMs <= dueMs) break;
+      if (inOrder(heap[parent] as Deadline, added) <= 0) break;
       this.#swap(at, parent);
       at = parent;
     }
@@ -78,7 +90,7 @@ export class Deadlines {
   /** A sorted array is a heap. */
   #sweep(): void {
     this.#heap = this.#heap.filter(({ slot, entryId }) => this.#isCurrent(slot, entryId));
-    this.#heap.sort((a, b) => a.dueMs - b.dueMs);
+    this.#heap.sort(inOrder);
     this.#sweepAt = Math.max(FIRST_SWEEP, this.#heap.length * 2);
   }
 
@@ -91,7 +103,7 @@ export class Deadlines {
       let lowest = at;
       for (const child of [2 * at + 1, 2 * at + 2]) {
         const candidate = heap[child];
-        if (candidate && candidate.dueMs < (heap[lowest] as { dueMs: number }).dueMs) lowest = child;
+        if (candidate && inOrder(candidate, heap[lowest] as Deadline) < 0) lowest = child;
       }
       if (lowest === at) return;
       this.#swap(at, lowest);
@@ -101,8 +113,8 @@ export class Deadlines {
 
   #swap(a: number, b: number): void {
     const heap = this.#heap;
-    const item = heap[a] as (typeof heap)[number];
-    heap[a] = heap[b] as (typeof heap)[number];
+    const item = heap[a] as Deadline;
+    heap[a] = heap[b] as Deadline;
     heap[b] = item;
   }
 }

@@ -183,6 +183,16 @@ test('a scheduled message becomes active at its time with a new sequence number 
   assert.equal(later?.state, 'scheduled');
 });
 
+test('messages scheduled for the same time become active in the order in which they were sent', () => {
+  const h = new BrokerHarness();
+  const q = h.create({ name: 'q' });
+  const at = h.clock.wallMs() + 1000;
+  const texts = Array.from({ length: 20 }, (_, i) => `m${i}`);
+  for (const text of texts) q.send([message(text, { scheduledEnqueueTimeMs: at })]);
+  h.clock.advance(1000);
+  assert.deepEqual(h.texts(q.active), texts);
+});
+
 test('a scheduled message becomes active when the wall clock is set past its time', () => {
   const h = new BrokerHarness();
   const q = h.create({ name: 'q' });

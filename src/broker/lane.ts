@@ -3,8 +3,8 @@ import { MessageState, type MessageTable, NONE } from './message-table.ts';
 /**
  * The deliverable messages of one session, or of a queue without sessions, in the order of their sequence numbers.
  *
- * Fresh messages form a linked list: they arrive in order. Messages that come back (abandoned, lock expired) are few and old, so they wait in a
- * sorted array; the next message is the lower of the two heads.
+ * Fresh messages form a linked list: they arrive in order. Messages that come back (abandoned, lock expired) or go to the dead-letter queue
+ * after later ones are few and old, so they wait in a sorted array; the next message is the lower of the two heads.
  */
 export class Lane {
   readonly #table: MessageTable;
@@ -22,9 +22,14 @@ export class Lane {
     return this.#count;
   }
 
-  /** Adds a message whose sequence number is above all that were appended before. */
+  /** Adds a message, at the end when its sequence number is above all that were appended before. */
   append(slot: number): void {
     const table = this.#table;
+    const last = this.#tail;
+    if (last !== NONE && (table.sequenceNumber[last] as number) > (table.sequenceNumber[slot] as number)) {
+      this.putBack(slot);
+      return;
+    }
     table.state[slot] = MessageState.ready;
     table.previous[slot] = this.#tail;
     table.next[slot] = NONE;

@@ -258,12 +258,13 @@ export class Queue implements SubqueueOwner {
   restoreMessage(slot: number, sessionId: string | undefined): void {
     const { messages } = this.#broker;
     this.#sizeBytes += messages.sizeBytes[slot] as number;
+    const state = messages.state[slot];
     if (messages.extras.get(slot)?.deadLetter) {
-      this.deadLetterQueue.admit(slot);
+      if (state === MessageState.deferred) this.deadLetterQueue.setAside(slot, state);
+      else this.deadLetterQueue.admit(slot);
       return;
     }
     if (sessionId !== undefined) messages.session[slot] = this.active.sessions?.ensure(sessionId).index ?? NONE;
-    const state = messages.state[slot];
     const dueMs = messages.dueMs[slot] as number;
     if (dueMs !== Infinity && state !== MessageState.deferred)
       this.#deadlines.add(dueMs, slot, messages.entryId[slot] as number);

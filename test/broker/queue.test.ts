@@ -109,6 +109,34 @@ test('dead-lettering keeps sequence number, reason, description and overlay', ()
   assert.equal(h.queue('q').counts().deadLetter, 0);
 });
 
+test('dead-lettered messages come in the order of their sequence numbers, whichever was dead-lettered first and after a restart', () => {
+  const h = new BrokerHarness();
+  const q = h.create({ name: 'q', lockDuration: 'PT5M' });
+  q.send([message('a'), message('b'), message('c')]);
+  const [a, b, c] = h.receive(q.active, { count: 3 });
+  for (const delivery of [b, a, c]) settle(q.active, delivery, { kind: 'dead-letter' });
+  const [first, second] = h.receive(q.deadLetterQueue, { count: 2 });
+  assert.deepEqual(
+    [first, second].map((delivery) => delivery && h.text(delivery)),
+    ['a', 'b'],
+  );
+  h.restart();
+  assert.deepEqual(h.texts(h.queue('q').deadLetterQueue), ['a', 'b', 'c']);
+});
+
+test('a message that is deferred in the dead-letter queue is deferred there after a restart, too', () => {
+  const h = new BrokerHarness();
+  const q = h.create({ name: 'q' });
+  q.send([message('a')]);
+  settle(q.active, h.receive(q.active)[0], { kind: 'dead-letter' });
+  settle(q.deadLetterQueue, h.receive(q.deadLetterQueue)[0], { kind: 'defer' });
+  h.restart();
+  const { deadLetterQueue } = h.queue('q');
+  assert.deepEqual(h.texts(deadLetterQueue), []);
+  const { deliveries } = deadLetterQueue.receiveBySequenceNumber({ sequenceNumbers: [1], mode: 'peek-lock' });
+  assert.equal(deliveries[0] && h.text(deliveries[0]), 'a');
+});
+
 test('receive-and-delete removes the message at once', () => {
   const h = new BrokerHarness();
   const q = h.create({ name: 'q' });

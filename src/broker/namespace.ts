@@ -112,10 +112,11 @@ export class Namespace {
     const { journal } = this.#started();
     const queue = this.queue(name);
     if (!queue) throw new BrokerRefusal('entity-not-found', `The messaging entity '${name}' could not be found.`);
+    // First, because nothing must have changed if it cannot be written. Should the process die before the messages' end is, recovery finds
+    // entries without a queue and ends what was begun.
+    journal.append([gone(journal, [queue.id])], 'settle');
     this.#queues.delete(name.toLowerCase());
     queue.deleted();
-    // Should the process die between these, recovery finds entries without a queue and ends what was begun.
-    journal.append([gone(journal, [queue.id])], 'settle');
     return { position: killAll(journal, [...queue.forgetAll()]) };
   }
 

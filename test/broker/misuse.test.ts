@@ -61,6 +61,19 @@ test('on a full disk a settlement is refused and can be tried again; nothing has
   assert.equal(q.counts().total, 0);
 });
 
+test('on a full disk a queue is not deleted, and all of it is as it was', () => {
+  const h = new BrokerHarness();
+  const q = h.create({ name: 'q' });
+  let told = 0;
+  q.onDeleted(() => told++);
+  q.send([message('a')]);
+  h.journal.full = true;
+  assert.throws(() => h.namespace.deleteQueue('q'), { code: 'DISK_FULL' });
+  assert.equal(told, 0);
+  h.journal.full = false;
+  assert.deepEqual(h.texts(h.queue('q').active), ['a']);
+});
+
 test('on a full disk a receive-and-delete receiver gets nothing, and all of it later, in order', () => {
   const h = new BrokerHarness();
   const q = h.create({ name: 'q' });

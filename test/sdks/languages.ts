@@ -15,18 +15,22 @@ export interface Language {
   readonly run: Command;
 }
 
-const PYTHON_VENV: readonly Command[] = [
-  ['python3', '-m', 'venv', '.venv'],
-  ['.venv/bin/python', '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', 'requirements.txt'],
-];
+const PYTHON = {
+  check: ['python3', '-c', 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))'],
+  install: [
+    ['python3', '-m', 'venv', '.venv'],
+    ['.venv/bin/python', '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', 'requirements.txt'],
+  ],
+  run: ['.venv/bin/python', '-u', 'main.py'],
+} as const;
+const PYTHON_REMEDY = 'Python 3.9 or newer with venv (Debian: apt install python3-venv)';
 
 export const LANGUAGES: readonly Language[] = [
+  { name: 'python', folder: 'python', remedy: PYTHON_REMEDY, ...PYTHON },
   {
-    name: 'python',
-    folder: 'python',
-    check: ['python3', '-c', 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))'],
-    remedy: 'Python 3.9 or newer with venv (Debian: apt install python3-venv)',
-    install: PYTHON_VENV,
-    run: ['.venv/bin/python', '-u', 'main.py'],
+    name: 'generic',
+    folder: 'generic',
+    remedy: `${PYTHON_REMEDY}; where there is no wheel of python-qpid-proton, a C compiler to build it`,
+    ...PYTHON,
   },
 ];

@@ -35,6 +35,11 @@ export class FakeClock implements Clock {
     this.after(0, callback);
   }
 
+  /** Timers that are armed. */
+  get armed(): number {
+    return this.#timers.size;
+  }
+
   /** Milliseconds until the next timer is due, or undefined when none is armed. */
   nextDueMs(): number | undefined {
     const timer = this.#next();

@@ -44,6 +44,8 @@ export interface ConnectionOptions {
   readonly properties?: Fields;
   readonly offeredCapabilities?: readonly string[];
   readonly desiredCapabilities?: readonly string[];
+  /** What the owner makes of the text of an error that the engine raises for the peer: adds an id, for example. */
+  readonly describe?: (description: string) => string;
   /** undefined: no SASL dialog; a server then takes a plain AMQP header only. */
   readonly sasl: ServerSasl | ClientSasl | undefined;
   /** Server: take a peer without SASL although `sasl` is given. Default false. */

@@ -18,7 +18,7 @@ import { IdleWatch } from './idle-watch.ts';
 import { LIMITS } from './limits.ts';
 import { LinkNames } from './link-names.ts';
 import { Output } from './output.ts';
-import { ownError, ProtocolError } from './protocol-error.ts';
+import { described, ownError, ProtocolError } from './protocol-error.ts';
 import { Session, type SessionOptions } from './session.ts';
 import { SessionFrames } from './session-frames.ts';
 import { SlotTable } from './slot-table.ts';
@@ -377,7 +377,7 @@ export class Connection {
   /** Sends close, if the peer can understand one, and is closed. */
   #failNow(error: AmqpError): void {
     if (this.output.bytes > this.#limits.maxPendingOutputBytes) this.output.clear();
-    if (this.#state === 'opening' || this.#state === 'open') this.#sendClose(error);
+    if (this.#state === 'opening' || this.#state === 'open') this.#sendClose(described(error, this.options.describe));
     this.#finish(error);
   }
 

@@ -24,7 +24,7 @@ export {
 export { Connection } from './connection.ts';
 export { decode } from './decoder.ts';
 export { IncomingDelivery, OutgoingDelivery } from './delivery.ts';
-export { Link, RECEIVER_SETTLE_MODE, SENDER_SETTLE_MODE, type AttachOptions } from './link.ts';
+export { Link, RECEIVER_SETTLE_MODE, SENDER_SETTLE_MODE, type AcceptOptions, type AttachOptions } from './link.ts';
 export { AmqpDecodeError } from './protocol-error.ts';
 export { readPlainResponse } from './sasl.ts';
 export { readEntry, readProperty, scanSections, type MessageSections } from './sections.ts';

@@ -19,7 +19,7 @@ import type { FlowFields, LinkFlow } from './flow-frame.ts';
 import { IncomingTransfers } from './incoming-transfers.ts';
 import { LIMITS } from './limits.ts';
 import type { WaitingDelivery } from './outgoing-transfers.ts';
-import { ownError } from './protocol-error.ts';
+import { described, ownError } from './protocol-error.ts';
 import { serialAdd, serialBefore, serialDistance, type SerialNumber } from './serial-number.ts';
 import type { Session } from './session.ts';
 import type { TransferFields } from './transfer-frame.ts';
@@ -419,8 +419,8 @@ export class Link {
 
   /** The peer has attached another link of this name. Its answer to our detach may never come: the owner is told at once. */
   steal(): void {
-    const error = ownError(CONDITION.stolen, 'the link was attached again');
-    const { handler } = this.session.connection;
+    const { handler, options } = this.session.connection;
+    const error = described(ownError(CONDITION.stolen, 'the link was attached again'), options.describe);
     const isKnown = this.#state !== 'refused';
     this.detach(error);
     this.#state = 'refused';
@@ -429,6 +429,6 @@ export class Link {
 
   /** The peer broke a rule of the link: detaches it with an error. */
   violate(condition: string, description: string): void {
-    this.detach(ownError(condition, description));
+    this.detach(described(ownError(condition, description), this.session.connection.options.describe));
   }
 }

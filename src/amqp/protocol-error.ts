@@ -24,3 +24,8 @@ export class AmqpDecodeError extends ProtocolError {
 export function ownError(condition: string, description: string): AmqpError {
   return { condition, description: description.slice(0, LIMITS.errorDescriptionChars) };
 }
+
+/** The error with what the connection's owner makes of its text (`ConnectionOptions.describe`). */
+export function described(error: AmqpError, describe: ((description: string) => string) | undefined): AmqpError {
+  return describe ? { ...error, description: describe(error.description ?? '') } : error;
+}

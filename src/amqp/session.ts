@@ -19,7 +19,7 @@ import { ABSENT } from './fields-in-place.ts';
 import { writeFlow, type FlowFields, type LinkFlow, type SessionFlow } from './flow-frame.ts';
 import { Link, type AttachOptions } from './link.ts';
 import { OutgoingTransfers } from './outgoing-transfers.ts';
-import { ownError, ProtocolError } from './protocol-error.ts';
+import { described, ownError, ProtocolError } from './protocol-error.ts';
 import { serialAdd, type SerialNumber } from './serial-number.ts';
 import { SlotTable } from './slot-table.ts';
 import type { TransferFields } from './transfer-frame.ts';
@@ -138,7 +138,7 @@ export class Session {
   /** The peer broke a rule of the session: ends it with an error (2.5.5). */
   violate(condition: string, description: string): void {
     if (!this.open) return;
-    const error = ownError(condition, description);
+    const error = described(ownError(condition, description), this.connection.options.describe);
     this.end(error);
     this.#report(error);
   }

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { HEALTH_PATH } from '../api/health.ts';
-import { parseAccessRuleFlag, startServer } from '../server/index.ts';
-import type { AccessRuleInForce, Auth } from '../server/index.ts';
+import { SETTINGS, SETTING_NAMES, parseAccessRuleFlag, startServer } from '../server/index.ts';
+import type { AccessRuleInForce, Auth, Setting, Settings } from '../server/index.ts';
 import { DEFAULT_QUEUE, parseQueueFlag } from '../topology/index.ts';
 import { stackOf } from './failure.ts';
 import { Interrupt } from './interrupt.ts';
-import { collect, port } from './option.ts';
+import { collect, count, port, span, spanText } from './option.ts';
 
 interface BrokerOptions {
   readonly data: string;
@@ -34,7 +34,7 @@ export interface BrokerReady {
 }
 
 export function brokerCommand(): Command {
-  return new Command('broker')
+  const command = new Command('broker')
     .description('Runs the embedded broker: durable, on this machine, with the protocol of Azure Service Bus.')
     .option('--data <dir>', 'folder for queues, messages and access keys', DEFAULT_BROKER_FOLDER)
     .option('--amqp-port <n>', 'port for clients; 0 picks a free one', port, 5672)
@@ -56,7 +56,9 @@ export function brokerCommand(): Command {
         .default('sas'),
     )
     .option('--allow-anyone', 'with --auth none: listen also on an address that others can reach')
-    .option('--json', 'print one line of JSON when ready')
+    .option('--json', 'print one line of JSON when ready');
+  for (const name of SETTING_NAMES) command.addOption(optionOf(SETTINGS[name]));
+  return command
     .addHelpText(
       'after',
       `
@@ -69,6 +71,22 @@ Examples:
   retrain broker --queue orders --access-rule shop=Send@orders --access-rule monitor=Listen`,
     )
     .action(runBroker);
+}
+
+/** The flag of a setting. */
+function optionOf({ flag, unit, says, default: normal }: Setting): Option {
+  const isTime = unit === 'milliseconds';
+  const usual = isTime ? spanText(normal) : String(normal);
+  return new Option(`--${flag} ${isTime ? '<span>' : '<n>'}`, `${says} (default: ${usual})`).argParser(
+    isTime ? span : count,
+  );
+}
+
+/** The settings among the options. */
+function settingsIn(options: BrokerOptions): Partial<Settings> {
+  const values = options as unknown as Record<string, number | undefined>;
+  const given = SETTING_NAMES.map((name) => [name, values[optionOf(SETTINGS[name]).attributeName()]] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
 async function runBroker(options: BrokerOptions): Promise<void> {
@@ -84,6 +102,7 @@ async function runBroker(options: BrokerOptions): Promise<void> {
     rules: options.accessRule?.map(parseAccessRuleFlag) ?? [],
     auth: options.auth,
     allowAnyone: options.allowAnyone ?? false,
+    settings: settingsIn(options),
     onFault: (fault) =>
       console.error(`retrain: fault in the broker: ${options.verbose ? stackOf(fault) : String(fault)}`),
   });

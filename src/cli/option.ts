@@ -38,3 +38,10 @@ export function span(value: string): number {
   if (ms <= SPAN_MAX_MS) return Math.round(ms);
   throw new InvalidArgumentError('use a number and a unit, such as 90s, 15m, 2h or 1d, up to 366d');
 }
+
+/** The shortest way to write a span for `span`: `90s`, `15m`. */
+export function spanText(ms: number): string {
+  const units = Object.entries(UNIT_MS).reverse();
+  const [unit = 'ms', size = 1] = units.find(([, unitMs]) => ms >= unitMs && ms % unitMs === 0) ?? [];
+  return `${ms / size}${unit}`;
+}

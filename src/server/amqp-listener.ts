@@ -5,9 +5,6 @@ import { LIMITS } from './limits.ts';
 import type { Server } from './server.ts';
 import { SocketTransport } from './socket-transport.ts';
 
-/** Connections that the kernel keeps while we are busy. */
-const BACKLOG = 511;
-
 /** A TCP port on which clients reach the server. */
 export class AmqpListener {
   readonly port: number;
@@ -29,8 +26,9 @@ export class AmqpListener {
       const transport = new SocketTransport(socket);
       transport.open(server.accept(transport));
     });
-    net.maxConnections = LIMITS.connections;
-    await listen(net, { host, port, backlog: BACKLOG }, 'AMQP');
+    // What is over it is closed as soon as the kernel hands it over, so that nobody waits behind it.
+    net.maxConnections = server.settings.maxConnections + LIMITS.refusedConnections;
+    await listen(net, { host, port, backlog: LIMITS.backlogConnections }, 'AMQP');
     return new AmqpListener(net);
   }
 

@@ -17,7 +17,7 @@ export function serveCbs(client: ClientConnection): RequestNode {
     address: '$cbs',
     answer(request) {
       const { statusCode, description } = putToken(client, request);
-      const said = statusCode < 300 ? description : client.service.describe({ condition: '', statusCode, description });
+      const said = statusCode < 300 ? description : client.service.describe(description);
       return { statusCode, description: said };
     },
   };

@@ -1,4 +1,5 @@
 import type {
+  AcceptOptions,
   AmqpError,
   Attach,
   Connection,
@@ -15,6 +16,7 @@ import { Claims } from './claims.ts';
 import type { Loss } from './claims.ts';
 import { failure } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
+import { IdleRules } from './idle-rules.ts';
 import { LIMITS } from './limits.ts';
 import type { Claim, LinkEndpoint } from './link-endpoint.ts';
 import type { ReplyEndpoint } from './reply-endpoint.ts';
@@ -26,9 +28,12 @@ export interface ConnectionOwner {
   onOutput(): void;
   /** The AMQP connection is over; what is still to be written may leave. */
   onFinished(): void;
-  /** A fault of ours makes it impossible to serve this client further. */
-  onBroken(): void;
+  /** The connection is to end with this error. */
+  end(error: Failure): void;
 }
+
+const TRACKING_ID = 'com.microsoft:tracking-id';
+const BROKEN = failure('amqp:internal-error', 'The server has met a fault of its own.');
 
 /** What the engine may hold for a peer that has put a token. */
 const TRUSTED = { maxLinks: LIMITS.linksPerConnection, maxPartialBytes: LIMITS.partialBytesPerConnection };
@@ -50,6 +55,7 @@ export class ClientConnection implements ConnectionHandler {
   host = 'localhost';
   readonly #owner: ConnectionOwner;
   readonly #endpoints = new Set<LinkEndpoint>();
+  readonly #idle: IdleRules;
 
   constructor(service: Service, owner: ConnectionOwner) {
     this.service = service;
@@ -58,6 +64,15 @@ export class ClientConnection implements ConnectionHandler {
       clock: service.clock,
       onGranted: () => this.connection?.limitMemory(TRUSTED),
       onLost: (loss) => this.#detachUnclaimed(loss),
+    });
+    this.#idle = new IdleRules({
+      clock: service.clock,
+      settings: service.settings,
+      endpoints: this.#endpoints,
+      owner: {
+        detach: (endpoint, error) => this.detach(endpoint, error),
+        closeConnection: (error) => this.#owner.end(error),
+      },
     });
   }
 
@@ -68,11 +83,24 @@ export class ClientConnection implements ConnectionHandler {
   /** The link of `endpoint` has been accepted, or waits to be. */
   add(endpoint: LinkEndpoint): void {
     this.#endpoints.add(endpoint);
+    this.#idle.added(endpoint);
+  }
+
+  /** Answers an attach. The answer has an id by which a client's log and the service's are brought together (§10.6). */
+  accept(link: Link, options: AcceptOptions = {}): void {
+    const properties = new Map([...(options.properties ?? []), [TRACKING_ID, this.service.trackingId()]]);
+    link.accept({ ...options, properties });
+  }
+
+  /** A request has named the client's receiving link `name`, which is thereby in use, however long its messages take. */
+  use(name: string): void {
+    const endpoint = this.connection?.linkNames.get(name, 'sender')?.context as LinkEndpoint | undefined;
+    if (endpoint) endpoint.used = true;
   }
 
   /** Another endpoint takes over the link of `endpoint`, which is told nothing. */
   replace(endpoint: LinkEndpoint): void {
-    this.#endpoints.delete(endpoint);
+    if (this.#endpoints.delete(endpoint)) this.#idle.removed(endpoint);
   }
 
   /** Ends a link from our side. */
@@ -101,15 +129,24 @@ export class ClientConnection implements ConnectionHandler {
   }
 
   onFlow(link: Link): void {
-    (link.context as LinkEndpoint | undefined)?.onFlow();
+    const endpoint = link.context as LinkEndpoint | undefined;
+    if (!endpoint) return;
+    endpoint.used = true;
+    endpoint.onFlow();
   }
 
   onTransfer(link: Link, delivery: IncomingDelivery): void {
-    (link.context as LinkEndpoint | undefined)?.onTransfer(delivery);
+    const endpoint = link.context as LinkEndpoint | undefined;
+    if (!endpoint) return;
+    endpoint.used = true;
+    endpoint.onTransfer(delivery);
   }
 
   onDisposition(link: Link, delivery: OutgoingDelivery, state: DeliveryState | undefined, settled: boolean): void {
-    (link.context as LinkEndpoint | undefined)?.onDisposition(delivery, state, settled);
+    const endpoint = link.context as LinkEndpoint | undefined;
+    if (!endpoint) return;
+    endpoint.used = true;
+    endpoint.onDisposition(delivery, state, settled);
   }
 
   onDetach(link: Link): void {
@@ -137,6 +174,7 @@ export class ClientConnection implements ConnectionHandler {
       }
     }
     this.claims.close();
+    this.#idle.close();
   }
 
   onOutput(): void {
@@ -159,11 +197,12 @@ export class ClientConnection implements ConnectionHandler {
   /** Ends the connection for a fault of ours that was met outside the calls of the engine. */
   fault(cause: unknown): void {
     this.service.onFault(cause);
-    this.#owner.onBroken();
+    this.#owner.end(BROKEN);
   }
 
   #remove(endpoint: LinkEndpoint): boolean {
     if (!this.#endpoints.delete(endpoint)) return false;
+    this.#idle.removed(endpoint);
     endpoint.close();
     return true;
   }

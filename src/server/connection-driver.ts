@@ -1,19 +1,20 @@
 import { Connection } from '../amqp/index.ts';
-import type { AmqpError } from '../amqp/index.ts';
 import type { CancelTimer } from '../runtime/clock.ts';
 import type { AccessRules } from './access-rules.ts';
 import { ClientConnection } from './client-connection.ts';
+import { failure } from './error-mapping.ts';
+import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
 import { saslOptions } from './sasl.ts';
 import type { Service } from './service.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
-const BROKEN = { condition: 'amqp:internal-error', description: 'The server has met a fault of its own.' };
+const NO_BYTES = Buffer.alloc(0);
 
 /**
  * Moves bytes between one transport and one AMQP connection. Output leaves once per turn of the event loop, in one write.
  * A peer that does not take its output is neither read nor served further until it does; so is a peer that sends while the
- * disk is behind (`IntakeBudget`).
+ * disk is behind (`IntakeBudget`). A peer that takes nothing at all for `stalledPeerMs` is cut off: it could not be told either.
  */
 export class ConnectionDriver implements TransportListener {
   readonly #service: Service;
@@ -29,25 +30,33 @@ export class ConnectionDriver implements TransportListener {
   #full = false;
   /** The intake budget is exhausted. */
   #overBudget = false;
+  /** Bytes given to the transport, ever. */
+  #writtenBytes = 0;
+  /** Bytes that the peer had taken of them when it was last seen to take some, and since when; undefined: nothing waits for it. */
+  #takenBytes = 0;
+  #takenSinceMs: number | undefined;
+  #cancelStall: CancelTimer | undefined;
   #ending = false;
   #gone = false;
   #cancelTick: CancelTimer | undefined;
   #cancelDeadline: CancelTimer;
 
+  /** `refusal`: the peer is told this as soon as it can understand it, and is served no further. */
   constructor(options: {
     readonly service: Service;
     readonly transport: Transport;
+    readonly refusal?: Failure;
     readonly onClosed: (driver: ConnectionDriver) => void;
   }) {
-    const { service, transport } = options;
+    const { service, transport, refusal } = options;
     this.#service = service;
     this.#transport = transport;
     this.#onClosed = options.onClosed;
     this.#client = new ClientConnection(service, {
-      onOpened: this.#tick,
+      onOpened: refusal ? () => this.close(refusal) : this.#tick,
       onOutput: () => this.#arm(),
       onFinished: () => this.#finish(),
-      onBroken: () => this.close(BROKEN),
+      end: (error) => this.close(error),
     });
     this.#connection = new Connection(
       {
@@ -56,15 +65,17 @@ export class ConnectionDriver implements TransportListener {
         maxFrameSizeBytes: LIMITS.maxFrameSizeBytes,
         maxLinks: LIMITS.linksBeforeToken,
         maxPartialBytes: LIMITS.partialBytesBeforeToken,
-        idleTimeoutMs: LIMITS.idleTimeoutMs,
+        idleTimeoutMs: service.settings.idleTimeoutMs,
         highWaterBytes: LIMITS.outputHighWaterBytes,
         sasl: saslOptions(service, this.#client.claims),
+        describe: (description) => service.describe(description),
       },
       this.#client,
     );
     this.#client.connection = this.#connection;
     this.#connection.start(service.clock.monotonicMs());
-    this.#cancelDeadline = service.clock.after(LIMITS.authenticationMs, () => this.#checkAuthenticated());
+    const deadlineMs = refusal ? LIMITS.refusalMs : service.settings.authenticationMs;
+    this.#cancelDeadline = service.clock.after(deadlineMs, () => this.#checkAuthenticated());
   }
 
   onData(chunk: Buffer): void {
@@ -80,7 +91,8 @@ export class ConnectionDriver implements TransportListener {
   onDrain(): void {
     if (!this.#full || this.#gone) return;
     this.#full = false;
-    if (!this.#overBudget) this.#transport.resume();
+    this.#cancelStall?.();
+    if (!this.#overBudget) this.#listen();
     this.#write();
   }
 
@@ -88,6 +100,7 @@ export class ConnectionDriver implements TransportListener {
     if (this.#gone) return;
     this.#gone = true;
     this.#cancelTick?.();
+    this.#cancelStall?.();
     this.#cancelDeadline();
     this.#service.intake.forget(this.#resume);
     try {
@@ -99,11 +112,11 @@ export class ConnectionDriver implements TransportListener {
   }
 
   /** Says goodbye with `error` and closes when the peer has taken it, or after `LIMITS.closeGraceMs`. */
-  close(error: AmqpError): void {
+  close(error: Failure): void {
     if (this.#ending || this.#gone) return;
     this.#client.dropLinks();
     try {
-      this.#connection.close(error);
+      this.#connection.close(this.#service.errorOf(error));
     } catch (fault) {
       this.#service.onFault(fault);
     }
@@ -129,18 +142,40 @@ export class ConnectionDriver implements TransportListener {
     this.#flushArmed = false;
     if (this.#full || this.#gone) return;
     const buffers = this.#connection.takeOutput();
+    for (const { length } of buffers) this.#writtenBytes += length;
     if (buffers.length > 0) this.#transport.write(buffers);
     if (this.#ending) {
       this.#transport.end();
     } else if (this.#transport.pendingBytes > LIMITS.outputHighWaterBytes) {
       this.#full = true;
       this.#transport.pause();
+      this.#cutIfStalled();
     }
+  }
+
+  /** Looks whether the peer takes what waits for it, and goes on looking while the transport is full. */
+  #cutIfStalled(): void {
+    const pending = this.#transport.pendingBytes;
+    const taken = this.#writtenBytes - pending;
+    const nowMs = this.#service.clock.monotonicMs();
+    const allowedMs = this.#service.settings.stalledPeerMs + pending / LIMITS.slowestPeerBytesPerMs;
+    if (pending === 0) this.#takenSinceMs = undefined;
+    else if (this.#takenSinceMs === undefined || taken !== this.#takenBytes) this.#takenSinceMs = nowMs;
+    else if (nowMs - this.#takenSinceMs >= allowedMs) return this.#transport.destroy();
+    this.#takenBytes = taken;
+    this.#cancelStall?.();
+    if (this.#full) this.#cancelStall = this.#service.clock.after(allowedMs, () => this.#cutIfStalled());
   }
 
   #readAgain(): void {
     this.#overBudget = false;
-    if (!this.#full && !this.#gone) this.#transport.resume();
+    if (!this.#full && !this.#gone) this.#listen();
+  }
+
+  /** The peer was not read for a while, which is no silence of its own. */
+  #listen(): void {
+    this.#connection.receive(NO_BYTES, this.#service.clock.monotonicMs());
+    this.#transport.resume();
   }
 
   /** The connection is over for AMQP: what it still has to say leaves, then the transport closes. */
@@ -148,6 +183,7 @@ export class ConnectionDriver implements TransportListener {
     if (this.#ending || this.#gone) return;
     this.#ending = true;
     this.#cancelTick?.();
+    this.#cancelStall?.();
     this.#cancelDeadline();
     this.#cancelDeadline = this.#service.clock.after(LIMITS.closeGraceMs, () => this.#transport.destroy());
     // What the peer still sends is read and thrown away: unread bytes would turn our close into a reset.
@@ -159,7 +195,10 @@ export class ConnectionDriver implements TransportListener {
   #keepAlive(): void {
     if (this.#ending || this.#gone) return;
     const nowMs = this.#service.clock.monotonicMs();
+    if (this.#full || this.#overBudget) this.#connection.receive(NO_BYTES, nowMs);
     const nextMs = this.#connection.tick(nowMs);
+    this.#cutIfStalled();
+    if (this.#gone) return;
     this.#cancelTick?.();
     this.#cancelTick =
       nextMs === undefined ? undefined : this.#service.clock.after(Math.max(1, nextMs - nowMs), this.#tick);
@@ -169,10 +208,8 @@ export class ConnectionDriver implements TransportListener {
     if (!this.#client.opened) {
       this.#transport.destroy();
     } else if (this.#client.claims.empty) {
-      this.close({
-        condition: 'amqp:connection:forced',
-        description: `No token was put within ${LIMITS.authenticationMs} ms of connecting.`,
-      });
+      const { authenticationMs } = this.#service.settings;
+      this.close(failure('amqp:connection:forced', `No token was put within ${authenticationMs} ms of connecting.`));
     }
   }
 }

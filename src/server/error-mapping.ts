@@ -19,6 +19,7 @@ const STATUS_OF = {
   'amqp:decode-error': 400,
   'amqp:unauthorized-access': 401,
   'amqp:resource-limit-exceeded': 403,
+  'amqp:link:detach-forced': 503,
   'amqp:link:message-size-exceeded': 403,
   'amqp:connection:forced': 503,
   'com.microsoft:argument-error': 400,

@@ -1,11 +1,20 @@
-/** Every limit of this room, with its unit. What the AMQP engine and the broker bound themselves is listed there. */
+/**
+ * Every limit of this room that is not a setting (`settings.ts`), with its unit. What the AMQP engine and the broker bound
+ * themselves is listed there.
+ */
 export const LIMITS = {
-  /** Connections at a time; Service Bus allows 5,000 AMQP connections per namespace. */
-  connections: 5_000,
-  /** A connection that has not opened AMQP, or has no valid token, after this time is closed (Service Bus: about 20 s). */
-  authenticationMs: 20_000,
-  /** Idle time-out that we ask of peers; the service advertises 240 s. */
-  idleTimeoutMs: 240_000,
+  /** Connections over the maximum that are being told so; what comes besides is closed without a word. */
+  refusedConnections: 100,
+  /** Time that such a connection gets to open AMQP. */
+  refusalMs: 5_000,
+  /** Connections that the kernel keeps while we are busy. */
+  backlogConnections: 511,
+  /** Silence after which the kernel asks whether the other end of a connection is still there. */
+  tcpKeepAliveMs: 60_000,
+  /** Looks at a link within the time after which an idle one is detached: the smaller, the later it may go. */
+  idleLooks: 20,
+  /** Bytes per millisecond that a peer must take of what waits for it, besides the time that it may take nothing at all. */
+  slowestPeerBytesPerMs: 32,
   /** Largest frame that we take. */
   maxFrameSizeBytes: 65_536,
   /** Bytes that wait in one transport before its deliveries and its reading pause. */

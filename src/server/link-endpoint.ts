@@ -17,6 +17,10 @@ export abstract class LinkEndpoint {
   readonly claim: Claim | undefined;
   /** False once the link is gone, by whichever side: nothing may be said on it any more. */
   open = true;
+  /** Something has happened on the link since the idle rules looked. Whoever serves it sets this; they take it back. */
+  used = true;
+  /** Monotonic; for the idle rules, which write it. */
+  idleSinceMs = 0;
 
   constructor(link: Link, claim: Claim | undefined) {
     this.link = link;

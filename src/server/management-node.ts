@@ -74,11 +74,13 @@ export class ManagementNode implements RequestNode {
         'UNAUTHORIZED',
         `Unauthorized access. '${entry.right}' claim(s) are required to perform this operation. Resource: 'sb://${this.#client.host}/${this.#path}'.`,
       );
+    const linkName = textOf(request.properties, 'associated-link-name');
+    if (linkName !== undefined) this.#client.use(linkName);
     return entry.run({
       client: this.#client,
       ...this.#entity,
       arguments: new RequestArguments(request.body),
-      linkName: textOf(request.properties, 'associated-link-name'),
+      linkName,
     });
   }
 }

@@ -50,7 +50,7 @@ function isInUse(subqueue: Subqueue, sessionId: string): boolean {
 }
 
 /** The lock of the session that the request names, which the link that it comes from must hold. */
-function heldSession({ arguments: given, subqueue, linkName }: Operation): SessionLock {
+function heldSession({ arguments: given, subqueue, linkName, client }: Operation): SessionLock {
   const sessionId = given.string('session-id');
   const lock = subqueue.session(sessionId);
   if (!lock || (linkName !== undefined && lock.holder !== linkName))
@@ -58,5 +58,7 @@ function heldSession({ arguments: given, subqueue, linkName }: Operation): Sessi
       'LOCK_LOST',
       `The session lock has expired on the MessageSession '${sessionId}'. Accept a new MessageSession.`,
     );
+  // Not every client names the link.
+  client.use(lock.holder);
   return lock;
 }

@@ -37,7 +37,7 @@ export function openReceiver(options: ReceiverAttach): void {
     return;
   }
   const endpoint = new ReceiverEndpoint({ client, link, claim, ...entity, mode: modeOf(attach) });
-  link.accept();
+  client.accept(link);
   endpoint.begin();
 }
 
@@ -116,7 +116,7 @@ class SessionWait extends LinkEndpoint implements Exit<SessionLock, undefined> {
       return;
     }
     const properties = new Map([[LOCKED_UNTIL_UTC, new AmqpTyped('long', ticksOf(lock.lockedUntilMs))]]);
-    link.accept({ source: this.#filter.granted(lock.sessionId), properties });
+    client.accept(link, { source: this.#filter.granted(lock.sessionId), properties });
     this.#endpoint.begin();
   }
 

@@ -214,6 +214,7 @@ export class ReceiverEndpoint extends LinkEndpoint {
     const { link } = this;
     this.#taken--;
     this.#window.note(body.length);
+    this.used = true;
     let payload: Buffer[];
     try {
       payload = encodeMessage(body, delivery);

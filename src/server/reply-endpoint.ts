@@ -28,7 +28,7 @@ export class ReplyEndpoint extends LinkEndpoint {
   }
 
   accept(): void {
-    this.link.accept();
+    this.#client.accept(this.link);
     this.onFlow();
   }
 
@@ -43,6 +43,7 @@ export class ReplyEndpoint extends LinkEndpoint {
       const text = `${LIMITS.repliesWaiting} replies wait for credit on this link. Give credit before sending requests.`;
       return this.#client.detach(this, failure('amqp:resource-limit-exceeded', text));
     }
+    this.used = true;
     this.#waiting.push(payload);
     this.onFlow();
   }

@@ -56,7 +56,7 @@ export class RequestEndpoint extends LinkEndpoint implements Exit<ReplyEndpoint,
   }
 
   accept(): void {
-    this.link.accept({ maxMessageSize: this.#maxMessageSizeBytes });
+    this.#client.accept(this.link, { maxMessageSize: this.#maxMessageSizeBytes });
     this.link.addCredit(LIMITS.requestCredit);
   }
 
@@ -122,7 +122,7 @@ export class RequestEndpoint extends LinkEndpoint implements Exit<ReplyEndpoint,
       said = failure('amqp:internal-error', 'The server has met a fault of its own.');
     }
     const { statusCode, condition } = said;
-    return { statusCode, condition, description: this.#client.service.describe(said, this.claim?.path) };
+    return { statusCode, condition, description: this.#client.service.describe(said.description, this.claim?.path) };
   }
 
   #reject(delivery: IncomingDelivery, refusal: Failure): void {

@@ -38,7 +38,7 @@ export class SenderEndpoint extends LinkEndpoint implements Exit<IncomingDeliver
   }
 
   accept(): void {
-    this.link.accept({ maxMessageSize: this.#queue.maxMessageSizeBytes });
+    this.#client.accept(this.link, { maxMessageSize: this.#queue.maxMessageSizeBytes });
     this.link.addCredit(LIMITS.senderCredit);
   }
 

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { AmqpError } from '../amqp/index.ts';
 import { Namespace } from '../broker/index.ts';
 import { RetrainError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -10,10 +9,14 @@ import type { QueueDescription } from '../topology/index.ts';
 import type { AccessRule } from './access-rule.ts';
 import { AccessRules } from './access-rules.ts';
 import { ConnectionDriver } from './connection-driver.ts';
+import { failure } from './error-mapping.ts';
+import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
 import { checkLogSizes, logSizesFor } from './log-sizes.ts';
 import { Service } from './service.ts';
 import type { Auth } from './service.ts';
+import { settingsOf } from './settings.ts';
+import type { Settings } from './settings.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
 export interface ServerOptions {
@@ -25,6 +28,8 @@ export interface ServerOptions {
   readonly rules: readonly AccessRule[];
   /** `sas` unless given. */
   readonly auth?: Auth;
+  /** What is absent has the service's value. */
+  readonly settings?: Partial<Settings>;
   readonly disk: Disk;
   readonly clock: Clock;
   readonly random: Random;
@@ -38,11 +43,8 @@ export interface ServerOptions {
   readonly reserveBytes?: number;
 }
 
-const DISK_FAILED = {
-  condition: 'amqp:connection:forced',
-  description: 'The disk of the server has failed. Connect again later.',
-};
-const GOODBYE = { condition: 'amqp:connection:forced', description: 'The server shuts down. Connect again later.' };
+const DISK_FAILED = failure('amqp:connection:forced', 'The disk of the server has failed. Connect again later.');
+const GOODBYE = failure('amqp:connection:forced', 'The server shuts down. Connect again later.');
 
 /**
  * The broker as a whole, without a network: log, namespace, and the clients whose transports it was given. Everything that
@@ -54,6 +56,8 @@ export class Server implements AsyncDisposable {
   readonly #service: Service;
   readonly #log: Log;
   readonly #drivers = new Set<ConnectionDriver>();
+  /** Those of them that are only told that they are too many. */
+  readonly #refused = new Set<ConnectionDriver>();
   #state: 'open' | 'closing' | 'failed' = 'open';
   #closed: Promise<void> = Promise.resolve();
   #reportFailure: (error: RetrainError) => void = () => undefined;
@@ -76,6 +80,7 @@ export class Server implements AsyncDisposable {
    */
   static async open(options: ServerOptions): Promise<Server> {
     const { clock, random, disk } = options;
+    const settings = settingsOf(options.settings);
     const namespace = new Namespace({ clock, random });
     let server: Server | undefined;
     let failure: RetrainError | undefined;
@@ -101,6 +106,7 @@ export class Server implements AsyncDisposable {
       random,
       namespace,
       journal: log,
+      settings,
       auth: options.auth ?? 'sas',
       rules: new AccessRules([]),
       onFault: options.onFault ?? (() => undefined),
@@ -127,8 +133,13 @@ export class Server implements AsyncDisposable {
     return this.#state === 'open';
   }
 
+  get settings(): Settings {
+    return this.#service.settings;
+  }
+
+  /** Clients that are served. */
   get connections(): number {
-    return this.#drivers.size;
+    return this.#drivers.size - this.#refused.size;
   }
 
   /**
@@ -151,16 +162,19 @@ export class Server implements AsyncDisposable {
 
   /** Serves a client until one of both sides goes. Tell the returned listener what happens on the transport. */
   accept(transport: Transport): TransportListener {
-    if (this.#state !== 'open' || this.#drivers.size >= LIMITS.connections) {
+    const tooMany = this.connections >= this.settings.maxConnections;
+    if (this.#state !== 'open' || (tooMany && this.#refused.size >= LIMITS.refusedConnections)) {
       transport.destroy();
       return NOBODY;
     }
     const driver = new ConnectionDriver({
       service: this.#service,
       transport,
+      ...(tooMany ? { refusal: tooManyConnections(this.settings) } : {}),
       onClosed: (closed) => this.#forget(closed),
     });
     this.#drivers.add(driver);
+    if (tooMany) this.#refused.add(driver);
     return driver;
   }
 
@@ -211,6 +225,7 @@ export class Server implements AsyncDisposable {
 
   #forget(driver: ConnectionDriver): void {
     this.#drivers.delete(driver);
+    this.#refused.delete(driver);
     if (this.#drivers.size === 0) this.#emptied?.resolve();
   }
 
@@ -243,7 +258,7 @@ export class Server implements AsyncDisposable {
     this.#closed = this.#giveUp(error);
   }
 
-  #sendAway(error: AmqpError): void {
+  #sendAway(error: Failure): void {
     for (const driver of this.#drivers) {
       try {
         driver.close(error);
@@ -253,6 +268,13 @@ export class Server implements AsyncDisposable {
       }
     }
   }
+}
+
+function tooManyConnections({ maxConnections }: Settings): Failure {
+  return failure(
+    'amqp:resource-limit-exceeded',
+    `Cannot take another connection: the ${maxConnections} that are allowed are in use. Close some, share one among the parts of a program, or start the broker with a higher --max-connections.`,
+  );
 }
 
 function deferred(): { promise: Promise<void>; resolve: () => void } {

@@ -4,9 +4,11 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Journal } from '../storage/index.ts';
 import type { AccessRules } from './access-rules.ts';
+import { queueOf } from './address.ts';
 import { Barrier } from './barrier.ts';
 import type { Failure } from './error-mapping.ts';
 import { IntakeBudget } from './intake-budget.ts';
+import type { Settings } from './settings.ts';
 
 /**
  * Who is let in. `sas`: who has the key of an access rule, with its rights. `none`: everybody who puts some token, or any name and
@@ -20,6 +22,7 @@ export class Service {
   readonly random: Random;
   readonly namespace: Namespace;
   readonly journal: Journal;
+  readonly settings: Settings;
   readonly auth: Auth;
   /** In force now; the server replaces them. */
   rules: AccessRules;
@@ -33,6 +36,7 @@ export class Service {
     readonly random: Random;
     readonly namespace: Namespace;
     readonly journal: Journal;
+    readonly settings: Settings;
     readonly auth: Auth;
     readonly rules: AccessRules;
     readonly onFault: (fault: unknown) => void;
@@ -41,6 +45,7 @@ export class Service {
     this.random = options.random;
     this.namespace = options.namespace;
     this.journal = options.journal;
+    this.settings = options.settings;
     this.auth = options.auth;
     this.rules = options.rules;
     this.onFault = options.onFault;
@@ -48,14 +53,19 @@ export class Service {
 
   /** The error as it goes over the wire, with the tracking text that the service appends (service-bus-protocol.md §10.6). */
   errorOf(failure: Failure, path?: string): AmqpError {
-    return { condition: failure.condition, description: this.describe(failure, path) };
+    return { condition: failure.condition, description: this.describe(failure.description, path) };
   }
 
-  describe(failure: Failure, path?: string): string {
-    const hex = this.random.bytes(16).toString('hex');
-    const id = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  /** `description` with the tracking text. */
+  describe(description: string, path?: string): string {
     const timestamp = new Date(this.clock.wallMs()).toISOString().slice(0, 19);
-    const tracker = path === undefined ? 'NoSystemTracker' : `retrain:Queue:${path}`;
-    return `${failure.description} TrackingId:${id}_G0, SystemTracker:${tracker}, Timestamp:${timestamp}`;
+    const tracker = path === undefined ? 'NoSystemTracker' : `retrain:Queue:${queueOf(path) ?? path}`;
+    return `${description} TrackingId:${this.trackingId()}, SystemTracker:${tracker}, Timestamp:${timestamp}`;
+  }
+
+  /** Another one each time; by it a client's log and ours are brought together. */
+  trackingId(): string {
+    const hex = this.random.bytes(16).toString('hex');
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}_G0`;
   }
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { LIMITS } from './limits.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
 /** A TCP socket as transport. */
@@ -11,6 +12,8 @@ export class SocketTransport implements Transport {
     this.peer = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
     // Everything is written once per turn already: waiting for more would only add latency.
     socket.setNoDelay(true);
+    // A machine that went without a word is noticed also when nothing is to be said to it.
+    socket.setKeepAlive(true, LIMITS.tcpKeepAliveMs);
   }
 
   /** Begins to tell `listener`; called once. */

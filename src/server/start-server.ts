@@ -15,6 +15,7 @@ import { AmqpListener } from './amqp-listener.ts';
 import { connectionString, isLoopback } from './connection-string.ts';
 import { HttpListener } from './http-listener.ts';
 import { Server } from './server.ts';
+import type { Settings } from './settings.ts';
 import type { Auth } from './service.ts';
 
 export interface StartOptions {
@@ -32,6 +33,8 @@ export interface StartOptions {
   readonly rules?: readonly AccessRuleSpec[];
   /** Who is let in; `sas` unless given. */
   readonly auth?: Auth;
+  /** What is absent has the service's value. */
+  readonly settings?: Partial<Settings>;
   /** With `auth` none: listen also on an address that others can reach, who may then do everything. */
   readonly allowAnyone?: boolean;
   readonly disk?: Disk;
@@ -83,6 +86,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     queues: options.queues,
     rules: [],
     auth: options.auth ?? 'sas',
+    ...(options.settings ? { settings: options.settings } : {}),
     disk,
     clock,
     random,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { AmqpTyped } from '../../src/amqp/index.ts';
-import { LIMITS, rootRule } from '../../src/server/index.ts';
+import { SETTINGS, rootRule } from '../../src/server/index.ts';
 import type { AccessRule } from '../../src/server/index.ts';
 import { Peer, bodyOf, messageOf } from './peer.ts';
 import type { PeerLink } from './peer.ts';
@@ -215,7 +215,7 @@ test('with auth none any token and any name and key give all rights; without a t
 
   const silent = await Peer.connect(world);
   assert.equal((await silent.sender('q')).condition, UNAUTHORIZED);
-  await world.pass(LIMITS.authenticationMs);
+  await world.pass(SETTINGS.authenticationMs.default);
   assert.ok(silent.closed);
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TRANSFER } from '../../src/amqp/composites.ts';
 import { AmqpTyped } from '../../src/amqp/index.ts';
-import { LIMITS } from '../../src/server/index.ts';
+import { LIMITS, SETTINGS } from '../../src/server/index.ts';
 import { encodeComposite, frameBytes } from '../amqp/raw-peer.ts';
 import { Peer, bodyOf, messageOf } from './peer.ts';
 import type { PeerLink } from './peer.ts';
@@ -103,7 +103,7 @@ test('a peer that puts no token in time is told so and closed; one that says not
   silent.open({ onData: () => undefined, onDrain: () => undefined, onClose: () => undefined });
   const peer = await Peer.connect(world);
   const good = await Peer.authorized(world);
-  await world.pass(LIMITS.authenticationMs - 1);
+  await world.pass(SETTINGS.authenticationMs.default - 1);
   assert.ok(!silent.closed);
   assert.ok(peer.opened && !peer.closed);
   await world.pass(2);

@@ -159,8 +159,11 @@ test('only as many connections are taken as the limit says, and a connection tha
   assert.equal(world.server.connections, 0);
 });
 
+/** No link and no connection goes because nobody uses it. */
+const NEVER_IDLE = { settings: { linkIdleMs: 0, connectionIdleMs: 0, firstLinkMs: 0 } };
+
 test('a peer that falls silent is given up, and what it held is free', async (context) => {
-  const world = await World.start(context, QUEUES);
+  const world = await World.start(context, QUEUES, NEVER_IDLE);
   const peer = await Peer.authorized(world, { lifetimeMs: 3_600_000 });
   assert.ok((await sessionReceiver(peer, 'a')).attach?.source);
   // We ask for a sign of life every 240 s, and wait for twice as long (AMQP 2.4.5).
@@ -174,7 +177,7 @@ test('a peer that falls silent is given up, and what it held is free', async (co
 });
 
 test('a peer that asks for signs of life gets them', async (context) => {
-  const world = await World.start(context, QUEUES);
+  const world = await World.start(context, QUEUES, NEVER_IDLE);
   const peer = await Peer.authorized(world);
   const before = peer.receivedBytes;
   // The peer has asked for an hour; half of it is when we speak at the latest.

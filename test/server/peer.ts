@@ -69,15 +69,20 @@ export class Peer implements ConnectionHandler {
   receivedBytes = 0;
   #session: Session | undefined;
   closeError: AmqpError | undefined;
+  endError: AmqpError | undefined;
   closed = false;
   #flushing = false;
   #names = 0;
 
-  private constructor(world: World, sasl: ClientSasl | undefined = { role: 'client', mechanism: 'ANONYMOUS' }) {
+  private constructor(
+    world: World,
+    sasl: ClientSasl | undefined = { role: 'client', mechanism: 'ANONYMOUS' },
+    idleTimeoutMs = 3_600_000,
+  ) {
     this.world = world;
     this.pipe = world.connect();
     this.connection = new Connection(
-      { role: 'client', containerId: 'test', hostname: 'localhost:5672', idleTimeoutMs: 3_600_000, sasl },
+      { role: 'client', containerId: 'test', hostname: 'localhost:5672', idleTimeoutMs, sasl },
       this,
     );
     this.pipe.open({
@@ -91,10 +96,17 @@ export class Peer implements ConnectionHandler {
     this.connection.start(world.clock.monotonicMs());
   }
 
-  static async connect(world: World, sasl?: ClientSasl): Promise<Peer> {
-    const peer = new Peer(world, sasl);
+  static async connect(world: World, sasl?: ClientSasl, idleTimeoutMs?: number): Promise<Peer> {
+    const peer = new Peer(world, sasl, idleTimeoutMs);
     await world.settle();
     return peer;
+  }
+
+  /** Gives signs of life from now on, as every official client does. */
+  keepAlive(): void {
+    const nowMs = this.world.clock.monotonicMs();
+    const nextMs = this.connection.tick(nowMs);
+    if (nextMs !== undefined) this.world.clock.after(Math.max(1, nextMs - nowMs), () => this.keepAlive());
   }
 
   get session(): Session {
@@ -218,7 +230,9 @@ export class Peer implements ConnectionHandler {
     (link.context as PeerLink).detach = detach;
   }
 
-  onEnd(): void {}
+  onEnd(_session: Session, error?: AmqpError): void {
+    this.endError = error;
+  }
 
   onClose(error?: AmqpError): void {
     this.closed = true;

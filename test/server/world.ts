@@ -68,6 +68,14 @@ export class Pipe implements Transport {
     this.#move();
   }
 
+  /** Lets one write through a stalled pipe. */
+  flowOnce(): void {
+    const rest = this.#queue.splice(1);
+    this.flow();
+    this.stalled = true;
+    this.#queue.push(...rest);
+  }
+
   #move(): void {
     while (!this.stalled && this.other && !this.other.paused && !this.closed) {
       const bytes = this.#queue.shift();
@@ -90,7 +98,7 @@ export class Pipe implements Transport {
 const SMALL_FILES = { segmentBytes: 1024 * 1024, reserveBytes: 256 * 1024 };
 
 /** Rules are those besides the root rule, whose key is `KEY`. */
-type WorldOptions = Partial<Pick<ServerOptions, 'rules' | 'auth'>>;
+type WorldOptions = Partial<Pick<ServerOptions, 'rules' | 'auth' | 'settings'>>;
 
 /** The whole server on a fake clock, a fake disk and pipes. */
 export class World {

@@ -344,9 +344,9 @@ export class Link {
     };
   }
 
-  /** We have attached and the peer has not answered. */
+  /** We have attached and the peer has not answered; we may have detached meanwhile. */
   get unanswered(): boolean {
-    return this.#state === 'attach-sent';
+    return this.#state === 'attach-sent' || (this.#state === 'detach-sent' && this.remoteAttach === undefined);
   }
 
   /** A flow can name our handle. */

@@ -186,7 +186,8 @@ export class Session {
     }
     this.#remoteHandles.set(attach.handle, link);
     link.onAttach(attach);
-    this.connection.handler.onAttach(link, attach);
+    // An answer to a link that we have detached meanwhile is no news: its detach follows.
+    if (!answered || link.attached) this.connection.handler.onAttach(link, attach);
   }
 
   onDetach(detach: Detach): void {

@@ -1,4 +1,4 @@
-import { AmqpArray, AmqpUuid, lookup, plain } from '../amqp/index.ts';
+import { AmqpArray, AmqpTimestamp, AmqpUuid, lookup, plain } from '../amqp/index.ts';
 import type { AmqpList, AmqpMap, AmqpValue } from '../amqp/index.ts';
 import { RetrainError } from '../errors.ts';
 import { LIMITS } from './limits.ts';
@@ -36,6 +36,13 @@ export class RequestArguments {
     const value = this.#get(name);
     if (value === undefined || typeof value === 'boolean') return value;
     return missing(name, 'a boolean');
+  }
+
+  /** Milliseconds since 1970. */
+  optionalTimestamp(name: string): number | undefined {
+    const value = this.#get(name);
+    if (value === undefined || value instanceof AmqpTimestamp) return value?.ms;
+    return missing(name, 'a timestamp');
   }
 
   optionalBinary(name: string): Buffer | undefined {

@@ -28,8 +28,10 @@ export class ConnectionDriver implements TransportListener {
   #flushArmed = false;
   /** The transport is full. */
   #full = false;
-  /** The intake budget is exhausted. */
+  /** The intake budget is exhausted: nothing is read. */
   #overBudget = false;
+  /** What had been read already by then. */
+  #unread: Buffer[] = [];
   /** Bytes given to the transport, ever. */
   #writtenBytes = 0;
   /** Bytes that the peer had taken of them when it was last seen to take some, and since when; undefined: nothing waits for it. */
@@ -80,12 +82,13 @@ export class ConnectionDriver implements TransportListener {
 
   onData(chunk: Buffer): void {
     if (this.#ending || this.#gone) return;
-    this.#connection.receive(chunk, this.#service.clock.monotonicMs());
-    if (this.#service.intake.exhausted && !this.#overBudget && !this.#ending) {
+    if (this.#service.intake.exhausted && !this.#overBudget) {
       this.#overBudget = true;
       this.#transport.pause();
       this.#service.intake.waitForRoom(this.#resume);
     }
+    if (this.#overBudget) this.#unread.push(chunk);
+    else this.#connection.receive(chunk, this.#service.clock.monotonicMs());
   }
 
   onDrain(): void {
@@ -104,6 +107,9 @@ export class ConnectionDriver implements TransportListener {
     this.#cancelDeadline();
     this.#service.intake.forget(this.#resume);
     try {
+      // What the peer said before it went counts.
+      for (const chunk of this.#ending ? [] : this.#unread)
+        this.#connection.receive(chunk, this.#service.clock.monotonicMs());
       this.#connection.disconnected();
     } catch (fault) {
       this.#service.onFault(fault);
@@ -169,7 +175,10 @@ export class ConnectionDriver implements TransportListener {
 
   #readAgain(): void {
     this.#overBudget = false;
-    if (!this.#full && !this.#gone) this.#listen();
+    const unread = this.#unread;
+    this.#unread = [];
+    for (const chunk of unread) this.onData(chunk);
+    if (!this.#full && !this.#overBudget && !this.#gone) this.#listen();
   }
 
   /** The peer was not read for a while, which is no silence of its own. */

@@ -115,7 +115,10 @@ export class Server implements AsyncDisposable {
     try {
       namespace.start(log);
       service.barrier.release(log.durable);
-      for (const queue of options.queues) ensureQueue(namespace, queue);
+      for (const queue of options.queues) {
+        if (log.congested) await log.flushed();
+        ensureQueue(namespace, queue);
+      }
       server.replaceRules(options.rules);
       if (options.segmentBytes === undefined && options.reserveBytes === undefined)
         checkLogSizes(namespace, log.maxBatchBytes);
@@ -203,6 +206,7 @@ export class Server implements AsyncDisposable {
 
   #release(position: number): void {
     this.#service.barrier.release(position);
+    this.#service.intake.recheck();
     if (this.#service.barrier.size === 0) this.#onFlushed?.();
   }
 

@@ -27,7 +27,7 @@ export class Service {
   /** In force now; the server replaces them. */
   rules: AccessRules;
   readonly barrier = new Barrier();
-  readonly intake = new IntakeBudget();
+  readonly intake = new IntakeBudget(() => this.journal.congested);
   /** Told of faults of our own, which a client sees as `amqp:internal-error`. */
   readonly onFault: (fault: unknown) => void;
 

@@ -54,6 +54,11 @@ export interface Journal {
   /** Everything up to this position survives a power cut. */
   readonly durable: number;
   /**
+   * The file of the next segment is still being prepared and what may wait for it in memory is nearly used up: whoever goes on sending will be
+   * refused as if the disk were full. It is over before the next position becomes durable.
+   */
+  readonly congested: boolean;
+  /**
    * The bytes of a body: at once when they are in the cache of recently written blocks (which holds everything that is not yet durable),
    * else from the disk. The record must be alive when `read` is called; it need not stay so, because a segment is not recycled while it
    * is being read. The buffer may share memory with the cache: read it, never write to it, and copy it to keep it for long.

@@ -19,7 +19,7 @@ import { diskFull, type Purpose, Tail } from './tail.ts';
 
 const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
 const DEFAULT_RESERVE_BYTES = 16 * 1024 * 1024;
-const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
+const DEFAULT_CACHE_BYTES = 32 * 1024 * 1024;
 
 const MIN_SEGMENT_BYTES = 4096;
 /** Offsets within a segment are 32 bits wide, and recovery reads a segment whole. */
@@ -37,7 +37,7 @@ export interface LogOptions {
   readonly segmentBytes?: number;
   /** Kept free for settlements and compaction when the disk is full; 16 MiB by default. */
   readonly reserveBytes?: number;
-  /** Recently written bytes held for reading; 64 MiB by default. What is not yet durable is held beyond this limit. */
+  /** Recently written bytes held for reading; 32 MiB by default. What is not yet durable is held beyond this limit. */
   readonly cacheBytes?: number;
   /**
    * Called during `open` for every entry that is still on disk, dead ones too (`live` is false), and for every live change, by rising id: an
@@ -163,6 +163,10 @@ export class Log implements Journal {
     return this.#commit.durable;
   }
 
+  get congested(): boolean {
+    return this.#tail.congested;
+  }
+
   /** The most bytes that one batch may take, frames included. */
   get maxBatchBytes(): number {
     return Math.floor(this.#smallestSegmentBytes / 2) - OVERHEAD_BYTES;
@@ -189,6 +193,11 @@ export class Log implements Journal {
     const segment = this.#segments.at(place.slot);
     const cached = this.#cache.read(segment, place);
     return cached ? bytesInFrame(cached) : this.#readFromDisk(segment, place);
+  }
+
+  /** Resolves when everything appended up to now is durable. */
+  flushed(): Promise<void> {
+    return this.#commit.flushed();
   }
 
   stats(): LogStats {

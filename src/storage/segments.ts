@@ -93,7 +93,9 @@ export class Segments {
   async closeFile(segment: Segment): Promise<void> {
     const file = segment.file;
     segment.file = undefined;
-    await (await file)?.close();
+    // One that could not be opened, or was never prepared, needs no closing.
+    const opened = await file?.catch(() => undefined);
+    await opened?.close();
   }
 
   async closeAll(): Promise<void> {

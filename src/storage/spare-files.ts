@@ -22,6 +22,9 @@ const RETRY_MS = 10_000;
 /** Zeros are made durable piece by piece: a long flush would keep the log's own writes waiting. */
 const ZEROS = Buffer.alloc(1024 * 1024);
 
+/** Before the log is open it has no writes that could wait, and each flush costs. */
+const PIECE_BYTES_AT_OPEN = 16 * ZEROS.length;
+
 export interface SpareFile {
   readonly path: string;
   readonly bytes: number;
@@ -44,10 +47,11 @@ export class SpareFiles {
   #reserve: SpareFile | undefined;
   /** Recycled segments, to be zeroed or removed. */
   readonly #used: SpareFile[] = [];
-  #claim: ((file: SpareFile) => void) | undefined;
+  #claim: { readonly resolve: (file: SpareFile) => void; readonly reject: (cause: unknown) => void } | undefined;
   #names = 0;
   #full = false;
   #busy = false;
+  #opening = false;
   #filling: Promise<void> | undefined;
   #cancelRetry: CancelTimer | undefined;
   #closed = false;
@@ -78,7 +82,10 @@ export class SpareFiles {
     return this.#spares.length + this.#used.length + (this.#reserve ? 1 : 0);
   }
 
-  /** Keeps what an earlier run prepared, and prepares the rest as far as there is room. */
+  /**
+   * Keeps what an earlier run prepared, and sees to it that there is a reserve, if there is room for one. The next segment is prepared
+   * behind the user's back: whoever needs it earlier waits for it.
+   */
   async open(names: readonly string[]): Promise<void> {
     const { disk, folder, segmentBytes, reserveBytes } = this.#options;
     for (const name of names) {
@@ -98,13 +105,19 @@ export class SpareFiles {
       else await disk.remove(path);
     }
     await disk.syncFolder(folder);
+    if (!this.#reserve) {
+      this.#opening = true;
+      this.#fill();
+      await this.#filling;
+      this.#opening = false;
+    }
     this.#fill();
-    await this.#filling;
   }
 
   /**
    * A file for the next segment, at once or as soon as it is ready; undefined when there is no room. Only with `useReserve` it may
-   * be the reserve. At most one claim waits at a time, and when it turns out that there is no room the reserve serves it.
+   * be the reserve. At most one claim waits at a time, and when it turns out that there is no room the reserve serves it. It is rejected when the
+   * disk fails or the files are closed.
    */
   claim({ useReserve }: { useReserve: boolean }): SpareFile | Promise<SpareFile> | undefined {
     if (this.#claim) return undefined;
@@ -114,7 +127,9 @@ export class SpareFiles {
       return spare;
     }
     if (!this.#full && this.#reserve) {
-      const claimed = new Promise<SpareFile>((resolve) => (this.#claim = resolve));
+      const claimed = new Promise<SpareFile>((resolve, reject) => (this.#claim = { resolve, reject }));
+      // Whoever needs the file may come later than the failure, or never.
+      claimed.catch(() => undefined);
       this.#fill();
       return claimed;
     }
@@ -138,6 +153,13 @@ export class SpareFiles {
     this.#closed = true;
     this.#cancelRetry?.();
     await this.#filling;
+    this.#refuseClaim(new Error('the log is closed'));
+  }
+
+  #refuseClaim(cause: unknown): void {
+    const claim = this.#claim;
+    this.#claim = undefined;
+    claim?.reject(cause);
   }
 
   #takeReserve(): SpareFile | undefined {
@@ -151,7 +173,10 @@ export class SpareFiles {
     if (this.#busy || this.#closed) return;
     this.#busy = true;
     this.#cancelRetry?.();
-    this.#filling = this.#work().catch((cause: unknown) => this.#options.onFailed(cause));
+    this.#filling = this.#work().catch((cause: unknown) => {
+      this.#options.onFailed(cause);
+      this.#refuseClaim(cause);
+    });
   }
 
   async #work(): Promise<void> {
@@ -170,6 +195,7 @@ export class SpareFiles {
   }
 
   #wanting(): boolean {
+    if (this.#opening) return !this.#reserve;
     return !this.#reserve || this.#claim !== undefined || this.#spares.length === 0 || this.#used.length > 0;
   }
 
@@ -194,7 +220,7 @@ export class SpareFiles {
     this.#full = false;
     const claim = this.#claim;
     this.#claim = undefined;
-    if (claim) claim(spare);
+    if (claim) claim.resolve(spare);
     else this.#spares.push(spare);
   }
 
@@ -207,8 +233,9 @@ export class SpareFiles {
     const partial = used?.path ?? this.nextPartialPath();
     const file = await disk.open(partial, used ? 'write' : 'create');
     try {
-      for (let at = 0; at < bytes; at += ZEROS.length) {
-        await file.writeDurably([ZEROS.subarray(0, Math.min(ZEROS.length, bytes - at))], at);
+      const pieceBytes = this.#opening ? PIECE_BYTES_AT_OPEN : ZEROS.length;
+      for (let at = 0; at < bytes; at += pieceBytes) {
+        await file.writeDurably(zeros(Math.min(pieceBytes, bytes - at)), at);
       }
     } catch (error) {
       if (isFull(error)) await disk.remove(partial);
@@ -239,11 +266,17 @@ export class SpareFiles {
     if (claim && reserve) {
       this.#claim = undefined;
       this.#reserve = undefined;
-      claim(reserve);
+      claim.resolve(reserve);
     }
     this.#cancelRetry?.();
     this.#cancelRetry = clock.after(RETRY_MS, () => this.#fill());
   }
+}
+
+function zeros(bytes: number): Buffer[] {
+  const parts: Buffer[] = [];
+  for (let left = bytes; left > 0; left -= ZEROS.length) parts.push(ZEROS.subarray(0, Math.min(ZEROS.length, left)));
+  return parts;
 }
 
 async function sizeOf(disk: Disk, path: string): Promise<number> {

@@ -27,6 +27,13 @@ export interface TailOptions {
   readonly onFull: (segment: Segment, builder: IndexBuilder) => void;
 }
 
+/**
+ * While the file of the newest segment is being prepared it may still turn out to be the reserve, of which settlements need a share: sending
+ * may use one half of it, and had better stop at an eighth, because one batch takes almost half.
+ */
+const SENDABLE_WHILE_WAITING = 1 / 2;
+const CONGESTED_FROM = 1 / 8;
+
 /** What is known of a segment before its file is. */
 interface Birth {
   readonly header: SegmentHeader;
@@ -61,12 +68,16 @@ export class Tail {
     await file;
   }
 
+  get congested(): boolean {
+    const segment = this.#segment;
+    return segment !== undefined && this.#isWaiting(segment) && segment.end > segment.capacity * CONGESTED_FROM;
+  }
+
   /** Whether the current segment takes `bytes` more. */
   takes(bytes: number, purpose: Purpose): boolean {
     const segment = this.#segment;
     if (!segment || bytes > segment.room) return false;
-    // While its file is being prepared it may still turn out to be the reserve, of which settlements need a share.
-    return purpose !== 'send' || !this.#isWaiting(segment) || segment.end <= segment.capacity / 2;
+    return purpose !== 'send' || !this.#isWaiting(segment) || segment.end <= segment.capacity * SENDABLE_WHILE_WAITING;
   }
 
   /**

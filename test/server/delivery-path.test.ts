@@ -54,7 +54,7 @@ test('a fifo gives back what it was given, in order', () => {
 });
 
 test('readers wait while too much is not yet durable, and go on at half the limit', () => {
-  const budget = new IntakeBudget();
+  const budget = new IntakeBudget(() => false);
   let resumed = 0;
   const resume = (): void => void resumed++;
   budget.take(LIMITS.intakeBytes);

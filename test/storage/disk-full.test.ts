@@ -96,3 +96,60 @@ test('a disk without room for the reserve opens, and takes nothing in', async ()
   assert.throws(() => fixture.send('small'), isFull);
   await fixture.close();
 });
+
+test('a new log opens with its reserve; what is sent waits for the first segment, and too much is announced before it is refused', async () => {
+  const fixture = new LogFixture({ latencyMs: { min: 5, max: 5 } });
+  const log = await fixture.open();
+  assert.deepEqual(
+    fixture.disk.paths.filter((path) => /spare|segment/.test(path)),
+    [],
+  );
+  assert.ok(fixture.disk.paths.some((path) => path.includes('reserve')));
+  assert.ok(!log.congested);
+  while (!log.congested) fixture.send(Buffer.alloc(200));
+  // A batch of the largest size still goes in.
+  fixture.send(Buffer.alloc(log.maxBatchBytes - 100));
+  assert.throws(() => {
+    for (;;) fixture.send(Buffer.alloc(200));
+  }, isFull);
+  const { appended } = log;
+  assert.equal(log.durable, 0);
+  await fixture.settle();
+  assert.equal(log.durable, appended);
+  assert.ok(!log.congested);
+  fixture.send(Buffer.alloc(200));
+  await fixture.close();
+});
+
+test('with room for the reserve alone a new log takes in a little, and settling goes on', async () => {
+  const fixture = new LogFixture({ capacityBytes: RESERVE_BYTES + SEGMENT_BYTES / 2 });
+  await fixture.open();
+  const { entry } = fixture.send('first');
+  await fixture.settle();
+  assert.equal(fixture.log.durable, 1);
+  assert.ok(fixture.log.stats().full);
+  assert.throws(() => fixture.send('second'), isFull);
+  let change = fixture.change(entry, 'a');
+  for (let count = 0; count < 20; count++) change = fixture.change(entry, 'b'.repeat(100), change);
+  await fixture.settle();
+  fixture.crash();
+  await fixture.open();
+  assert.deepEqual(fixture.liveIds(), [entry, change]);
+  await fixture.close();
+  assert.deepEqual(fixture.failures, []);
+});
+
+test('a disk that fails while the first segment is prepared fails the log, which can still be closed', async () => {
+  for (const operation of ['write', 'rename', 'syncFolder'] as const) {
+    const fixture = new LogFixture({ latencyMs: { min: 5, max: 5 } });
+    await fixture.open();
+    fixture.send('waits');
+    fixture.disk.failNth(operation, 1);
+    const flushed = assert.rejects(fixture.log.flushed());
+    await fixture.settle();
+    await flushed;
+    assert.deepEqual(fixture.failures.map(codeOf), ['DISK_FAILED']);
+    assert.equal(fixture.log.durable, 0);
+    await fixture.close();
+  }
+});

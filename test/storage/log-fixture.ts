@@ -104,7 +104,7 @@ export class LogFixture {
     const end = this.log.stats().segments + segments;
     while (this.log.stats().segments < end) {
       entries.push(this.send(Buffer.alloc(1024, entries.length)).entry);
-      if (entries.length % 8 === 0) await this.settle();
+      if (this.log.congested || entries.length % 8 === 0) await this.settle();
     }
     await this.settle();
     return entries;

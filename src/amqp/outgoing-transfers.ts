@@ -111,7 +111,9 @@ export class OutgoingTransfers {
       slab,
       start,
       link.localHandle,
-      delivery.id,
+      // Only the first frame says which delivery it is: the Python client takes any frame that does for a first one,
+      // and then has no delivery tag to settle by (2.7.5 allows both).
+      first ? delivery.id : ABSENT,
       first ? delivery.tag : undefined,
       first ? (message.messageFormat ?? 0) : ABSENT,
       delivery.settled,

@@ -14,6 +14,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   dropping: { defaultMessageTimeToLive: 'PT2S' },
   small: { maxMessageSizeInKilobytes: 16 },
   large: { maxMessageSizeInKilobytes: 20 * 1024 },
+  full: { maxSizeInMegabytes: 1 },
   disabled: { status: 'Disabled' },
   'send-disabled': { status: 'SendDisabled' },
   'receive-disabled': { status: 'ReceiveDisabled' },

@@ -1,5 +1,5 @@
 from proton import Endpoint, Message, symbol
-from proton.reactor import AtMostOnce, Filter
+from proton.reactor import AtMostOnce, DurableSubscription, Filter, Selector
 
 from case import Case, bodies, case, same
 
@@ -85,6 +85,24 @@ def _(case: Case):
     same(first.refused(), "amqp:link:stolen", "condition of the first")
     peer.sender(queue).send("x")
     same(bodies(second.take()), ["x"], "messages of the second")
+
+
+@case("a filter that the broker does not know does no harm")
+def _(case: Case):
+    peer = case.connect()
+    queue = case.queue()
+    receiver = peer.receiver(queue, options=Selector("colour = 'green'"))
+    peer.sender(queue).send("x")
+    same(bodies(receiver.take()), ["x"], "messages")
+
+
+@case("a receiver of a durable subscription, as JMS has it, is a receiver")
+def _(case: Case):
+    peer = case.connect()
+    queue = case.queue()
+    receiver = peer.receiver(queue, options=DurableSubscription())
+    peer.sender(queue).send("x")
+    same(bodies(receiver.take()), ["x"], "messages")
 
 
 @case("many links on one connection")

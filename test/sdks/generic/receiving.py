@@ -1,4 +1,4 @@
-from proton import Delivery, Message, symbol
+from proton import Condition, Delivery, Message, symbol
 from proton.reactor import AtLeastOnce, AtMostOnce, LinkOption
 
 from case import MOMENT, Case, bodies, case, same
@@ -116,6 +116,24 @@ def _(case: Case):
     message, delivery = dead.take_one()
     same(message.body, "0", "dead message")
     dead.settle(delivery, Delivery.ACCEPTED)
+
+
+@case("reject with the reason that Service Bus keeps, and modify with annotations that become properties")
+def _(case: Case):
+    peer = case.connect()
+    queue = _filled(case, peer, 1)
+    receiver = peer.receiver(queue, options=SettleSecond())
+    _, delivery = receiver.take_one()
+    delivery.local.annotations = {symbol("tries"): "one"}
+    receiver.settle(delivery, Delivery.MODIFIED)
+    message, delivery = receiver.take_one()
+    same(message.properties, {"tries": "one"}, "properties")
+    info = {symbol("DeadLetterReason"): "reason", symbol("DeadLetterErrorDescription"): "description"}
+    delivery.local.condition = Condition("com.microsoft:dead-letter", info=info)
+    receiver.settle(delivery, Delivery.REJECTED)
+    message, _ = peer.receiver(f"{queue}/$DeadLetterQueue").take_one()
+    expected = {"tries": "one", "DeadLetterReason": "reason", "DeadLetterErrorDescription": "description"}
+    same(message.properties, expected, "properties of the dead message")
 
 
 @case("a range of a hundred deliveries is settled at once")

@@ -146,6 +146,27 @@ def _(case: Case):
     same(_texts(receive(receiver, 1000, patience=60)), [str(i) for i in range(1000)], "messages")
 
 
+@case("messages of several frames, several at a time, each settled its own way")
+def _(case: Case):
+    queue = case.queue()
+    sender = case.sender(queue)
+    for i in range(4):
+        sender.send_messages(ServiceBusMessage(b"x" * 200_000, message_id=str(i)))
+    receiver = case.receiver(queue)
+    messages = receive(receiver, 4)
+    receiver.complete_message(messages[2])
+    receiver.abandon_message(messages[0])
+    receiver.defer_message(messages[1])
+    receiver.dead_letter_message(messages[3])
+    again = receive_one(receiver)
+    same((again.message_id, again.delivery_count), ("0", 1), "abandoned")
+    (deferred,) = receiver.receive_deferred_messages(messages[1].sequence_number)
+    same(deferred.message_id, "1", "deferred")
+    dead = case.receiver(queue, sub_queue="deadletter")
+    same(receive_one(dead).message_id, "3", "dead-lettered")
+    same(len(receiver.peek_messages(10, sequence_number=1)), 2, "messages left")
+
+
 @case("the lock of a receiver that vanished runs on; then the message comes again")
 def _(case: Case):
     queue = case.queue("short-lock")

@@ -1,6 +1,8 @@
 """What is refused, and the exception class in which the client shows it."""
 
+from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
+from azure.servicebus._base_handler import _generate_sas_token
 from azure.servicebus.exceptions import (
     MessagingEntityDisabledError,
     MessagingEntityNotFoundError,
@@ -9,6 +11,8 @@ from azure.servicebus.exceptions import (
 )
 
 from case import CONNECTION_STRING, LISTEN_ONLY, SEND_ONLY, Case, case, nothing, raises, receive_one, same
+
+_ENDPOINT = CONNECTION_STRING.split(";")[0]
 
 
 @case("an unknown queue: MessagingEntityNotFoundError")
@@ -49,21 +53,33 @@ def _(case: Case):
     receiver.complete_message(receive_one(receiver))
 
 
-@case("a shared access signature in place of the key")
-def _(case: Case):
-    from azure.servicebus._base_handler import _generate_sas_token
-
-    queue = case.queue()
+def _signature(resource: str) -> str:
     fields = dict(field.split("=", 1) for field in CONNECTION_STRING.split(";"))
-    uri = f"{fields['Endpoint'].rstrip('/')}/{queue}"
+    uri = f"{fields['Endpoint'].rstrip('/')}/{resource}"
     token = _generate_sas_token(uri, fields["SharedAccessKeyName"], fields["SharedAccessKey"]).token
-    token = token.decode() if isinstance(token, bytes) else token
-    text = f"Endpoint={fields['Endpoint']};SharedAccessSignature={token};UseDevelopmentEmulator=true"
-    client: ServiceBusClient = case.impatient(text)
+    return token.decode() if isinstance(token, bytes) else token
+
+
+@case("a shared access signature in place of the key: for its queue only")
+def _(case: Case):
+    queue = case.queue()
+    text = f"{_ENDPOINT};SharedAccessSignature={_signature(queue)};UseDevelopmentEmulator=true"
+    client = case.impatient(text)
     with client.get_queue_sender(queue) as sender:
         sender.send_messages(ServiceBusMessage("x"))
     same(str(receive_one(case.within(client.get_queue_receiver(queue)))), "x", "message")
     raises(ServiceBusAuthenticationError, client.get_queue_sender(case.queue()).__enter__)
+
+
+@case("the credential classes for a key and for a signature")
+def _(case: Case):
+    queue = case.queue()
+    fields = dict(field.split("=", 1) for field in CONNECTION_STRING.split(";"))
+    key = AzureNamedKeyCredential(fields["SharedAccessKeyName"], fields["SharedAccessKey"])
+    for credential in (key, AzureSasCredential(_signature(queue))):
+        host = fields["Endpoint"].removeprefix("sb://")
+        with ServiceBusClient(host, credential, use_tls=False) as client, client.get_queue_sender(queue) as sender:
+            sender.send_messages(ServiceBusMessage("x"))
 
 
 @case("a disabled queue: MessagingEntityDisabledError")

@@ -2,7 +2,12 @@ import datetime
 import uuid
 
 from azure.servicebus import ServiceBusMessage, ServiceBusMessageState
-from azure.servicebus.exceptions import MessageNotFoundError, MessageSizeExceededError
+from azure.servicebus.exceptions import (
+    MessageNotFoundError,
+    MessageSizeExceededError,
+    ServiceBusError,
+    ServiceBusQuotaExceededError,
+)
 
 from case import Case, case, nothing, raises, receive, receive_one, same
 
@@ -126,6 +131,30 @@ def _(case: Case):
     message = receive_one(receiver)
     assert b"".join(message.body) == body, "the body is not the same"
     receiver.complete_message(message)
+
+
+@case("a batch is accepted whole or not at all")
+def _(case: Case):
+    queue = case.queue("session")
+    sender = case.within(case.impatient().get_queue_sender(queue))
+    batch = sender.create_message_batch()
+    batch.add_message(ServiceBusMessage("with", session_id="a"))
+    batch.add_message(ServiceBusMessage("without"))
+    raises(ServiceBusError, lambda: sender.send_messages(batch))
+    same(list(case.client().list_queue_sessions(queue)), [], "sessions")
+
+
+@case("a full queue: ServiceBusQuotaExceededError, until something is taken")
+def _(case: Case):
+    queue = case.queue("full")
+    sender = case.within(case.impatient().get_queue_sender(queue))
+    for _ in range(5):
+        sender.send_messages(ServiceBusMessage(b"x" * 200 * KIB))
+    raises(ServiceBusQuotaExceededError, lambda: [sender.send_messages(ServiceBusMessage(b"x" * 200 * KIB)) for _ in range(5)])
+    receiver = case.receiver(queue)
+    for message in receive(receiver, 2):
+        receiver.complete_message(message)
+    sender.send_messages(ServiceBusMessage(b"x" * 200 * KIB))
 
 
 @case("a message from the future comes in time, marked as scheduled, with a new sequence number")

@@ -2,7 +2,7 @@ import { type Journal, type LogRecord, RecordKind } from '../storage/index.ts';
 import { parseDuration } from '../topology/index.ts';
 import { DuplicateHistory, MAX_REMEMBERED_IDS } from './duplicate-history.ts';
 import { gone } from './gone.ts';
-import type { IncomingMessage } from './message.ts';
+import type { MessageFacts } from './message.ts';
 import type { MessageRecords } from './message-records.ts';
 import { encodeHistoryBucket, encodeHistoryItem, type QueueRecord } from './records.ts';
 import { BrokerRefusal } from './refusal.ts';
@@ -29,14 +29,23 @@ export class DuplicateDetection {
   readonly #journal: Journal;
   readonly #records: MessageRecords;
   readonly #queueId: number;
+  /** Partitions detect duplicates each for itself, so the partition key belongs to the identity (duplicate-detection). */
+  readonly #partitioned: boolean;
   /** Records of parts that are over and still on the disk. */
   #over: number[] = [];
 
-  constructor(options: { journal: Journal; records: MessageRecords; queueId: number; history: DuplicateHistory }) {
+  constructor(options: {
+    journal: Journal;
+    records: MessageRecords;
+    queueId: number;
+    history: DuplicateHistory;
+    partitioned: boolean;
+  }) {
     this.history = options.history;
     this.#journal = options.journal;
     this.#records = options.records;
     this.#queueId = options.queueId;
+    this.#partitioned = options.partitioned;
   }
 
   /**
@@ -44,15 +53,15 @@ export class DuplicateDetection {
    *
    * @throws BrokerRefusal `server-busy` when the history is full: a shorter window would break the promise to those who sent before
    */
-  check(messages: readonly IncomingMessage[], now: number, records: LogRecord[]): DuplicateCheck {
+  check(messages: readonly MessageFacts[], now: number, records: LogRecord[]): DuplicateCheck {
     const { history } = this;
     const journal = this.#journal;
     this.#forgetParts(now);
     const duplicates = new Set<number>();
     const fresh = new Map<string, Buffer>();
-    for (const [i, { messageId }] of messages.entries()) {
+    for (const [i, { messageId, partitionKey = '' }] of messages.entries()) {
       if (messageId === undefined) continue;
-      const digest = history.digest(messageId);
+      const digest = history.digest(this.#partitioned ? `${messageId}\n${partitionKey}` : messageId);
       const key = digest.toString('latin1');
       if (fresh.has(key) || history.has(digest, now)) duplicates.add(i);
       else fresh.set(key, digest);

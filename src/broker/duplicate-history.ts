@@ -62,6 +62,8 @@ interface Part {
   /** The record that all items of this part belong to. */
   readonly recordId: number;
   readonly startMs: number;
+  /** Time of the last id; the span of the part may have been another one then. */
+  lastMs: number;
   readonly hashes: HashSet;
 }
 
@@ -71,8 +73,8 @@ interface Part {
  */
 export class DuplicateHistory {
   readonly #key: Buffer;
-  readonly #windowMs: number;
-  readonly #spanMs: number;
+  #windowMs: number;
+  #spanMs: number;
   #parts: Part[] = [];
   #count = 0;
 
@@ -84,6 +86,12 @@ export class DuplicateHistory {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** What is remembered already counts for the new window, too. */
+  setWindow(windowMs: number): void {
+    this.#windowMs = windowMs;
+    this.#spanMs = Math.ceil(windowMs / PARTS);
   }
 
   /** 12 bytes that stand for a message id. */
@@ -106,19 +114,20 @@ export class DuplicateHistory {
   }
 
   open(recordId: number, startMs: number): void {
-    this.#parts.push({ recordId, startMs, hashes: new HashSet() });
+    this.#parts.push({ recordId, startMs, lastMs: startMs, hashes: new HashSet() });
   }
 
   add(options: { partId: number; digest: Buffer; timeMs: number }): void {
     const part = this.#parts.findLast((candidate) => candidate.recordId === options.partId);
     if (!part) return;
     part.hashes.add(options.digest, Math.max(0, options.timeMs - part.startMs));
+    part.lastMs = Math.max(part.lastMs, options.timeMs);
     this.#count++;
   }
 
   /** Forgets the parts that lie wholly before the window and returns their records, which are to be killed. */
   prune(nowMs: number): number[] {
-    const isOver = (part: Part): boolean => part.startMs + this.#spanMs + this.#windowMs <= nowMs;
+    const isOver = (part: Part): boolean => part.lastMs + this.#windowMs <= nowMs;
     const over = this.#parts.filter(isOver);
     if (over.length === 0) return [];
     this.#parts = this.#parts.filter((part) => !isOver(part));

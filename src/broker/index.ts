@@ -1,4 +1,4 @@
-export type { Delivery, IncomingMessage, MessageView, Outcome, ReceiveMode } from './message.ts';
+export type { Delivery, IncomingMessage, MessageFacts, MessageView, Outcome, ReceiveMode } from './message.ts';
 export { type MessageLock, messageLockLost } from './message-lock.ts';
 export type { SessionLock } from './message-session.ts';
 export { Namespace } from './namespace.ts';

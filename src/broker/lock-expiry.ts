@@ -10,32 +10,37 @@ export interface Expiring<T> {
 
 /**
  * Locks of one duration. As all last equally long, the order of granting and renewing is the order of expiry: a linked list does what a heap
- * would, in constant time. One timer stands for the first.
+ * would, in constant time (only a lock that is granted after the duration was shortened looks for its place). One timer stands for the first.
  */
 export class LockExpiry<T extends Expiring<T>> {
+  /** Of locks that are added or renewed from now on. */
+  durationMs: number;
   readonly #clock: Clock;
-  readonly #durationMs: number;
   readonly #onExpired: (lock: T) => void;
   #first: T | undefined;
   #last: T | undefined;
   #cancelTimer: CancelTimer | undefined;
+  #timerAtMs = Infinity;
 
   constructor(options: { clock: Clock; durationMs: number; onExpired: (lock: T) => void }) {
     this.#clock = options.clock;
-    this.#durationMs = options.durationMs;
+    this.durationMs = options.durationMs;
     this.#onExpired = options.onExpired;
   }
 
   /** Starts the lock's time. Returns when it ends, by the wall clock. */
   add(lock: T): number {
-    lock.expiresAtMs = this.#clock.monotonicMs() + this.#durationMs;
-    lock.earlier = this.#last;
-    lock.later = undefined;
-    if (this.#last) this.#last.later = lock;
+    lock.expiresAtMs = this.#clock.monotonicMs() + this.durationMs;
+    let earlier = this.#last;
+    while (earlier && earlier.expiresAtMs > lock.expiresAtMs) earlier = earlier.earlier;
+    lock.earlier = earlier;
+    lock.later = earlier ? earlier.later : this.#first;
+    if (lock.later) lock.later.earlier = lock;
+    else this.#last = lock;
+    if (earlier) earlier.later = lock;
     else this.#first = lock;
-    this.#last = lock;
     this.#arm();
-    return this.#clock.wallMs() + this.#durationMs;
+    return this.#clock.wallMs() + this.durationMs;
   }
 
   renew(lock: T): number {
@@ -63,7 +68,9 @@ export class LockExpiry<T extends Expiring<T>> {
 
   /** The timer may stand for a lock that is gone; it is set anew when it fires, not at every settlement. */
   #arm(): void {
-    if (!this.#first || this.#cancelTimer) return;
+    if (!this.#first || (this.#cancelTimer && this.#timerAtMs <= this.#first.expiresAtMs)) return;
+    this.#cancelTimer?.();
+    this.#timerAtMs = this.#first.expiresAtMs;
     const delayMs = Math.max(0, this.#first.expiresAtMs - this.#clock.monotonicMs());
     this.#cancelTimer = this.#clock.after(delayMs, () => {
       this.#cancelTimer = undefined;

@@ -10,6 +10,8 @@ export class MessageLock implements Expiring<MessageLock> {
   readonly slot: number;
   /** The message was deferred before it was locked, and is again when the lock ends without a settlement. */
   readonly wasDeferred: boolean;
+  /** A transaction holds a settlement of it. */
+  enlisted = false;
   /** Milliseconds since 1970. */
   lockedUntilMs = 0;
   expiresAtMs = 0;

@@ -15,6 +15,10 @@ export class MessageLocks {
     this.#expiry = new LockExpiry({ ...options, clock: options.broker.clock });
   }
 
+  setDuration(durationMs: number): void {
+    this.#expiry.durationMs = durationMs;
+  }
+
   grant(slot: number, options: { wasDeferred: boolean; session: MessageSession | undefined }): MessageLock {
     const { tokens, clock } = this.#broker;
     const { session, wasDeferred } = options;
@@ -54,6 +58,11 @@ export class MessageLocks {
       'session-lock-lost',
       'The session lock has expired or was released. Accept the session again.',
     );
+  }
+
+  /** Nothing is held any more: the messages are gone. */
+  forget(): void {
+    this.#held.clear();
   }
 
   stop(): void {

@@ -1,9 +1,11 @@
 import { RetrainError } from '../errors.ts';
-import { type LogRecord, RecordKind } from '../storage/index.ts';
+import { type AppendPurpose, type LogRecord, RecordKind } from '../storage/index.ts';
 import type { BrokerState } from './broker-state.ts';
 import { gone } from './gone.ts';
+import type { MessageTable } from './message-table.ts';
 import { encodeMessageChange, type MessageChange } from './records.ts';
 import { BrokerRefusal } from './refusal.ts';
+import type { Step } from './step.ts';
 
 /**
  * Who a record is written for. When the disk is full, a client is refused and nothing has changed; what the broker does by itself (a lock
@@ -21,44 +23,69 @@ export class MessageRecords {
     this.#queueName = options.queueName;
   }
 
-  /** @throws BrokerRefusal `quota-exceeded` when the disk is full */
-  send(records: readonly LogRecord[]): number {
-    try {
-      return this.#broker.journal.append(records, 'send');
-    } catch (error) {
-      throw isDiskFull(error) ? this.#refusal() : error;
-    }
+  /**
+   * Writes a step that adds work, then applies it.
+   *
+   * @throws BrokerRefusal `quota-exceeded` when the disk is full, `message-size-exceeded` when the log cannot take it as one
+   */
+  send(step: Step): number {
+    const position = this.append(step.records, 'send');
+    step.apply(true);
+    return position;
   }
 
-  kill(slots: readonly number[], cause: Cause): number {
+  /** Writes a step that takes work away, then applies it. Returns what outputs that tell of it depend on. */
+  carryOut(step: Step, cause: Cause): number {
+    const position = step.records.length === 0 ? this.#broker.journal.appended : this.write(step.records, cause);
+    step.apply(position !== undefined);
+    return position ?? this.#broker.journal.appended;
+  }
+
+  kill(slots: readonly number[]): LogRecord {
     const { messages, journal } = this.#broker;
-    const ids = slots.map((slot) => messages.entryId[slot] as number);
-    return this.write([gone(journal, ids)], cause) ?? journal.appended;
+    return gone(
+      journal,
+      slots.map((slot) => messages.entryId[slot] as number),
+    );
   }
 
-  change(slot: number, change: MessageChange, cause: Cause): number {
+  change(slot: number, change: MessageChange): Step {
     const { messages, journal } = this.#broker;
     const id = journal.nextId();
     const entryId = messages.entryId[slot] as number;
     const former = messages.extras.get(slot)?.changeId;
     const refs = former === undefined ? [entryId] : [entryId, former];
-    const position = this.write([{ kind: RecordKind.change, id, refs, bytes: encodeMessageChange(change) }], cause);
-    messages.deliveryCount[slot] = change.deliveryCount;
-    const extra = messages.extra(slot);
-    if (position !== undefined) extra.changeId = id;
-    if (change.overlay) extra.overlay = change.overlay;
-    if (change.deadLetter) extra.deadLetter = change.deadLetter;
-    return position ?? journal.appended;
+    return {
+      records: [{ kind: RecordKind.change, id, refs, bytes: encodeMessageChange(change) }],
+      apply: (written) => {
+        const extra = messages.extra(slot);
+        if (written) extra.changeId = id;
+        keepChange(messages, slot, change);
+      },
+    };
   }
 
   /** The position, or undefined when the disk did not take the records and the broker goes on without. */
   write(records: readonly LogRecord[], cause: Cause): number | undefined {
     try {
-      return this.#broker.journal.append(records, 'settle');
+      return this.append(records, 'settle');
     } catch (error) {
       const failed = error instanceof RetrainError && error.code === 'DISK_FAILED';
-      if (cause === 'broker' && (failed || isDiskFull(error))) return undefined;
-      throw isDiskFull(error) ? this.#refusal() : error;
+      const full = error instanceof BrokerRefusal && error.reason === 'quota-exceeded';
+      if (cause === 'broker' && (failed || full)) return undefined;
+      throw error;
+    }
+  }
+
+  /** @throws BrokerRefusal for what a client can do something about */
+  append(records: readonly LogRecord[], purpose: AppendPurpose): number {
+    try {
+      return this.#broker.journal.append(records, purpose);
+    } catch (error) {
+      if (!(error instanceof RetrainError)) throw error;
+      if (error.code === 'DISK_FULL') throw this.#refusal();
+      if (error.code === 'MESSAGE_TOO_LARGE') throw new BrokerRefusal('message-size-exceeded', error.message);
+      throw error;
     }
   }
 
@@ -70,6 +97,11 @@ export class MessageRecords {
   }
 }
 
-function isDiskFull(error: unknown): boolean {
-  return error instanceof RetrainError && error.code === 'DISK_FULL';
+/** Takes over into the table what a change says of a message, but for what its state and its lane tell. */
+export function keepChange(messages: MessageTable, slot: number, change: MessageChange): void {
+  messages.deliveryCount[slot] = change.deliveryCount;
+  const extra = messages.extra(slot);
+  extra.place = change.place;
+  if (change.overlay) extra.overlay = change.overlay;
+  if (change.deadLetter) extra.deadLetter = change.deadLetter;
 }

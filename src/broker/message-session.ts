@@ -18,6 +18,8 @@ export class MessageSession {
   lock: SessionLock | undefined;
   state: Buffer | undefined;
   stateChangeId: number | undefined;
+  /** When the state was set, in milliseconds since 1970. */
+  stateUpdatedMs = -Infinity;
 
   constructor(options: { id: string; index: number; messages: MessageTable }) {
     this.id = options.id;

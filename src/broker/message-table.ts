@@ -1,4 +1,5 @@
-import type { DeadLetterInfo } from './message.ts';
+import type { DeadLetterInfo, ForwardedInfo } from './message.ts';
+import type { Place } from './records.ts';
 
 /** Where a message stands. `ready` and `returned` messages can be delivered; a returned one has been delivered before. */
 export const MessageState = { free: 0, ready: 1, returned: 2, locked: 3, deferred: 4, scheduled: 5 } as const;
@@ -12,7 +13,10 @@ export interface MessageExtra {
   /** The change record that holds the message's present delivery count, deferral, overlay and dead-letter info. */
   changeId?: number;
   overlay?: Buffer;
+  /** The subqueue; absent: the active messages. */
+  place?: Place;
   deadLetter?: DeadLetterInfo;
+  forwarded?: ForwardedInfo;
   /** Of a scheduled message: it begins to count when the message becomes active. */
   timeToLiveMs?: number;
 }
@@ -22,7 +26,7 @@ const FIRST_CAPACITY = 1024;
 export const MAX_MESSAGES = 2 ** 30;
 
 /**
- * Every message that the broker holds, as columns of typed arrays: 62 bytes a message and nothing for the garbage collector to walk, where
+ * Every message that the broker holds, as columns of typed arrays: 63 bytes a message and nothing for the garbage collector to walk, where
  * an object a message would cost three times as much. A message is known by its slot, which is used again when the message is gone.
  */
 export class MessageTable {
@@ -37,6 +41,8 @@ export class MessageTable {
   state = new Uint8Array(FIRST_CAPACITY);
   /** 1 when the message was scheduled once. */
   wasScheduled = new Uint8Array(FIRST_CAPACITY);
+  /** 0 unless the queue is partitioned. */
+  partition = new Uint8Array(FIRST_CAPACITY);
   /** Index of the message's session in its queue's directory. */
   session = new Int32Array(FIRST_CAPACITY);
   /** Neighbours in the lane of ready messages; `next` also chains the free slots. */
@@ -70,6 +76,7 @@ export class MessageTable {
     this.state[slot] = MessageState.locked;
     this.deliveryCount[slot] = 0;
     this.wasScheduled[slot] = 0;
+    this.partition[slot] = 0;
     this.session[slot] = NONE;
     this.next[slot] = NONE;
     this.previous[slot] = NONE;
@@ -108,6 +115,7 @@ export class MessageTable {
     this.deliveryCount = grow(this.deliveryCount, new Uint32Array(capacity));
     this.state = grow(this.state, new Uint8Array(capacity));
     this.wasScheduled = grow(this.wasScheduled, new Uint8Array(capacity));
+    this.partition = grow(this.partition, new Uint8Array(capacity));
     this.session = grow(this.session, new Int32Array(capacity));
     this.next = grow(this.next, new Int32Array(capacity));
     this.previous = grow(this.previous, new Int32Array(capacity));

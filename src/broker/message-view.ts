@@ -1,10 +1,16 @@
 import type { Delivery, MessageView } from './message.ts';
 import { MessageState, type MessageTable } from './message-table.ts';
+import { withPartition } from './partition.ts';
 
 function shownState(messages: MessageTable, slot: number): MessageView['state'] {
   const state = messages.state[slot];
   if (state === MessageState.scheduled || messages.wasScheduled[slot] === 1) return 'scheduled';
   return state === MessageState.deferred ? 'deferred' : 'active';
+}
+
+/** The sequence number as clients see it. */
+export function shownNumber(messages: MessageTable, slot: number): number {
+  return withPartition(messages.sequenceNumber[slot] as number, messages.partition[slot] as number);
 }
 
 /** A delivery that is still being made. */
@@ -19,15 +25,17 @@ const NO_BYTES = Buffer.alloc(0);
 export function viewMessage(
   messages: MessageTable,
   slot: number,
-  held: { sessionId: string | undefined; lockedUntilMs: number | undefined },
+  held: { sessionId: string | undefined; lockedUntilMs: number | undefined; partitioned: boolean },
 ): DeliveryDraft {
   const extra = messages.extras.size > 0 ? messages.extras.get(slot) : undefined;
-  const sequenceNumber = messages.sequenceNumber[slot] as number;
+  const partitionId = held.partitioned ? (messages.partition[slot] as number) : undefined;
+  const sequenceNumber = shownNumber(messages, slot);
   return {
     bodyId: messages.bodyId[slot] as number,
     sizeBytes: messages.sizeBytes[slot] as number,
     sequenceNumber,
-    enqueuedSequenceNumber: sequenceNumber,
+    enqueuedSequenceNumber: extra?.forwarded?.enqueuedSequenceNumber ?? sequenceNumber,
+    partitionId,
     enqueuedTimeMs: messages.enqueuedTimeMs[slot] as number,
     deliveryCount: messages.deliveryCount[slot] as number,
     state: shownState(messages, slot),
@@ -35,6 +43,7 @@ export function viewMessage(
     lockedUntilMs: held.lockedUntilMs,
     overlay: extra?.overlay,
     deadLetter: extra?.deadLetter,
+    deadLetterSource: extra?.forwarded?.deadLetterSource,
     body: NO_BYTES,
     lock: undefined,
     position: 0,

@@ -1,24 +1,39 @@
 import type { MessageLock } from './message-lock.ts';
 import { BrokerRefusal } from './refusal.ts';
 
-/** A message on its way in. The broker stores `bytes` as they are and looks only at the other fields. */
-export interface IncomingMessage {
-  /** The whole encoded message, in parts that belong one after the other. */
-  readonly bytes: Buffer | readonly Buffer[];
-  readonly sizeBytes: number;
+/** What the broker has to know of a message. */
+export interface MessageFacts {
   /** Text that is equal for equal message ids, whatever their type on the wire; the key of duplicate detection. */
   readonly messageId?: string;
   /** The empty string is a session id like any other. */
   readonly sessionId?: string;
+  readonly partitionKey?: string;
   readonly timeToLiveMs?: number;
+}
+
+/** A message on its way in. The broker stores `bytes` as they are and looks only at the other fields. */
+export interface IncomingMessage extends MessageFacts {
+  /** The whole encoded message, in parts that belong one after the other. */
+  readonly bytes: Buffer | readonly Buffer[];
+  readonly sizeBytes: number;
   /** Milliseconds since 1970; a time that is over means now. */
   readonly scheduledEnqueueTimeMs?: number;
 }
 
-/** Why and from where a message went to the dead-letter queue. */
+/** Why a message went to the dead-letter queue. */
 export interface DeadLetterInfo {
   readonly reason?: string;
   readonly description?: string;
+}
+
+/** Where a message was before it was forwarded. */
+export interface ForwardedInfo {
+  /** Forwardings so far. */
+  readonly hops: number;
+  /** The sequence number at the message's first point of entry. */
+  readonly enqueuedSequenceNumber: number;
+  /** The queue in whose dead-letter queue it was last. */
+  readonly deadLetterSource: string | undefined;
 }
 
 /** What a client is told of a message besides its bytes. Times are milliseconds since 1970. */
@@ -27,9 +42,12 @@ export interface MessageView {
   readonly bodyId: number;
   /** Bytes of the encoded message. */
   readonly sizeBytes: number;
+  /** In a partitioned queue the partition stands above the lower 48 bits (message-sequencing). */
   readonly sequenceNumber: number;
   /** The sequence number at the message's first point of entry. */
   readonly enqueuedSequenceNumber: number;
+  /** Undefined unless the queue is partitioned. */
+  readonly partitionId: number | undefined;
   readonly enqueuedTimeMs: number;
   /** Deliveries that failed before: 0 at the first. */
   readonly deliveryCount: number;
@@ -41,6 +59,7 @@ export interface MessageView {
   /** What the last settlement attached to the message; opaque to the broker. */
   readonly overlay: Buffer | undefined;
   readonly deadLetter: DeadLetterInfo | undefined;
+  readonly deadLetterSource: string | undefined;
 }
 
 /** A message handed to a receiver. It must not leave before the journal is durable up to `position`. */

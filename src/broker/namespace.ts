@@ -1,9 +1,13 @@
+import { RetrainError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { type Journal, type LogRecord, RecordKind, type RecoveredRecord } from '../storage/index.ts';
-import type { QueueDescription } from '../topology/index.ts';
+import { parseDuration, type QueueDescription } from '../topology/index.ts';
 import type { BrokerState } from './broker-state.ts';
+import { Forwarder } from './forwarder.ts';
 import { gone, killAll } from './gone.ts';
+import { IdleDeletion } from './idle-deletion.ts';
+import type { MessageFacts } from './message.ts';
 import { LockTokens } from './message-lock.ts';
 import { MessageTable } from './message-table.ts';
 import { Queue } from './queue.ts';
@@ -11,10 +15,17 @@ import { encodeQueue, type QueueRecord } from './records.ts';
 import { Recovery } from './recovery.ts';
 import { BrokerRefusal } from './refusal.ts';
 import type { Subqueue } from './subqueue.ts';
+import { Transaction } from './transaction.ts';
 
 /** Queues of one namespace (service-bus-quotas: queues and topics per namespace). */
 export const MAX_QUEUES = 10_000;
 const DEAD_LETTER_SUFFIX = '/$deadletterqueue';
+const TRANSFER_DEAD_LETTER_SUFFIX = '/$transfer/$deadletterqueue';
+/** Endings of addresses, the longer one first. */
+const SUBQUEUES = [
+  [TRANSFER_DEAD_LETTER_SUFFIX, 'transferDeadLetterQueue'],
+  [DEAD_LETTER_SUFFIX, 'deadLetterQueue'],
+] as const;
 const HISTORY_KEY_BYTES = 16;
 
 /** All queues of the broker. First `replay` what the log holds, then `start`; only then may queues be used. */
@@ -23,12 +34,21 @@ export class Namespace {
   readonly #random: Random;
   readonly #messages = new MessageTable();
   readonly #queues = new Map<string, Queue>();
+  readonly #inspect: (bytes: Buffer) => MessageFacts;
+  /** What goes on by itself at a queue: forwarding, deletion when idle. */
+  readonly #duties = new Map<Queue, readonly { stop(): void }[]>();
   #recovery: Recovery | undefined;
   #broker: BrokerState | undefined;
 
-  constructor(options: { clock: Clock; random: Random }) {
+  constructor(options: {
+    clock: Clock;
+    random: Random;
+    /** Reads of a stored message what a queue that it is forwarded to has to know. */
+    inspect: (bytes: Buffer) => MessageFacts;
+  }) {
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#inspect = options.inspect;
     this.#recovery = new Recovery(this.#messages);
   }
 
@@ -51,6 +71,7 @@ export class Namespace {
     this.#broker = broker;
     for (const queue of recovery.finish(broker)) this.#queues.set(queue.name.toLowerCase(), queue);
     this.#writeCounters(journal);
+    for (const queue of this.#queues.values()) this.#attend(queue);
   }
 
   /**
@@ -64,7 +85,9 @@ export class Namespace {
 
   /** Records that must stand in a new segment of the log before others: the counters that its predecessors showed. */
   snapshot(): readonly LogRecord[] {
-    return [...this.#queues.values()].map((queue) => queue.countersRecord()).filter((record) => record !== undefined);
+    return [...this.#queues.values()]
+      .map((queue) => queue.arrivals.countersRecord())
+      .filter((record) => record !== undefined);
   }
 
   queue(name: string): Queue | undefined {
@@ -75,15 +98,19 @@ export class Namespace {
     return this.#queues.values();
   }
 
-  /** The queue and the part of it that an address names: `<queue>` or `<queue>/$DeadLetterQueue`, in any case. */
+  /** The queue and the part of it that an address names: `<queue>`, `<queue>/$DeadLetterQueue` or `<queue>/$Transfer/$DeadLetterQueue`, in any case. */
   resolve(address: string): { queue: Queue; subqueue: Subqueue } | undefined {
     const lower = address.toLowerCase();
-    const dead = lower.endsWith(DEAD_LETTER_SUFFIX);
-    const queue = this.#queues.get(dead ? lower.slice(0, -DEAD_LETTER_SUFFIX.length) : lower);
-    return queue && { queue, subqueue: dead ? queue.deadLetterQueue : queue.active };
+    for (const [suffix, part] of SUBQUEUES) {
+      if (!lower.endsWith(suffix)) continue;
+      const queue = this.#queues.get(lower.slice(0, -suffix.length));
+      return queue && { queue, subqueue: queue[part] };
+    }
+    const queue = this.#queues.get(lower);
+    return queue && { queue, subqueue: queue.active };
   }
 
-  /** @throws BrokerRefusal `entity-exists`, `quota-exceeded` */
+  /** @throws BrokerRefusal `entity-exists`, `quota-exceeded`, `argument-invalid` when a queue that it forwards to does not exist */
   createQueue(description: QueueDescription): { queue: Queue; position: number } {
     const broker = this.#started();
     const key = description.name.toLowerCase();
@@ -96,6 +123,7 @@ export class Namespace {
         `The namespace has ${MAX_QUEUES} queues, which is the limit. Delete some.`,
       );
     }
+    this.#mustForwardToSomewhere(description);
     const record: QueueRecord = { description, historyKey: this.#random.bytes(HISTORY_KEY_BYTES) };
     const id = broker.journal.nextId();
     const position = broker.journal.append(
@@ -104,26 +132,95 @@ export class Namespace {
     );
     const queue = new Queue({ broker, id, record });
     this.#queues.set(key, queue);
+    this.#attend(queue);
     return { queue, position };
+  }
+
+  /**
+   * Gives a queue another description (see `changeQueueDescription`), at once for everybody who uses it.
+   *
+   * @throws BrokerRefusal `entity-not-found`, `quota-exceeded`, `argument-invalid`
+   */
+  updateQueue(description: QueueDescription): { position: number } {
+    const queue = this.#existing(description.name);
+    this.#mustForwardToSomewhere(description);
+    const { position } = queue.update(description);
+    this.#attend(queue);
+    return { position };
   }
 
   /** Deletes a queue and all its messages. @throws BrokerRefusal `entity-not-found` */
   deleteQueue(name: string): { position: number } {
     const { journal } = this.#started();
-    const queue = this.queue(name);
-    if (!queue) throw new BrokerRefusal('entity-not-found', `The messaging entity '${name}' could not be found.`);
-    // First, because nothing must have changed if it cannot be written. Should the process die before the messages' end is, recovery finds
-    // entries without a queue and ends what was begun.
-    journal.append([gone(journal, [queue.id])], 'settle');
+    const queue = this.#existing(name);
+    // First, because nothing must have changed if it cannot be written.
+    const position = journal.append([gone(journal, [queue.id])], 'settle');
     this.#queues.delete(name.toLowerCase());
+    this.#relieve(queue);
     queue.deleted();
-    return { position: killAll(journal, [...queue.forgetAll()]) };
+    try {
+      return { position: killAll(journal, [...queue.forgetAll()]) };
+    } catch (error) {
+      // The next start finds messages without a queue, and ends what was begun here.
+      if (!(error instanceof RetrainError) || error.code !== 'DISK_FULL') throw error;
+      return { position };
+    }
   }
 
   /** Cancels every timer. Nothing may be used afterwards. */
   stop(): void {
     const refusal = new BrokerRefusal('server-busy', 'The broker shuts down. Connect again later.');
-    for (const queue of this.#queues.values()) queue.stop(refusal);
+    for (const queue of this.#queues.values()) {
+      this.#relieve(queue);
+      queue.stop(refusal);
+    }
+  }
+
+  /** Sends and settlements that are to happen together. */
+  beginTransaction(): Transaction {
+    return new Transaction(this.#started());
+  }
+
+  #existing(name: string): Queue {
+    const queue = this.queue(name);
+    if (!queue) throw new BrokerRefusal('entity-not-found', `The messaging entity '${name}' could not be found.`);
+    return queue;
+  }
+
+  #mustForwardToSomewhere({ name, forwardTo, forwardDeadLetteredMessagesTo }: QueueDescription): void {
+    for (const [property, destination] of Object.entries({ forwardTo, forwardDeadLetteredMessagesTo })) {
+      if (destination === undefined || this.queue(destination)) continue;
+      throw new BrokerRefusal(
+        'argument-invalid',
+        `The auto forwarding destination entity '${destination}' (${property} of '${name}') does not exist. Create it first.`,
+      );
+    }
+  }
+
+  /** Begins what the queue's description wants to go on by itself, in place of what went on before. */
+  #attend(queue: Queue): void {
+    this.#relieve(queue);
+    const broker = this.#started();
+    const { forwardTo, forwardDeadLetteredMessagesTo, autoDeleteOnIdle, status } = queue.description;
+    const duties: { stop(): void }[] = [];
+    const forward = (subqueue: Subqueue, destination: string | undefined): void => {
+      if (destination === undefined || status === 'Disabled' || status === 'ReceiveDisabled') return;
+      const find = (name: string): Queue | undefined => this.queue(name);
+      duties.push(new Forwarder({ broker, source: queue, subqueue, destination, find, inspect: this.#inspect }));
+    };
+    forward(queue.active, forwardTo);
+    forward(queue.deadLetterQueue, forwardDeadLetteredMessagesTo);
+    const idleMs = parseDuration(autoDeleteOnIdle, 'autoDeleteOnIdle');
+    if (idleMs !== Infinity) {
+      const onIdle = (): void => void this.deleteQueue(queue.name);
+      duties.push(new IdleDeletion({ clock: this.#clock, queue, idleMs, onIdle }));
+    }
+    if (duties.length > 0) this.#duties.set(queue, duties);
+  }
+
+  #relieve(queue: Queue): void {
+    for (const duty of this.#duties.get(queue) ?? []) duty.stop();
+    this.#duties.delete(queue);
   }
 
   #started(): BrokerState {

@@ -1,24 +1,17 @@
+import { RecordKind } from '../storage/index.ts';
 import { parseDuration, type QueueDescription } from '../topology/index.ts';
-import { type LogRecord, RecordKind } from '../storage/index.ts';
+import { Arrivals, type ForwardedMessage, type NumberedMessage, type Prepared } from './arrivals.ts';
 import type { BrokerState } from './broker-state.ts';
 import { Deadlines } from './deadlines.ts';
 import { createHistory, DuplicateDetection } from './duplicate-detection.ts';
 import type { DuplicateHistory } from './duplicate-history.ts';
-import { gone } from './gone.ts';
 import type { IncomingMessage } from './message.ts';
-import { type Cause, MessageRecords } from './message-records.ts';
+import { MessageRecords } from './message-records.ts';
 import { MessageState, NONE } from './message-table.ts';
-import {
-  type Counters,
-  encodeCounters,
-  encodeMessage,
-  MAX_TIME_MS,
-  type MessageChange,
-  type MessageRecord,
-  type QueueRecord,
-} from './records.ts';
-import { BrokerRefusal } from './refusal.ts';
-import { checkSend } from './send-rules.ts';
+import { encodeQueueChange, type MessageChange, type Place, type QueueRecord } from './records.ts';
+import { BrokerRefusal, forwards } from './refusal.ts';
+import { checkSend, type MessageToCheck, mustAllowSend } from './send-rules.ts';
+import type { Step } from './step.ts';
 import { Subqueue } from './subqueue.ts';
 import type { SubqueueOwner } from './subqueue-owner.ts';
 
@@ -29,81 +22,116 @@ export interface QueueCounts {
   readonly active: number;
   readonly deadLetter: number;
   readonly scheduled: number;
+  readonly transferDeadLetter: number;
+  /** Of all subqueues. */
   readonly total: number;
   readonly sizeBytes: number;
 }
 
-/** A message that is ready to be written: its records are in the batch, its place in memory is taken once the journal has accepted them. */
-interface Prepared extends MessageRecord {
-  readonly bodyId: number;
-  readonly entryId: number;
+/** Who is told what becomes of a queue. */
+export interface QueueListener {
+  /** The queue is gone. */
+  onDeleted(): void;
+  /** Its description has changed. */
+  onUpdated?(): void;
 }
 
-/** A queue with its dead-letter queue: numbers, records, time to live, scheduling and duplicate detection. Order and locks are the subqueues'. */
+/** A queue with its dead-letter queues: its settings, and what happens to messages at a time. Order and locks are the subqueues'. */
 export class Queue implements SubqueueOwner {
   /** The record that its messages and states belong to. */
   readonly id: number;
-  readonly description: QueueDescription;
   readonly historyKey: Buffer;
   readonly active: Subqueue;
   readonly deadLetterQueue: Subqueue;
-  readonly maxMessageSizeBytes: number;
+  /** Messages that could not be forwarded (service-bus-dead-letter-queues). */
+  readonly transferDeadLetterQueue: Subqueue;
+  readonly records: MessageRecords;
+  readonly arrivals: Arrivals;
+  #description: QueueDescription;
   readonly #broker: BrokerState;
-  readonly #records: MessageRecords;
-  readonly #defaultTimeToLiveMs: number;
-  readonly #duplicates: DuplicateDetection | undefined;
+  readonly #history: DuplicateHistory | undefined;
   readonly #deadlines: Deadlines;
-  readonly #deletionListeners = new Set<() => void>();
-  #nextSequenceNumber = 1;
-  #lastEnqueuedTimeMs = 0;
-  #countersId: number | undefined;
-  #countersWritten = 1;
+  readonly #listeners = new Set<QueueListener>();
+  /** The record of the last change of the description. */
+  #changeId: number | undefined;
   #scheduled = 0;
   #sizeBytes = 0;
+  #usedAtMs: number;
+  #deleted = false;
 
-  constructor(options: { broker: BrokerState; id: number; record: QueueRecord; history?: DuplicateHistory }) {
+  constructor(options: {
+    broker: BrokerState;
+    id: number;
+    record: QueueRecord;
+    history?: DuplicateHistory;
+    changeId?: number | undefined;
+  }) {
     const { broker, id, record } = options;
     const { description } = record;
-    const lockDurationMs = parseDuration(description.lockDuration, 'lockDuration');
+    const { enablePartitioning: partitioned, requiresSession, maxDeliveryCount } = description;
     this.id = id;
-    this.description = description;
     this.historyKey = record.historyKey;
-    this.maxMessageSizeBytes = description.maxMessageSizeInKilobytes * 1024;
+    this.#description = description;
+    this.#changeId = options.changeId;
     this.#broker = broker;
-    this.#records = new MessageRecords({ broker, queueName: description.name });
-    this.#defaultTimeToLiveMs = parseDuration(description.defaultMessageTimeToLive, 'defaultMessageTimeToLive');
+    this.#usedAtMs = broker.clock.monotonicMs();
+    this.records = new MessageRecords({ broker, queueName: description.name });
     this.#deadlines = new Deadlines({
       clock: broker.clock,
       isCurrent: (slot, entryId) => broker.messages.entryId[slot] === entryId,
       onDue: (slot) => this.#onDue(slot),
     });
-    const shared = { broker, owner: this, queueId: id, lockDurationMs, maxStateBytes: this.maxMessageSizeBytes };
-    const { maxDeliveryCount, requiresSession } = description;
-    this.active = new Subqueue({ ...shared, maxDeliveryCount, sessions: requiresSession });
-    this.deadLetterQueue = new Subqueue({ ...shared, maxDeliveryCount: undefined, sessions: false });
-    if (description.requiresDuplicateDetection) {
-      const history = options.history ?? createHistory(record);
-      this.#duplicates = new DuplicateDetection({
-        journal: broker.journal,
-        records: this.#records,
+    const subqueue = (own: { maxDeliveryCount: number | undefined; sessions: boolean }): Subqueue =>
+      new Subqueue({
+        broker,
+        owner: this,
         queueId: id,
-        history,
+        partitioned,
+        lockDurationMs: lockDurationOf(description),
+        maxStateBytes: this.maxMessageSizeBytes,
+        ...own,
       });
-    }
+    this.active = subqueue({ maxDeliveryCount, sessions: requiresSession });
+    this.deadLetterQueue = subqueue({ maxDeliveryCount: undefined, sessions: false });
+    this.transferDeadLetterQueue = subqueue({ maxDeliveryCount: undefined, sessions: false });
+    this.#history = description.requiresDuplicateDetection ? (options.history ?? createHistory(record)) : undefined;
+    const { records } = this;
+    const duplicates = this.#history && { journal: broker.journal, records, queueId: id, history: this.#history };
+    this.arrivals = new Arrivals({
+      broker,
+      queueId: id,
+      description,
+      duplicates: duplicates && new DuplicateDetection({ ...duplicates, partitioned }),
+      admit: (slot, message) => this.#admit(slot, message),
+    });
+  }
+
+  get description(): QueueDescription {
+    return this.#description;
   }
 
   get name(): string {
-    return this.description.name;
+    return this.#description.name;
+  }
+
+  get maxMessageSizeBytes(): number {
+    return this.#description.maxMessageSizeInKilobytes * 1024;
+  }
+
+  get subqueues(): readonly Subqueue[] {
+    return [this.active, this.deadLetterQueue, this.transferDeadLetterQueue];
   }
 
   counts(): QueueCounts {
     const active = this.active.index.count;
     const deadLetter = this.deadLetterQueue.index.count;
+    const transferDeadLetter = this.transferDeadLetterQueue.index.count;
     return {
       active: active - this.#scheduled,
       deadLetter,
       scheduled: this.#scheduled,
-      total: active + deadLetter,
+      transferDeadLetter,
+      total: active + deadLetter + transferDeadLetter,
       sizeBytes: this.#sizeBytes,
     };
   }
@@ -113,10 +141,21 @@ export class Queue implements SubqueueOwner {
     return this.#deadlines.size;
   }
 
-  /** Calls `listener` when the queue is deleted. Returns how to stop listening. */
-  onDeleted(listener: () => void): () => void {
-    this.#deletionListeners.add(listener);
-    return () => this.#deletionListeners.delete(listener);
+  /** Returns how to stop listening. */
+  listen(listener: QueueListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Somebody has used the queue: it is not idle (`autoDeleteOnIdle`). */
+  use(): void {
+    this.#usedAtMs = this.#broker.clock.monotonicMs();
+  }
+
+  /** Monotonic time of the last use, now while receivers are attached or messages are scheduled. */
+  get usedAtMs(): number {
+    const inUse = this.#scheduled > 0 || this.subqueues.some(({ receivers }) => receivers > 0);
+    return inUse ? this.#broker.clock.monotonicMs() : this.#usedAtMs;
   }
 
   // sending ---------------------------------------------------------------------------------------------------------
@@ -128,39 +167,41 @@ export class Queue implements SubqueueOwner {
    * @throws BrokerRefusal `entity-disabled`, `not-allowed`, `argument-invalid`, `message-size-exceeded`, `quota-exceeded`, `server-busy`
    */
   send(messages: readonly IncomingMessage[]): { position: number; sequenceNumbers: readonly number[] } {
+    const step = this.sendStep(messages);
+    const { journal } = this.#broker;
+    if (step.records.length === 0) return { position: journal.appended, sequenceNumbers: step.sequenceNumbers };
+    return { position: this.records.send(step), sequenceNumbers: step.sequenceNumbers };
+  }
+
+  /** What `send` does, to be written with other steps. @throws BrokerRefusal as `send` */
+  sendStep(messages: readonly NumberedMessage[]): Step & { readonly sequenceNumbers: readonly number[] } {
+    this.use();
+    this.checkSend(messages);
+    return this.arrivals.step(messages);
+  }
+
+  /** Whether the queue would take these messages now. `besides`: bytes that are to come with them. @throws BrokerRefusal as `send` */
+  checkSend(messages: readonly MessageToCheck[], besides = 0): void {
+    if (this.#deleted) throw this.#notFound();
     checkSend(messages, {
-      description: this.description,
-      heldBytes: this.#sizeBytes,
+      description: this.#description,
+      heldBytes: this.#sizeBytes + besides,
       heldMessages: this.#broker.messages.count,
     });
-    const now = this.#enqueueTime();
-    const records: LogRecord[] = [];
-    const prepared: Prepared[] = [];
-    const sequenceNumbers: number[] = [];
-    const remembered = this.#duplicates?.check(messages, now, records);
-    let sequenceNumber = this.#nextSequenceNumber;
-    for (const [i, message] of messages.entries()) {
-      if (remembered?.duplicates.has(i)) {
-        sequenceNumbers.push(0);
-        continue;
-      }
-      prepared.push(this.#prepare(message, sequenceNumber, now, records));
-      sequenceNumbers.push(sequenceNumber++);
-    }
-    const { journal } = this.#broker;
-    if (records.length === 0) return { position: journal.appended, sequenceNumbers };
-    const position = this.#records.send(records);
-    this.#nextSequenceNumber = sequenceNumber;
-    remembered?.apply();
-    for (const message of prepared) this.#admit(message);
-    return { position, sequenceNumbers };
+  }
+
+  /** Takes a message that another queue forwards, to be written with the step that ends it there. @throws BrokerRefusal as `send` */
+  forwardStep(message: ForwardedMessage): Step {
+    this.use();
+    this.checkSend([message]);
+    return this.arrivals.forwardStep(message);
   }
 
   /** Deletes scheduled messages, all or none. @throws BrokerRefusal `message-not-found` */
   cancelScheduled(sequenceNumbers: readonly number[]): { position: number } {
     const { messages } = this.#broker;
     const slots = [...new Set(sequenceNumbers)].map((sequenceNumber) => {
-      const slot = this.active.index.get(sequenceNumber);
+      const slot = this.active.slotOf(sequenceNumber);
       if (slot === NONE || messages.state[slot] !== MessageState.scheduled) {
         throw new BrokerRefusal(
           'message-not-found',
@@ -169,7 +210,7 @@ export class Queue implements SubqueueOwner {
       }
       return slot;
     });
-    const position = this.#records.kill(slots, 'client');
+    const position = this.records.append([this.records.kill(slots)], 'settle');
     for (const slot of slots) {
       this.#scheduled--;
       this.active.take(slot);
@@ -180,78 +221,81 @@ export class Queue implements SubqueueOwner {
 
   // what the subqueues ask ------------------------------------------------------------------------------------------
 
-  kill(slots: readonly number[], cause: Cause): number {
-    return this.#records.kill(slots, cause);
-  }
-
   forget(slot: number): void {
     const { messages } = this.#broker;
     this.#sizeBytes -= messages.sizeBytes[slot] as number;
     messages.free(slot);
   }
 
-  change(slot: number, change: MessageChange, cause: Cause): number {
-    return this.#records.change(slot, change, cause);
-  }
-
-  /** Its sequence number stays; the dead-letter queue has no sessions and no time to live (service-bus-dead-letter-queues). */
-  toDeadLetterQueue(slot: number): void {
+  /** Its sequence number stays; dead-letter queues have no sessions and no time to live (service-bus-dead-letter-queues). */
+  admitDead(slot: number, place: Exclude<Place, 'active'>): void {
     this.#broker.messages.session[slot] = NONE;
-    this.deadLetterQueue.admit(slot);
+    this.#dead(place).admit(slot);
   }
 
   expireIfOver(slot: number): boolean {
     const { messages, clock } = this.#broker;
     const extra = messages.extras.get(slot);
-    if ((messages.dueMs[slot] as number) > clock.wallMs() || extra?.deadLetter) return false;
-    if (!this.description.deadLetteringOnMessageExpiration) {
-      this.kill([slot], 'broker');
+    if ((messages.dueMs[slot] as number) > clock.wallMs() || (extra?.place ?? 'active') !== 'active') return false;
+    if (!this.#description.deadLetteringOnMessageExpiration) {
+      this.records.write([this.records.kill([slot])], 'broker');
       this.active.take(slot);
       this.forget(slot);
       return true;
     }
     const change: MessageChange = {
       deliveryCount: messages.deliveryCount[slot] as number,
+      place: 'dead-letter',
       deferred: false,
       deadLetter: { reason: 'TTLExpiredException', description: 'The message expired and was dead lettered.' },
       overlay: extra?.overlay,
     };
-    this.change(slot, change, 'broker');
+    this.records.carryOut(this.records.change(slot, change), 'broker');
     this.active.take(slot);
-    this.toDeadLetterQueue(slot);
+    this.admitDead(slot, 'dead-letter');
     return true;
   }
 
-  mustAllowReceive(): void {
-    const { status, name } = this.description;
+  /** @throws BrokerRefusal `entity-disabled` */
+  mustAllowSend(): void {
+    mustAllowSend(this.#description);
+  }
+
+  mustAllowReceive(subqueue: Subqueue): void {
+    const { status, name, forwardTo, forwardDeadLetteredMessagesTo } = this.#description;
     if (status === 'Disabled' || status === 'ReceiveDisabled') {
       throw new BrokerRefusal(
         'entity-disabled',
         `Messaging entity '${name}' is currently disabled for receiving (status ${status}).`,
       );
     }
+    if (subqueue === this.active && forwardTo !== undefined) throw forwards(name);
+    if (subqueue === this.deadLetterQueue && forwardDeadLetteredMessagesTo !== undefined)
+      throw forwards(`${name}/$DeadLetterQueue`);
   }
 
   // for the namespace -----------------------------------------------------------------------------------------------
 
-  /** The queue's counters, if they moved since they were last written. */
-  countersRecord(): LogRecord | undefined {
-    if (this.#countersWritten === this.#nextSequenceNumber) return undefined;
-    const id = this.#broker.journal.nextId();
-    const refs = this.#countersId === undefined ? [this.id] : [this.id, this.#countersId];
-    this.#countersId = id;
-    this.#countersWritten = this.#nextSequenceNumber;
-    const counters = { nextSequenceNumber: this.#nextSequenceNumber, lastEnqueuedTimeMs: this.#lastEnqueuedTimeMs };
-    return { kind: RecordKind.change, id, refs, bytes: encodeCounters(counters) };
-  }
-
-  /** `written`: the record of the counters and the number in it, which may be below what messages have shown. */
-  restoreCounters(counters: Counters, written?: { recordId: number; nextSequenceNumber: number }): void {
-    this.#nextSequenceNumber = Math.max(this.#nextSequenceNumber, counters.nextSequenceNumber);
-    this.#lastEnqueuedTimeMs = Math.max(this.#lastEnqueuedTimeMs, counters.lastEnqueuedTimeMs);
-    if (!written) return;
-    this.#countersId = written.recordId;
-    this.#countersWritten = written.nextSequenceNumber;
+  /** Writes a changed description, and lives by it from now on. */
+  update(description: QueueDescription): { position: number } {
+    const { journal } = this.#broker;
+    const id = journal.nextId();
+    const refs = this.#changeId === undefined ? [this.id] : [this.id, this.#changeId];
+    const bytes = encodeQueueChange(description);
+    const position = this.records.append([{ kind: RecordKind.change, id, refs, bytes }], 'settle');
+    this.#changeId = id;
+    this.#description = description;
+    this.use();
+    this.arrivals.configure(description);
+    this.#history?.setWindow(
+      parseDuration(description.duplicateDetectionHistoryTimeWindow, 'duplicateDetectionHistoryTimeWindow'),
+    );
+    const settings = { lockDurationMs: lockDurationOf(description), maxStateBytes: this.maxMessageSizeBytes };
+    this.active.configure({ ...settings, maxDeliveryCount: description.maxDeliveryCount });
+    for (const dead of [this.deadLetterQueue, this.transferDeadLetterQueue])
+      dead.configure({ ...settings, maxDeliveryCount: undefined });
+    for (const listener of this.#listeners) listener.onUpdated?.();
+    return { position };
   }
 
   /** Gives a recovered message, whose columns are filled, its place. */
@@ -259,9 +303,10 @@ export class Queue implements SubqueueOwner {
     const { messages } = this.#broker;
     this.#sizeBytes += messages.sizeBytes[slot] as number;
     const state = messages.state[slot];
-    if (messages.extras.get(slot)?.deadLetter) {
-      if (state === MessageState.deferred) this.deadLetterQueue.setAside(slot, state);
-      else this.deadLetterQueue.admit(slot);
+    const place = messages.extras.get(slot)?.place ?? 'active';
+    if (place !== 'active') {
+      if (state === MessageState.deferred) this.#dead(place).setAside(slot, state);
+      else this.#dead(place).admit(slot);
       return;
     }
     if (sessionId !== undefined) messages.session[slot] = this.active.sessions?.ensure(sessionId).index ?? NONE;
@@ -276,7 +321,7 @@ export class Queue implements SubqueueOwner {
   /** Frees every message and yields their entries, which are to be killed. The queue must have been stopped. */
   *forgetAll(): Generator<number> {
     const { messages } = this.#broker;
-    for (const { index } of [this.active, this.deadLetterQueue]) {
+    for (const { index } of this.subqueues) {
       for (const slot of index.from(0)) {
         yield messages.entryId[slot] as number;
         this.forget(slot);
@@ -287,68 +332,34 @@ export class Queue implements SubqueueOwner {
   /** Ends timers, locks and waiting receivers. The messages stay where they are. */
   stop(refusal: BrokerRefusal): void {
     this.#deadlines.stop();
-    this.active.stop(refusal);
-    this.deadLetterQueue.stop(refusal);
+    for (const subqueue of this.subqueues) subqueue.stop(refusal);
   }
 
   /** Stops the queue and tells those who listen that it is gone. */
   deleted(): void {
-    this.stop(
-      new BrokerRefusal('entity-not-found', `The messaging entity '${this.name}' could not be found. It was deleted.`),
-    );
-    for (const listener of this.#deletionListeners) listener();
+    this.#deleted = true;
+    this.stop(this.#notFound());
+    for (const subqueue of this.subqueues) subqueue.forgetLocks();
+    for (const listener of this.#listeners) listener.onDeleted();
   }
 
   // inside ----------------------------------------------------------------------------------------------------------
 
-  /** The wall clock, kept from going back: enqueued times rise with sequence numbers. */
-  #enqueueTime(): number {
-    this.#lastEnqueuedTimeMs = Math.max(this.#lastEnqueuedTimeMs, Math.floor(this.#broker.clock.wallMs()));
-    return this.#lastEnqueuedTimeMs;
+  #notFound(): BrokerRefusal {
+    return new BrokerRefusal(
+      'entity-not-found',
+      `The messaging entity '${this.name}' could not be found. It was deleted.`,
+    );
   }
 
-  #prepare(message: IncomingMessage, sequenceNumber: number, now: number, records: LogRecord[]): Prepared {
-    const { journal } = this.#broker;
-    const scheduledMs = message.scheduledEnqueueTimeMs;
-    const scheduled = scheduledMs !== undefined && scheduledMs > now;
-    const wanted = Math.min(message.timeToLiveMs ?? Infinity, this.#defaultTimeToLiveMs);
-    const timeToLiveMs = wanted > MAX_TIME_MS ? Infinity : wanted;
-    const prepared: Prepared = {
-      bodyId: journal.nextId(),
-      entryId: journal.nextId(),
-      queueId: this.id,
-      sequenceNumber,
-      enqueuedTimeMs: now,
-      sizeBytes: message.sizeBytes,
-      sessionId: this.description.requiresSession ? message.sessionId : undefined,
-      scheduled,
-      wasScheduled: scheduledMs !== undefined,
-      dueMs: scheduled ? Math.ceil(scheduledMs) : expiryOf(now, timeToLiveMs),
-      timeToLiveMs: scheduled ? timeToLiveMs : Infinity,
-    };
-    records.push({ kind: RecordKind.body, id: prepared.bodyId, refs: [], bytes: message.bytes });
-    records.push({
-      kind: RecordKind.entry,
-      id: prepared.entryId,
-      refs: [prepared.bodyId],
-      bytes: encodeMessage(prepared),
-    });
-    return prepared;
+  #dead(place: Exclude<Place, 'active'>): Subqueue {
+    return place === 'dead-letter' ? this.deadLetterQueue : this.transferDeadLetterQueue;
   }
 
-  #admit(message: Prepared): void {
+  #admit(slot: number, message: Prepared): void {
     const { messages } = this.#broker;
-    const slot = messages.allocate();
-    messages.entryId[slot] = message.entryId;
-    messages.bodyId[slot] = message.bodyId;
-    messages.sequenceNumber[slot] = message.sequenceNumber;
-    messages.enqueuedTimeMs[slot] = message.enqueuedTimeMs;
-    messages.sizeBytes[slot] = message.sizeBytes;
-    messages.dueMs[slot] = message.dueMs;
-    messages.wasScheduled[slot] = message.wasScheduled ? 1 : 0;
     if (message.sessionId !== undefined)
       messages.session[slot] = this.active.sessions?.ensure(message.sessionId).index ?? NONE;
-    if (message.timeToLiveMs !== Infinity) messages.extra(slot).timeToLiveMs = message.timeToLiveMs;
     this.#sizeBytes += message.sizeBytes;
     if (message.dueMs !== Infinity) this.#deadlines.add(message.dueMs, slot, message.entryId);
     if (message.scheduled) {
@@ -364,42 +375,24 @@ export class Queue implements SubqueueOwner {
     else if (state === MessageState.ready || state === MessageState.returned) this.expireIfOver(slot);
   }
 
-  /** A scheduled message enters the queue: a new sequence number and enqueued time, the same body (message-sequencing). */
   #activate(slot: number): void {
-    const { messages, journal, clock } = this.#broker;
-    const now = this.#enqueueTime();
-    const former = messages.entryId[slot] as number;
+    const { messages, clock } = this.#broker;
     const session = messages.session[slot] as number;
-    const active: Prepared = {
-      bodyId: messages.bodyId[slot] as number,
-      entryId: journal.nextId(),
-      queueId: this.id,
-      sequenceNumber: this.#nextSequenceNumber,
-      enqueuedTimeMs: now,
-      sizeBytes: messages.sizeBytes[slot] as number,
-      sessionId: session === NONE ? undefined : this.active.sessions?.at(session).id,
-      scheduled: false,
-      wasScheduled: true,
-      dueMs: expiryOf(now, messages.extras.get(slot)?.timeToLiveMs ?? Infinity),
-      timeToLiveMs: Infinity,
-    };
-    const entry = { kind: RecordKind.entry, id: active.entryId, refs: [active.bodyId], bytes: encodeMessage(active) };
-    if (this.#records.write([entry, gone(journal, [former])], 'broker') === undefined) {
+    const sessionId = session === NONE ? undefined : this.active.sessions?.at(session).id;
+    const step = this.arrivals.activationStep(slot, sessionId);
+    if (this.records.write([...step.records, this.records.kill([slot])], 'broker') === undefined) {
       // The disk is full. The message stays scheduled, as the log has it.
-      this.#deadlines.add(clock.wallMs() + ACTIVATION_RETRY_MS, slot, former);
+      this.#deadlines.add(clock.wallMs() + ACTIVATION_RETRY_MS, slot, messages.entryId[slot] as number);
       return;
     }
-    this.#nextSequenceNumber++;
+    this.use();
     this.#scheduled--;
-    this.#sizeBytes -= active.sizeBytes;
     this.active.take(slot);
-    messages.free(slot);
-    this.#admit(active);
+    this.forget(slot);
+    step.apply(true);
   }
 }
 
-/** When a message expires. A time that the log's 48 bits cannot tell lies 8,000 years ahead: never. */
-function expiryOf(now: number, timeToLiveMs: number): number {
-  const expiry = now + timeToLiveMs;
-  return expiry > MAX_TIME_MS ? Infinity : expiry;
+function lockDurationOf({ lockDuration }: QueueDescription): number {
+  return parseDuration(lockDuration, 'lockDuration');
 }

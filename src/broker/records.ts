@@ -1,5 +1,5 @@
-import { queueDescription, type QueueDescription } from '../topology/index.ts';
-import type { DeadLetterInfo } from './message.ts';
+import { parseQueueDescription, type QueueDescription } from '../topology/index.ts';
+import type { DeadLetterInfo, ForwardedInfo } from './message.ts';
 
 /**
  * The bytes of the broker's records. The first byte tells the type; times are milliseconds since 1970 and, like sequence numbers and record ids,
@@ -13,13 +13,23 @@ export const RecordType = {
   counters: 5,
   historyBucket: 6,
   historyItem: 7,
+  queueChange: 8,
 } as const;
 
 /** The latest time that a record can tell. */
 export const MAX_TIME_MS = 2 ** 48 - 1;
 
-const MessageFlag = { session: 1, scheduled: 2, wasScheduled: 4, mortal: 8, timeToLive: 16 } as const;
-const ChangeFlag = { deferred: 1, deadLetter: 2, overlay: 4 } as const;
+const MessageFlag = {
+  session: 1,
+  scheduled: 2,
+  wasScheduled: 4,
+  mortal: 8,
+  timeToLive: 16,
+  partition: 32,
+  forwarded: 64,
+} as const;
+const ChangeFlag = { deferred: 1, 'dead-letter': 2, overlay: 4, 'transfer-dead-letter': 8, info: 16 } as const;
+const DEAD_PLACES = ['dead-letter', 'transfer-dead-letter'] as const;
 
 export interface QueueRecord {
   readonly description: QueueDescription;
@@ -32,12 +42,21 @@ export function encodeQueue({ description, historyKey }: QueueRecord): Buffer {
   return Buffer.concat([Buffer.of(RecordType.queue), Buffer.from(json)]);
 }
 
+/** The description of a queue after a change; it replaces the one before. */
+export function encodeQueueChange(description: QueueDescription): Buffer {
+  return Buffer.concat([Buffer.of(RecordType.queueChange), Buffer.from(JSON.stringify(description))]);
+}
+
+export function decodeQueueChange(bytes: Buffer): QueueDescription {
+  return parseQueueDescription(JSON.parse(bytes.toString('utf8', 1)));
+}
+
 export function decodeQueue(bytes: Buffer): QueueRecord {
   const { description, historyKey } = JSON.parse(bytes.toString('utf8', 1)) as {
     description: unknown;
     historyKey: string;
   };
-  return { description: queueDescription.parse(description), historyKey: Buffer.from(historyKey, 'base64') };
+  return { description: parseQueueDescription(description), historyKey: Buffer.from(historyKey, 'base64') };
 }
 
 export interface MessageRecord {
@@ -53,22 +72,38 @@ export interface MessageRecord {
   readonly dueMs: number;
   /** Of a scheduled message; Infinity for none. An active one has its time in `dueMs`. */
   readonly timeToLiveMs: number;
+  /** 0 to 15; undefined in a queue without partitions. */
+  readonly partition: number | undefined;
+  readonly forwarded: ForwardedInfo | undefined;
 }
 
 const MESSAGE_FIXED_BYTES = 2 + 6 + 6 + 6 + 4;
+const FORWARDED_FIXED_BYTES = 1 + 8 + 2;
 
+/** Fixed fields, then those that the flags tell of: due time, time to live, partition, forwarding, session id. */
 export function encodeMessage(message: MessageRecord): Buffer {
+  const { partition, forwarded, sessionId } = message;
   const mortal = message.dueMs !== Infinity;
   const lives = message.timeToLiveMs !== Infinity;
-  const session = message.sessionId === undefined ? 0 : Buffer.byteLength(message.sessionId);
-  const bytes = Buffer.allocUnsafe(MESSAGE_FIXED_BYTES + (mortal ? 6 : 0) + (lives ? 6 : 0) + session);
+  const session = sessionId === undefined ? 0 : Buffer.byteLength(sessionId);
+  const source = forwarded?.deadLetterSource === undefined ? 0 : Buffer.byteLength(forwarded.deadLetterSource);
+  const bytes = Buffer.allocUnsafe(
+    MESSAGE_FIXED_BYTES +
+      (mortal ? 6 : 0) +
+      (lives ? 6 : 0) +
+      (partition === undefined ? 0 : 1) +
+      (forwarded ? FORWARDED_FIXED_BYTES + source : 0) +
+      session,
+  );
   bytes[0] = RecordType.message;
   bytes[1] =
-    (message.sessionId === undefined ? 0 : MessageFlag.session) |
+    (sessionId === undefined ? 0 : MessageFlag.session) |
     (message.scheduled ? MessageFlag.scheduled : 0) |
     (message.wasScheduled ? MessageFlag.wasScheduled : 0) |
     (mortal ? MessageFlag.mortal : 0) |
-    (lives ? MessageFlag.timeToLive : 0);
+    (lives ? MessageFlag.timeToLive : 0) |
+    (partition === undefined ? 0 : MessageFlag.partition) |
+    (forwarded ? MessageFlag.forwarded : 0);
   bytes.writeUIntBE(message.queueId, 2, 6);
   bytes.writeUIntBE(message.sequenceNumber, 8, 6);
   bytes.writeUIntBE(message.enqueuedTimeMs, 14, 6);
@@ -76,33 +111,62 @@ export function encodeMessage(message: MessageRecord): Buffer {
   let at = MESSAGE_FIXED_BYTES;
   if (mortal) at = bytes.writeUIntBE(message.dueMs, at, 6);
   if (lives) at = bytes.writeUIntBE(message.timeToLiveMs, at, 6);
-  if (message.sessionId !== undefined) bytes.write(message.sessionId, at);
+  if (partition !== undefined) at = bytes.writeUInt8(partition, at);
+  if (forwarded) {
+    at = bytes.writeUInt8(forwarded.hops, at);
+    at = bytes.writeDoubleBE(forwarded.enqueuedSequenceNumber, at);
+    at = bytes.writeUInt16BE(source, at);
+    if (forwarded.deadLetterSource !== undefined) at += bytes.write(forwarded.deadLetterSource, at);
+  }
+  if (sessionId !== undefined) bytes.write(sessionId, at);
   return bytes;
 }
 
 export function decodeMessage(bytes: Buffer): MessageRecord {
   const flags = bytes[1] as number;
-  const mortal = (flags & MessageFlag.mortal) !== 0;
-  const lives = (flags & MessageFlag.timeToLive) !== 0;
-  const afterDue = MESSAGE_FIXED_BYTES + (mortal ? 6 : 0);
-  const session = afterDue + (lives ? 6 : 0);
+  const has = (flag: number): boolean => (flags & flag) !== 0;
+  let at = MESSAGE_FIXED_BYTES;
+  const take = (length: number): number => {
+    at += length;
+    return bytes.readUIntBE(at - length, length);
+  };
+  const dueMs = has(MessageFlag.mortal) ? take(6) : Infinity;
+  const timeToLiveMs = has(MessageFlag.timeToLive) ? take(6) : Infinity;
+  const partition = has(MessageFlag.partition) ? take(1) : undefined;
+  let forwarded: ForwardedInfo | undefined;
+  if (has(MessageFlag.forwarded)) {
+    const hops = take(1);
+    const enqueuedSequenceNumber = bytes.readDoubleBE(at);
+    at += 8;
+    const source = take(2);
+    const deadLetterSource = source === 0 ? undefined : bytes.toString('utf8', at, at + source);
+    at += source;
+    forwarded = { hops, enqueuedSequenceNumber, deadLetterSource };
+  }
   return {
     queueId: bytes.readUIntBE(2, 6),
     sequenceNumber: bytes.readUIntBE(8, 6),
     enqueuedTimeMs: bytes.readUIntBE(14, 6),
     sizeBytes: bytes.readUInt32BE(20),
-    scheduled: (flags & MessageFlag.scheduled) !== 0,
-    wasScheduled: (flags & MessageFlag.wasScheduled) !== 0,
-    dueMs: mortal ? bytes.readUIntBE(MESSAGE_FIXED_BYTES, 6) : Infinity,
-    timeToLiveMs: lives ? bytes.readUIntBE(afterDue, 6) : Infinity,
-    sessionId: (flags & MessageFlag.session) === 0 ? undefined : bytes.toString('utf8', session),
+    scheduled: has(MessageFlag.scheduled),
+    wasScheduled: has(MessageFlag.wasScheduled),
+    dueMs,
+    timeToLiveMs,
+    partition,
+    forwarded,
+    sessionId: has(MessageFlag.session) ? bytes.toString('utf8', at) : undefined,
   };
 }
+
+/** The subqueue that a message is in. */
+export type Place = 'active' | 'dead-letter' | 'transfer-dead-letter';
 
 /** All of a message that can change, whole: each change replaces the one before. */
 export interface MessageChange {
   readonly deliveryCount: number;
+  readonly place: Place;
   readonly deferred: boolean;
+  /** Why it was dead-lettered, here or in the queue that it was forwarded from. */
   readonly deadLetter: DeadLetterInfo | undefined;
   readonly overlay: Buffer | undefined;
 }
@@ -113,7 +177,8 @@ export function encodeMessageChange(change: MessageChange): Buffer {
   head[0] = RecordType.messageChange;
   head[1] =
     (change.deferred ? ChangeFlag.deferred : 0) |
-    (change.deadLetter ? ChangeFlag.deadLetter : 0) |
+    (change.place === 'active' ? 0 : ChangeFlag[change.place]) |
+    (change.deadLetter ? ChangeFlag.info : 0) |
     (change.overlay ? ChangeFlag.overlay : 0);
   head.writeUInt32BE(change.deliveryCount, 2);
   head.writeUInt32BE(info.length, 6);
@@ -125,26 +190,38 @@ export function decodeMessageChange(bytes: Buffer): MessageChange {
   const infoEnd = 10 + bytes.readUInt32BE(6);
   return {
     deliveryCount: bytes.readUInt32BE(2),
+    place: DEAD_PLACES.find((place) => (flags & ChangeFlag[place]) !== 0) ?? 'active',
     deferred: (flags & ChangeFlag.deferred) !== 0,
     deadLetter:
-      (flags & ChangeFlag.deadLetter) === 0
-        ? undefined
-        : (JSON.parse(bytes.toString('utf8', 10, infoEnd)) as DeadLetterInfo),
+      (flags & ChangeFlag.info) === 0 ? undefined : (JSON.parse(bytes.toString('utf8', 10, infoEnd)) as DeadLetterInfo),
     overlay: (flags & ChangeFlag.overlay) === 0 ? undefined : Buffer.from(bytes.subarray(infoEnd)),
   };
 }
 
-export function encodeSessionState(sessionId: string, state: Buffer): Buffer {
+export interface SessionStateRecord {
+  readonly sessionId: string;
+  readonly state: Buffer;
+  readonly updatedMs: number;
+}
+
+const SESSION_STATE_FIXED_BYTES = 1 + 6 + 2;
+
+export function encodeSessionState({ sessionId, state, updatedMs }: SessionStateRecord): Buffer {
   const id = Buffer.from(sessionId);
-  const head = Buffer.allocUnsafe(3);
+  const head = Buffer.allocUnsafe(SESSION_STATE_FIXED_BYTES);
   head[0] = RecordType.sessionState;
-  head.writeUInt16BE(id.length, 1);
+  head.writeUIntBE(updatedMs, 1, 6);
+  head.writeUInt16BE(id.length, 7);
   return Buffer.concat([head, id, state]);
 }
 
-export function decodeSessionState(bytes: Buffer): { sessionId: string; state: Buffer } {
-  const idEnd = 3 + bytes.readUInt16BE(1);
-  return { sessionId: bytes.toString('utf8', 3, idEnd), state: Buffer.from(bytes.subarray(idEnd)) };
+export function decodeSessionState(bytes: Buffer): SessionStateRecord {
+  const idEnd = SESSION_STATE_FIXED_BYTES + bytes.readUInt16BE(7);
+  return {
+    sessionId: bytes.toString('utf8', SESSION_STATE_FIXED_BYTES, idEnd),
+    state: Buffer.from(bytes.subarray(idEnd)),
+    updatedMs: bytes.readUIntBE(1, 6),
+  };
 }
 
 /** What must not go back when all messages that show it are gone from the log. */

@@ -1,9 +1,11 @@
 import { RetrainError } from '../errors.ts';
 import { RecordKind, type RecoveredRecord } from '../storage/index.ts';
+import { parseDuration } from '../topology/index.ts';
 import type { BrokerState } from './broker-state.ts';
 import { createHistory } from './duplicate-detection.ts';
 import type { DuplicateHistory } from './duplicate-history.ts';
 import { killAll } from './gone.ts';
+import { keepChange } from './message-records.ts';
 import { MessageState, type MessageTable } from './message-table.ts';
 import { Queue } from './queue.ts';
 import {
@@ -14,16 +16,20 @@ import {
   decodeMessage,
   decodeMessageChange,
   decodeQueue,
+  decodeQueueChange,
   decodeSessionState,
   type QueueRecord,
   RecordType,
+  type SessionStateRecord,
 } from './records.ts';
 
 interface RecoveredQueue {
-  readonly record: QueueRecord;
+  record: QueueRecord;
+  /** The record of the last change of the description. */
+  changeId: number | undefined;
   counters: Counters;
   countersWritten: { recordId: number; nextSequenceNumber: number } | undefined;
-  readonly states: { changeId: number; sessionId: string; state: Buffer }[];
+  readonly states: { changeId: number; record: SessionStateRecord }[];
   readonly history: DuplicateHistory;
 }
 
@@ -64,11 +70,13 @@ export class Recovery {
   finish(broker: BrokerState): Queue[] {
     const queues = new Map<number, Queue>();
     for (const [id, recovered] of this.#queues) {
-      const queue = new Queue({ broker, id, record: recovered.record, history: recovered.history });
-      queue.restoreCounters(recovered.counters, recovered.countersWritten);
-      for (const { changeId, sessionId, state } of recovered.states) {
-        queue.active.sessions?.restoreState(sessionId, changeId, state);
-      }
+      const { record, history, changeId } = recovered;
+      const { duplicateDetectionHistoryTimeWindow: window } = record.description;
+      history.setWindow(parseDuration(window, 'duplicateDetectionHistoryTimeWindow'));
+      const queue = new Queue({ broker, id, record, history, changeId });
+      queue.arrivals.restoreCounters(recovered.counters, recovered.countersWritten);
+      for (const { changeId: stateId, record: state } of recovered.states)
+        queue.active.sessions?.restoreState(state, stateId);
       queues.set(id, queue);
     }
     for (let slot = 0; slot < this.#queueOfSlot.length; slot++) {
@@ -87,6 +95,7 @@ export class Recovery {
     const record = decodeQueue(bytes);
     this.#queues.set(id, {
       record,
+      changeId: undefined,
       counters: { nextSequenceNumber: 1, lastEnqueuedTimeMs: 0 },
       countersWritten: undefined,
       states: [],
@@ -111,7 +120,9 @@ export class Recovery {
     messages.sizeBytes[slot] = message.sizeBytes;
     messages.wasScheduled[slot] = message.wasScheduled ? 1 : 0;
     messages.state[slot] = message.scheduled ? MessageState.scheduled : MessageState.ready;
+    messages.partition[slot] = message.partition ?? 0;
     if (message.timeToLiveMs !== Infinity) messages.extra(slot).timeToLiveMs = message.timeToLiveMs;
+    if (message.forwarded) messages.extra(slot).forwarded = message.forwarded;
     if (message.sessionId !== undefined) this.#sessionOfSlot.set(slot, message.sessionId);
     this.#queueOfSlot.push(message.queueId);
   }
@@ -135,8 +146,15 @@ export class Recovery {
         this.#takeMessageChange(owner, id, bytes);
         break;
       case RecordType.sessionState:
-        this.#queues.get(owner)?.states.push({ changeId: id, ...decodeSessionState(bytes) });
+        this.#queues.get(owner)?.states.push({ changeId: id, record: decodeSessionState(bytes) });
         break;
+      case RecordType.queueChange: {
+        const queue = this.#queues.get(owner);
+        if (!queue) break;
+        queue.record = { ...queue.record, description: decodeQueueChange(bytes) };
+        queue.changeId = id;
+        break;
+      }
       case RecordType.counters: {
         const queue = this.#queues.get(owner);
         if (!queue) break;
@@ -160,12 +178,9 @@ export class Recovery {
     if (slot === undefined) return;
     const change = decodeMessageChange(bytes);
     const messages = this.#messages;
-    messages.deliveryCount[slot] = change.deliveryCount;
     if (change.deferred) messages.state[slot] = MessageState.deferred;
-    const extra = messages.extra(slot);
-    extra.changeId = changeId;
-    if (change.overlay) extra.overlay = change.overlay;
-    if (change.deadLetter) extra.deadLetter = change.deadLetter;
+    messages.extra(slot).changeId = changeId;
+    keepChange(messages, slot, change);
   }
 
   #slotOf(entryId: number): number | undefined {

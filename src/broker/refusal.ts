@@ -14,7 +14,8 @@ export type RefusalReason =
   | 'server-busy'
   | 'session-cannot-be-locked'
   | 'session-lock-lost'
-  | 'timeout';
+  | 'timeout'
+  | 'transaction-rolled-back';
 
 /** The broker did not carry out a command and changed nothing. */
 export class BrokerRefusal extends RetrainError {
@@ -37,6 +38,20 @@ export function noSessions(): BrokerRefusal {
   return new BrokerRefusal(
     'not-allowed',
     'A sessionful message receiver cannot be created on an entity that does not require sessions.',
+  );
+}
+
+export function forwards(name: string): BrokerRefusal {
+  return new BrokerRefusal(
+    'not-allowed',
+    `Can not create a message receiver on entity '${name}', because auto-forwarding is enabled on it. Receive from the queue that it forwards to.`,
+  );
+}
+
+export function enlisted(): BrokerRefusal {
+  return new BrokerRefusal(
+    'not-allowed',
+    'The message is settled by a transaction already. Commit the transaction or roll it back.',
   );
 }
 

@@ -1,5 +1,5 @@
 import type { QueueDescription } from '../topology/index.ts';
-import type { IncomingMessage } from './message.ts';
+import type { IncomingMessage, MessageFacts } from './message.ts';
 import { MAX_MESSAGES } from './message-table.ts';
 import { MAX_TIME_MS } from './records.ts';
 import { BrokerRefusal } from './refusal.ts';
@@ -10,6 +10,9 @@ const MAX_ID_CHARACTERS = 128;
 const MAX_BATCH_MESSAGES = 5000;
 const BYTES_PER_KILOBYTE = 1024;
 const BYTES_PER_MEGABYTE = 1024 * 1024;
+
+/** What is looked at of a message. */
+export type MessageToCheck = MessageFacts & Pick<IncomingMessage, 'sizeBytes' | 'scheduledEnqueueTimeMs'>;
 
 /** What bears on whether a queue takes messages. */
 export interface SendSituation {
@@ -22,16 +25,11 @@ export interface SendSituation {
 
 /** @throws BrokerRefusal `entity-disabled`, `argument-invalid`, `message-size-exceeded`, `not-allowed`, `quota-exceeded` */
 export function checkSend(
-  messages: readonly IncomingMessage[],
+  messages: readonly MessageToCheck[],
   { description, heldBytes, heldMessages }: SendSituation,
 ): void {
-  const { status, name, maxSizeInMegabytes } = description;
-  if (status === 'Disabled' || status === 'SendDisabled') {
-    throw new BrokerRefusal(
-      'entity-disabled',
-      `Messaging entity '${name}' is currently disabled for sending (status ${status}).`,
-    );
-  }
+  const { name, maxSizeInMegabytes } = description;
+  mustAllowSend(description);
   if (messages.length === 0 || messages.length > MAX_BATCH_MESSAGES) {
     throw new BrokerRefusal(
       'argument-invalid',
@@ -57,11 +55,20 @@ export function checkSend(
   }
 }
 
+/** @throws BrokerRefusal `entity-disabled` */
+export function mustAllowSend({ status, name }: QueueDescription): void {
+  if (status !== 'Disabled' && status !== 'SendDisabled') return;
+  throw new BrokerRefusal(
+    'entity-disabled',
+    `Messaging entity '${name}' is currently disabled for sending (status ${status}).`,
+  );
+}
+
 function checkMessage(
-  message: IncomingMessage,
-  { name, requiresSession, maxMessageSizeInKilobytes }: QueueDescription,
+  message: MessageToCheck,
+  { name, requiresSession, enablePartitioning, maxMessageSizeInKilobytes }: QueueDescription,
 ): void {
-  const { sizeBytes, sessionId, messageId, scheduledEnqueueTimeMs = 0 } = message;
+  const { sizeBytes, sessionId, messageId, partitionKey, scheduledEnqueueTimeMs = 0 } = message;
   const limitBytes = maxMessageSizeInKilobytes * BYTES_PER_KILOBYTE;
   if (sizeBytes > limitBytes) {
     throw new BrokerRefusal(
@@ -75,12 +82,21 @@ function checkMessage(
       `The SessionId was not set on a message, and it cannot be sent to the entity. Entity '${name}' requires sessions.`,
     );
   }
+  if (enablePartitioning && sessionId !== undefined && partitionKey !== undefined && sessionId !== partitionKey) {
+    throw new BrokerRefusal(
+      'not-allowed',
+      `The PartitionKey '${partitionKey}' differs from the SessionId '${sessionId}'. In a partitioned entity they must be equal; leave out the PartitionKey.`,
+    );
+  }
   // The duplicate detection key carries a type prefix of one character.
   if ((sessionId?.length ?? 0) > MAX_ID_CHARACTERS || (messageId?.length ?? 0) > MAX_ID_CHARACTERS + 1) {
     throw new BrokerRefusal(
       'argument-invalid',
       `MessageId and SessionId have at most ${MAX_ID_CHARACTERS} characters.`,
     );
+  }
+  if ((partitionKey?.length ?? 0) > MAX_ID_CHARACTERS) {
+    throw new BrokerRefusal('argument-invalid', `PartitionKey has at most ${MAX_ID_CHARACTERS} characters.`);
   }
   if (!(scheduledEnqueueTimeMs <= MAX_TIME_MS)) {
     throw new BrokerRefusal(

@@ -4,7 +4,7 @@ import type { BrokerState } from './broker-state.ts';
 import { gone } from './gone.ts';
 import { LockExpiry } from './lock-expiry.ts';
 import { MessageSession, SessionLock, sessionLockLost, type SessionLockOwner } from './message-session.ts';
-import { encodeSessionState } from './records.ts';
+import { encodeSessionState, type SessionStateRecord } from './records.ts';
 import { BrokerRefusal } from './refusal.ts';
 
 /** Receivers that may wait for a session at a time. */
@@ -36,7 +36,7 @@ interface Waiting {
 export class SessionDirectory implements SessionLockOwner {
   readonly #broker: BrokerState;
   readonly #queueId: number;
-  readonly #maxStateBytes: number;
+  #maxStateBytes: number;
   readonly #returnMessages: (session: MessageSession, failed: boolean) => void;
   readonly #expiry: LockExpiry<SessionLock>;
   readonly #byId = new Map<string, MessageSession>();
@@ -64,6 +64,11 @@ export class SessionDirectory implements SessionLockOwner {
     });
   }
 
+  configure(options: { lockDurationMs: number; maxStateBytes: number }): void {
+    this.#expiry.durationMs = options.lockDurationMs;
+    this.#maxStateBytes = options.maxStateBytes;
+  }
+
   find(sessionId: string): MessageSession | undefined {
     return this.#byId.get(sessionId);
   }
@@ -83,14 +88,19 @@ export class SessionDirectory implements SessionLockOwner {
     return session;
   }
 
-  /** Ids of the sessions that have messages or a state, in the order of their creation. */
-  ids(options: { skip: number; top: number }): string[] {
+  /**
+   * Ids in the order of the sessions' creation: of all that have messages or a state or, with `updatedAfterMs`, of those whose state was set
+   * after that time.
+   */
+  ids(options: { skip: number; top: number; updatedAfterMs?: number }): string[] {
+    const { skip, top, updatedAfterMs } = options;
     const ids: string[] = [];
     let at = 0;
     for (const session of this.#byId.values()) {
-      if (ids.length >= options.top) break;
+      if (ids.length >= top) break;
       if (session.isBare) continue;
-      if (at++ >= options.skip) ids.push(session.id);
+      if (updatedAfterMs !== undefined && !(session.stateUpdatedMs > updatedAfterMs)) continue;
+      if (at++ >= skip) ids.push(session.id);
     }
     return ids;
   }
@@ -155,7 +165,7 @@ export class SessionDirectory implements SessionLockOwner {
   }
 
   setState(session: MessageSession, bytes: Buffer | undefined): number {
-    const { journal } = this.#broker;
+    const { journal, clock } = this.#broker;
     if (bytes && bytes.length > this.#maxStateBytes) {
       throw new BrokerRefusal(
         'message-size-exceeded',
@@ -168,22 +178,25 @@ export class SessionDirectory implements SessionLockOwner {
       const position = journal.append([gone(journal, [former])], 'settle');
       session.state = undefined;
       session.stateChangeId = undefined;
+      session.stateUpdatedMs = -Infinity;
       return position;
     }
     const id = journal.nextId();
     const refs = former === undefined ? [this.#queueId] : [this.#queueId, former];
+    const record = { sessionId: session.id, state: Buffer.from(bytes), updatedMs: Math.floor(clock.wallMs()) };
     const position = journal.append(
-      [{ kind: RecordKind.change, id, refs, bytes: encodeSessionState(session.id, bytes) }],
+      [{ kind: RecordKind.change, id, refs, bytes: encodeSessionState(record) }],
       'settle',
     );
-    this.restoreState(session.id, id, Buffer.from(bytes));
+    this.restoreState(record, id);
     return position;
   }
 
-  restoreState(sessionId: string, changeId: number, bytes: Buffer): void {
+  restoreState({ sessionId, state, updatedMs }: SessionStateRecord, changeId: number): void {
     const session = this.ensure(sessionId);
-    session.state = bytes;
+    session.state = state;
     session.stateChangeId = changeId;
+    session.stateUpdatedMs = updatedMs;
   }
 
   /** Refuses all who wait and takes every lock, because the queue goes. */

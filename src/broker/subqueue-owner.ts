@@ -1,17 +1,18 @@
-import type { Cause } from './message-records.ts';
-import type { MessageChange } from './records.ts';
+import type { MessageRecords } from './message-records.ts';
+import type { Place } from './records.ts';
+import type { Subqueue } from './subqueue.ts';
 
-/** What a subqueue asks of its queue, which keeps the records. Positions are those of what was written. */
+/** What a subqueue asks of its queue, which keeps the records. */
 export interface SubqueueOwner {
-  /** Writes, as one, that the messages are settled for good; `forget` follows for each. */
-  kill(slots: readonly number[], cause: Cause): number;
+  readonly records: MessageRecords;
   /** Frees the slot of a message that is in no subqueue any more. */
   forget(slot: number): void;
-  /** Writes delivery count, deferral, overlay and dead-letter info of a message, and keeps them. */
-  change(slot: number, change: MessageChange, cause: Cause): number;
-  /** Takes over a message that has left here with its dead-letter info written. */
-  toDeadLetterQueue(slot: number): void;
+  /** Takes over a message that has left here for another subqueue, with that written. */
+  admitDead(slot: number, place: Exclude<Place, 'active'>): void;
   /** The message may have outlived its time to live; if so it has expired and is gone from here. */
   expireIfOver(slot: number): boolean;
-  mustAllowReceive(): void;
+  /** @throws BrokerRefusal `entity-disabled`, `not-allowed` when messages of the subqueue are forwarded */
+  mustAllowReceive(subqueue: Subqueue): void;
+  /** Somebody uses the subqueue. */
+  use(): void;
 }

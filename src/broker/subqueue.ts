@@ -1,26 +1,22 @@
 import type { BrokerState } from './broker-state.ts';
+import { oldestDeletable } from './batch-delete.ts';
+import { Handout } from './handout.ts';
 import { Lane } from './lane.ts';
-import {
-  checkOutcome,
-  type DeadLetterInfo,
-  type Delivery,
-  type MessageView,
-  type Outcome,
-  type ReceiveMode,
-} from './message.ts';
-import type { Cause } from './message-records.ts';
+import type { DeadLetterInfo, Delivery, MessageView, Outcome, ReceiveMode } from './message.ts';
 import type { SubqueueOwner } from './subqueue-owner.ts';
-import type { MessageChange } from './records.ts';
 import type { MessageLock } from './message-lock.ts';
 import { MessageLocks } from './message-locks.ts';
 import { type MessageSession, type SessionLock, sessionLockLost } from './message-session.ts';
 import { MessageState, NONE } from './message-table.ts';
-import { type DeliveryDraft, viewMessage } from './message-view.ts';
+import { shownNumber } from './message-view.ts';
+import { withoutPartition } from './partition.ts';
 import { Receiver } from './receiver.ts';
 import { ReceiverRow } from './receiver-row.ts';
-import { BrokerRefusal, noSessions, sessionRequired, tooManyReceivers } from './refusal.ts';
+import { BrokerRefusal, enlisted, noSessions, sessionRequired, tooManyReceivers } from './refusal.ts';
 import { SequenceIndex } from './sequence-index.ts';
 import { type AcceptOptions, SessionDirectory } from './session-directory.ts';
+import { Settlements } from './settlements.ts';
+import type { Step } from './step.ts';
 
 /** Receivers of one subqueue at a time (service-bus-quotas: concurrent receive requests on a single entity). */
 export const MAX_RECEIVERS = 5000;
@@ -39,10 +35,10 @@ export class Subqueue {
   readonly sessions: SessionDirectory | undefined;
   readonly #broker: BrokerState;
   readonly #owner: SubqueueOwner;
-  /** Undefined: messages do not go to a dead-letter queue however often they fail. */
-  readonly #maxDeliveryCount: number | undefined;
   readonly #plain: Lane;
   readonly #locks: MessageLocks;
+  readonly #settlements: Settlements;
+  readonly #handout: Handout;
   readonly #row = new ReceiverRow();
   readonly #plainHasMessage = (): boolean => this.#plain.count > 0;
   readonly #servePlain = (receiver: Receiver): boolean => this.#serveOne(this.#plain, receiver);
@@ -56,16 +52,32 @@ export class Subqueue {
     lockDurationMs: number;
     maxDeliveryCount: number | undefined;
     sessions: boolean;
+    partitioned: boolean;
     maxStateBytes: number;
   }) {
     this.#broker = options.broker;
     this.#owner = options.owner;
-    this.#maxDeliveryCount = options.maxDeliveryCount;
     this.#plain = new Lane(options.broker.messages);
     this.#locks = new MessageLocks({
       broker: options.broker,
       durationMs: options.lockDurationMs,
-      onExpired: (lock) => this.#fail(lock, 'broker'),
+      onExpired: (lock) => this.#expire(lock),
+    });
+    this.#settlements = new Settlements({
+      broker: options.broker,
+      owner: options.owner,
+      maxDeliveryCount: options.maxDeliveryCount,
+      unlocking: {
+        unlock: (lock) => this.#unlock(lock),
+        endLock: (lock) => this.#endLock(lock),
+        leave: (lock) => this.#leave(lock),
+      },
+    });
+    this.#handout = new Handout({
+      ...options,
+      locks: this.#locks,
+      sessionOf: (slot) => this.#sessionOf(slot),
+      take: (slot) => this.take(slot),
     });
     this.sessions = options.sessions
       ? new SessionDirectory({
@@ -75,7 +87,7 @@ export class Subqueue {
           maxStateBytes: options.maxStateBytes,
           returnMessages: (session, failed) => {
             for (const lock of session.messageLocks) {
-              if (failed) this.#fail(lock, 'broker');
+              if (failed) this.#expire(lock);
               else this.#unlock(lock);
             }
           },
@@ -83,12 +95,23 @@ export class Subqueue {
       : undefined;
   }
 
+  get receivers(): number {
+    return this.#receivers;
+  }
+
+  /** Locks that are held go on for as long as they were given. */
+  configure(options: { lockDurationMs: number; maxDeliveryCount: number | undefined; maxStateBytes: number }): void {
+    this.#locks.setDuration(options.lockDurationMs);
+    this.sessions?.configure(options);
+    this.#settlements.maxDeliveryCount = options.maxDeliveryCount;
+  }
+
   openReceiver(options: {
     mode: ReceiveMode;
     session?: SessionLock;
     onDelivery: (delivery: Delivery) => void;
   }): Receiver {
-    this.#owner.mustAllowReceive();
+    this.#owner.mustAllowReceive(this);
     const { session } = options;
     if (this.sessions && !session) throw sessionRequired();
     if (session && !session.held) throw sessionLockLost(session.sessionId);
@@ -105,6 +128,7 @@ export class Subqueue {
       },
       onClose: (closed) => {
         this.#receivers--;
+        this.#owner.use();
         this.#row.remove(closed);
         if (session?.receiver === closed) session.receiver = undefined;
       },
@@ -114,8 +138,22 @@ export class Subqueue {
     return receiver;
   }
 
+  /** Takes the messages for forwarding, which the queue's status and its receivers do not concern. */
+  openForwarding(onDelivery: (delivery: Delivery) => void): Receiver {
+    return new Receiver({
+      mode: 'peek-lock',
+      onDelivery,
+      onCredit: (hungry) => {
+        this.#row.add(hungry);
+        this.#serve();
+      },
+      onClose: (closed) => this.#row.remove(closed),
+    });
+  }
+
   acceptSession(options: AcceptOptions): { cancel(): void } {
-    this.#owner.mustAllowReceive();
+    this.#owner.mustAllowReceive(this);
+    this.#owner.use();
     if (!this.sessions) throw noSessions();
     return this.sessions.accept(options);
   }
@@ -124,7 +162,7 @@ export class Subqueue {
     return this.sessions?.find(sessionId)?.lock;
   }
 
-  sessionIds(options: { skip: number; top: number }): string[] {
+  sessionIds(options: { skip: number; top: number; updatedAfterMs?: number }): string[] {
     return this.sessions?.ids(options) ?? [];
   }
 
@@ -157,6 +195,11 @@ export class Subqueue {
     this.sessions?.changed(session);
   }
 
+  /** Every lock is lost: the queue goes. */
+  forgetLocks(): void {
+    this.#locks.forget();
+  }
+
   /** Hands out nothing any more, whoever gives a message back. */
   stop(refusal: BrokerRefusal): void {
     this.#stopped = true;
@@ -171,31 +214,20 @@ export class Subqueue {
 
   /** @throws BrokerRefusal `message-lock-lost`, `session-lock-lost`, `not-allowed`, `quota-exceeded`; the lock is as it was then */
   settle(lock: MessageLock, outcome: Outcome): { position: number } {
+    if (lock.enlisted) throw enlisted();
+    return { position: this.#owner.records.carryOut(this.stepOf(lock, outcome), 'client') };
+  }
+
+  /** What `settle` does, to be written with other steps. @throws BrokerRefusal as `settle` */
+  stepOf(lock: MessageLock, outcome: Outcome): Step {
     this.#mustBeLocked(lock);
-    checkOutcome(outcome);
-    switch (outcome.kind) {
-      case 'complete': {
-        const position = this.#owner.kill([lock.slot], 'client');
-        this.#leave(lock);
-        this.#owner.forget(lock.slot);
-        return { position };
-      }
-      case 'dead-letter':
-        if (this.#maxDeliveryCount === undefined) {
-          throw new BrokerRefusal(
-            'not-allowed',
-            'A message of a dead-letter queue cannot be dead-lettered again. Complete it.',
-          );
-        }
-        return { position: this.#deadLetter(lock, outcome, 'client') };
-      case 'defer':
-        return { position: this.#defer(lock, outcome.overlay) };
-      case 'abandon':
-        return { position: this.#fail(lock, 'client', outcome.overlay) };
-      case 'release':
-        this.#unlock(lock);
-        return { position: this.#broker.journal.appended };
-    }
+    return this.#settlements.stepOf(lock, outcome);
+  }
+
+  /** A message that is being forwarded cannot be: it goes to the transfer dead-letter queue. @throws BrokerRefusal `message-lock-lost` */
+  transferFailed(lock: MessageLock, info: DeadLetterInfo): Step {
+    this.#mustBeLocked(lock);
+    return this.#settlements.deadLetter(lock, { ...info, place: 'transfer-dead-letter' });
   }
 
   renewLock(lock: MessageLock): { lockedUntilMs: number } {
@@ -215,9 +247,10 @@ export class Subqueue {
     messages: MessageView[];
     position: number;
   } {
+    this.#owner.use();
     const count = Math.min(options.count, MAX_MESSAGES_PER_CALL);
     const views: MessageView[] = [];
-    for (const slot of this.#peekable(options)) {
+    for (const slot of this.#from(options)) {
       if (views.length >= count) break;
       views.push(this.view(slot, undefined));
     }
@@ -228,11 +261,12 @@ export class Subqueue {
     deliveries: Delivery[];
     position: number;
   } {
-    this.#owner.mustAllowReceive();
+    this.#owner.mustAllowReceive(this);
+    this.#owner.use();
     const { state } = this.#broker.messages;
     // A number that is named twice would hand out, and later settle, its message twice.
     const slots = [...new Set(options.sequenceNumbers)].map((sequenceNumber) => {
-      const slot = this.index.get(sequenceNumber);
+      const slot = this.slotOf(sequenceNumber);
       const isDeferred = slot !== NONE && state[slot] === MessageState.deferred;
       if (!isDeferred || !this.#belongs(slot, options.sessionId) || this.#owner.expireIfOver(slot)) {
         throw new BrokerRefusal(
@@ -245,19 +279,41 @@ export class Subqueue {
       return slot;
     });
     const deliveries =
-      options.mode === 'receive-and-delete' ? this.#delete(slots) : slots.map((slot) => this.#lock(slot));
+      options.mode === 'receive-and-delete'
+        ? this.#handout.delete(slots)
+        : slots.map((slot) => this.#handout.lock(slot));
     return { deliveries, position: this.#broker.journal.appended };
   }
 
+  /** The slot of the message with a number as clients see it, or NONE. */
+  slotOf(sequenceNumber: number): number {
+    const slot = this.index.get(withoutPartition(sequenceNumber));
+    return slot !== NONE && shownNumber(this.#broker.messages, slot) === sequenceNumber ? slot : NONE;
+  }
+
+  /**
+   * Deletes the oldest active and deferred messages that were enqueued before a time; locked and scheduled ones stay.
+   *
+   * @throws BrokerRefusal `quota-exceeded`; nothing is deleted then
+   */
+  deleteMessages(options: { count: number; enqueuedBeforeMs: number; sessionId?: string }): {
+    count: number;
+    position: number;
+  } {
+    this.#owner.use();
+    const slots = oldestDeletable(this.#broker.messages, this.#from(options), {
+      ...options,
+      count: Math.min(options.count, MAX_MESSAGES_PER_CALL),
+    });
+    if (slots.length === 0) return { count: 0, position: this.#broker.journal.appended };
+    return { count: slots.length, position: this.#handout.remove(slots) };
+  }
+
   view(slot: number, lockedUntilMs: number | undefined): MessageView {
-    return this.#draft(slot, lockedUntilMs);
+    return this.#handout.view(slot, lockedUntilMs);
   }
 
   // inside ----------------------------------------------------------------------------------------------------------
-
-  #draft(slot: number, lockedUntilMs: number | undefined): DeliveryDraft {
-    return viewMessage(this.#broker.messages, slot, { sessionId: this.#sessionOf(slot)?.id, lockedUntilMs });
-  }
 
   #sequenceNumber(slot: number): number {
     return this.#broker.messages.sequenceNumber[slot] as number;
@@ -271,9 +327,10 @@ export class Subqueue {
     return !this.sessions || sessionId === undefined || this.#sessionOf(slot)?.id === sessionId;
   }
 
-  #peekable(options: { fromSequenceNumber: number; sessionId?: string }): Iterable<number> {
-    if (!this.sessions || options.sessionId === undefined) return this.index.from(options.fromSequenceNumber);
-    return this.sessions.find(options.sessionId)?.slotsFrom(options.fromSequenceNumber) ?? [];
+  #from({ fromSequenceNumber = 0, sessionId }: { fromSequenceNumber?: number; sessionId?: string }): Iterable<number> {
+    const counted = withoutPartition(fromSequenceNumber);
+    if (!this.sessions || sessionId === undefined) return this.index.from(counted);
+    return this.sessions.find(sessionId)?.slotsFrom(counted) ?? [];
   }
 
   #serve(): void {
@@ -297,7 +354,8 @@ export class Subqueue {
     const slot = this.#next(lane);
     if (slot === NONE) return true;
     try {
-      const delivery = receiver.mode === 'receive-and-delete' ? this.#delete([slot])[0] : this.#lock(slot);
+      const delivery =
+        receiver.mode === 'receive-and-delete' ? this.#handout.delete([slot])[0] : this.#handout.lock(slot);
       if (!delivery) return false;
       receiver.spend();
       receiver.deliver(delivery);
@@ -321,37 +379,6 @@ export class Subqueue {
     }
   }
 
-  /** Hands out messages that stand in no lane, for good: all or, when that cannot be written, none. */
-  #delete(slots: readonly number[]): Delivery[] {
-    const { messages, journal } = this.#broker;
-    const deliveries = slots.map((slot) => {
-      const delivery = this.#draft(slot, undefined);
-      // Read before the removal is written: the journal promises nothing about the bytes of a message that is gone.
-      delivery.body = journal.read(messages.bodyId[slot] as number);
-      return delivery;
-    });
-    const position = this.#owner.kill(slots, 'client');
-    for (const [i, slot] of slots.entries()) {
-      this.take(slot);
-      this.#owner.forget(slot);
-      (deliveries[i] as DeliveryDraft).position = position;
-    }
-    return deliveries;
-  }
-
-  /** Hands out a message that stands in no lane, under a lock. */
-  #lock(slot: number): Delivery {
-    const { messages, journal } = this.#broker;
-    const wasDeferred = messages.state[slot] === MessageState.deferred;
-    const lock = this.#locks.grant(slot, { wasDeferred, session: this.#sessionOf(slot) });
-    const delivery = this.#draft(slot, lock.lockedUntilMs);
-    messages.state[slot] = MessageState.locked;
-    delivery.body = journal.read(messages.bodyId[slot] as number);
-    delivery.lock = lock;
-    delivery.position = journal.appended;
-    return delivery;
-  }
-
   #mustBeLocked(lock: MessageLock): void {
     this.#locks.mustHold(lock, { inSession: this.sessions !== undefined });
   }
@@ -366,64 +393,8 @@ export class Subqueue {
     this.take(lock.slot);
   }
 
-  #deadLetter(
-    lock: MessageLock,
-    info: DeadLetterInfo & { overlay?: Buffer },
-    cause: Cause,
-    deliveryCount?: number,
-  ): number {
-    const { slot } = lock;
-    const { reason, description } = info;
-    const deadLetter = {
-      ...(reason === undefined ? {} : { reason }),
-      ...(description === undefined ? {} : { description }),
-    };
-    const change = { ...this.#present(slot, info.overlay), deadLetter };
-    const position = this.#owner.change(
-      slot,
-      { ...change, deliveryCount: deliveryCount ?? change.deliveryCount },
-      cause,
-    );
-    this.#leave(lock);
-    this.#owner.toDeadLetterQueue(slot);
-    return position;
-  }
-
-  #defer(lock: MessageLock, overlay: Buffer | undefined): number {
-    const { slot } = lock;
-    const present = this.#present(slot, overlay);
-    const deliveryCount = present.deliveryCount + 1;
-    const position = this.#owner.change(slot, { ...present, deliveryCount, deferred: true }, 'client');
-    this.#endLock(lock);
-    this.#broker.messages.state[slot] = MessageState.deferred;
-    return position;
-  }
-
-  /** A delivery failed: abandoned, or its lock expired. The message comes back, or has failed once too often. */
-  #fail(lock: MessageLock, cause: Cause, overlay?: Buffer): number {
-    const { slot } = lock;
-    const present = this.#present(slot, overlay);
-    const deliveryCount = present.deliveryCount + 1;
-    if (this.#maxDeliveryCount !== undefined && deliveryCount >= this.#maxDeliveryCount) {
-      const description = `Message could not be consumed after ${this.#maxDeliveryCount} delivery attempts.`;
-      const info = { reason: 'MaxDeliveryCountExceeded', description, ...(overlay ? { overlay } : {}) };
-      return this.#deadLetter(lock, info, cause, deliveryCount);
-    }
-    const position = this.#owner.change(slot, { ...present, deliveryCount, deferred: lock.wasDeferred }, cause);
-    this.#unlock(lock);
-    return position;
-  }
-
-  /** What is written of a message, as it stands. */
-  #present(slot: number, overlay?: Buffer): MessageChange {
-    const { messages } = this.#broker;
-    const extra = messages.extras.get(slot);
-    return {
-      deliveryCount: messages.deliveryCount[slot] as number,
-      deferred: false,
-      deadLetter: extra?.deadLetter,
-      overlay: overlay ?? extra?.overlay,
-    };
+  #expire(lock: MessageLock): void {
+    this.#owner.records.carryOut(this.#settlements.fail(lock), 'broker');
   }
 
   /** Ends a lock without settling its message, which goes back to where it was, or is over. */

@@ -22,6 +22,9 @@ const STATUS_OF = {
   'amqp:link:detach-forced': 503,
   'amqp:link:message-size-exceeded': 403,
   'amqp:connection:forced': 503,
+  'amqp:transaction:rollback': 500,
+  'amqp:transaction:timeout': 408,
+  'amqp:transaction:unknown-id': 404,
   'com.microsoft:argument-error': 400,
   'com.microsoft:entity-already-exists': 409,
   'com.microsoft:entity-disabled': 400,
@@ -49,6 +52,7 @@ const CONDITION_OF_REASON: Record<RefusalReason, Condition> = {
   'session-lock-lost': 'com.microsoft:session-lock-lost',
   'session-cannot-be-locked': 'com.microsoft:session-cannot-be-locked',
   timeout: 'com.microsoft:timeout',
+  'transaction-rolled-back': 'amqp:transaction:rollback',
 };
 
 /** Codes that this room and the log raise on a client's account. */
@@ -71,6 +75,18 @@ export function failureOf(error: unknown): Failure | undefined {
   if (!(error instanceof RetrainError)) return undefined;
   const condition = CONDITION_OF_CODE[error.code];
   return condition && failure(condition, error.message);
+}
+
+/** What a client is told when `check` refuses, or undefined when it does not. */
+export function refusalOf(check: () => void): Failure | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    const said = failureOf(error);
+    if (!said) throw error;
+    return said;
+  }
 }
 
 export function failure(condition: Condition, description: string): Failure {

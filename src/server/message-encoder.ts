@@ -1,4 +1,4 @@
-import { HEADER, Writer, readComposite, scanSections } from '../amqp/index.ts';
+import { AmqpTyped, HEADER, Writer, readComposite, scanSections } from '../amqp/index.ts';
 import type { AmqpMap, AmqpValue, MessageHeader, MessageSections } from '../amqp/index.ts';
 import type { MessageView } from '../broker/index.ts';
 import { keyText, readAnnotations } from './message-intake.ts';
@@ -19,12 +19,16 @@ const ENQUEUED_TIME = 'x-opt-enqueued-time';
 const ENQUEUE_SEQUENCE_NUMBER = 'x-opt-enqueue-sequence-number';
 const MESSAGE_STATE = 'x-opt-message-state';
 const LOCKED_UNTIL = 'x-opt-locked-until';
+const PARTITION_ID = 'x-opt-partition-id';
+const DEAD_LETTER_SOURCE = 'x-opt-deadletter-source';
 const BROKER_ANNOTATIONS: ReadonlySet<string> = new Set([
   SEQUENCE_NUMBER,
   ENQUEUED_TIME,
   ENQUEUE_SEQUENCE_NUMBER,
   MESSAGE_STATE,
   LOCKED_UNTIL,
+  PARTITION_ID,
+  DEAD_LETTER_SOURCE,
 ]);
 const LOCK_TOKEN = 'x-opt-lock-token';
 
@@ -48,6 +52,8 @@ export function encodeMessage(stored: Buffer, view: MessageView, options: Encode
     sections.headerStart === sections.headerEnd &&
     sections.messageAnnotationsStart === sections.messageAnnotationsEnd &&
     sections.deliveryAnnotationsStart === sections.deliveryAnnotationsEnd &&
+    view.partitionId === undefined &&
+    view.deadLetterSource === undefined &&
     !options.lockToken;
   const head = plain ? TEMPLATE.fill(view) : writeHead(stored, sections, view, options);
   if (!view.overlay && !view.deadLetter) return [head, stored.subarray(sections.propertiesStart)];
@@ -135,6 +141,14 @@ function writeBrokerAnnotations(writer: Writer, view: MessageView): void {
   writer.writeLong(view.enqueuedSequenceNumber);
   writer.writeSymbol(MESSAGE_STATE);
   writer.writeInt(STATE_CODE[view.state]);
+  if (view.partitionId !== undefined) {
+    writer.writeSymbol(PARTITION_ID);
+    writer.writeValue(new AmqpTyped('short', view.partitionId));
+  }
+  if (view.deadLetterSource !== undefined) {
+    writer.writeSymbol(DEAD_LETTER_SOURCE);
+    writer.writeString(view.deadLetterSource);
+  }
   if (view.lockedUntilMs === undefined) return;
   writer.writeSymbol(LOCKED_UNTIL);
   writer.writeTimestamp(Math.round(view.lockedUntilMs));

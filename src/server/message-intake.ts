@@ -14,8 +14,8 @@ import {
   readComposite,
   scanSections,
 } from '../amqp/index.ts';
-import type { AmqpMap, AmqpValue, MessageProperties, MessageSections } from '../amqp/index.ts';
-import type { IncomingMessage } from '../broker/index.ts';
+import type { AmqpMap, AmqpValue, MessageHeader, MessageProperties, MessageSections } from '../amqp/index.ts';
+import type { IncomingMessage, MessageFacts } from '../broker/index.ts';
 import type { Random } from '../runtime/random.ts';
 import { LIMITS } from './limits.ts';
 import { checkMessageLimits } from './message-limits.ts';
@@ -28,6 +28,7 @@ const GENERATED_ID_BYTES = 16;
 const PROPERTIES_WITH_ID_ONLY = Buffer.from([0x00, 0x53, 0x73, 0xc0, 0x23, 0x01, 0xa1, 0x20]);
 
 const SCHEDULED_ENQUEUE_TIME = 'x-opt-scheduled-enqueue-time';
+const PARTITION_KEY = 'x-opt-partition-key';
 
 /**
  * What the broker needs to know of an encoded message. The bytes stay as they are, views of what was received, but for two
@@ -55,19 +56,14 @@ export function readMessage(received: Buffer, random: Random): IncomingMessage {
   );
   checkMessageLimits(sections, { properties, annotations, applicationProperties }, keyText);
   const messageId = properties?.messageId ?? undefined;
-  const sessionId = properties?.groupId;
-  const timeToLiveMs = header?.ttl;
   const scheduledEnqueueTimeMs = annotations && scheduledTimeOf(annotations);
   const stored = messageId === undefined ? withMessageId(bytes, sections, { properties, random }) : bytes;
   const message: { -readonly [K in keyof IncomingMessage]: IncomingMessage[K] } = {
+    ...factsIn(header, annotations, properties),
     bytes: stored,
     // What the client sent: an id that we add must not take a message over the limit that the client knows.
     sizeBytes: bytes.length,
   };
-  // A generated id is new: duplicate detection has nothing to compare.
-  if (messageId !== undefined) message.messageId = identityOf(messageId);
-  if (sessionId !== undefined) message.sessionId = sessionId;
-  if (timeToLiveMs !== undefined) message.timeToLiveMs = timeToLiveMs;
   if (scheduledEnqueueTimeMs !== undefined) message.scheduledEnqueueTimeMs = scheduledEnqueueTimeMs;
   return message;
 }
@@ -83,6 +79,33 @@ function inOrder(bytes: Buffer): { bytes: Buffer; sections: MessageSections } {
     bytes.subarray(headerEnd, start),
   ]);
   return { bytes: moved, sections: scanSections(moved) };
+}
+
+/** What a queue has to know of a stored message that is forwarded to it. */
+export function factsOf(stored: Buffer): MessageFacts {
+  const sections = scanSections(stored);
+  const { headerStart, headerEnd, propertiesStart, propertiesEnd } = sections;
+  return factsIn(
+    headerEnd > headerStart ? readComposite(HEADER, stored, headerStart).value : undefined,
+    readSection(stored, sections.messageAnnotationsStart, sections.messageAnnotationsEnd),
+    propertiesEnd > propertiesStart ? readComposite(PROPERTIES, stored, propertiesStart).value : undefined,
+  );
+}
+
+function factsIn(
+  header: MessageHeader | undefined,
+  annotations: AmqpMap | undefined,
+  properties: MessageProperties | undefined,
+): MessageFacts {
+  const facts: { -readonly [K in keyof MessageFacts]: MessageFacts[K] } = {};
+  const messageId = properties?.messageId ?? undefined;
+  const partitionKey = annotations && lookup(annotations, PARTITION_KEY);
+  // A generated id is new: duplicate detection has nothing to compare.
+  if (messageId !== undefined) facts.messageId = identityOf(messageId);
+  if (properties?.groupId !== undefined) facts.sessionId = properties.groupId;
+  if (typeof partitionKey === 'string') facts.partitionKey = partitionKey;
+  if (header?.ttl !== undefined) facts.timeToLiveMs = header.ttl;
+  return facts;
 }
 
 /** The message with a message-id of 32 hexadecimal digits in its properties, in parts. */

@@ -5,7 +5,7 @@ import type { CancelTimer } from '../runtime/clock.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { DeliveryWindow } from './delivery-window.ts';
-import { entityNotFoundText, failure, failureOf } from './error-mapping.ts';
+import { entityNotFoundText, failure, failureOf, refusalOf } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
@@ -70,9 +70,13 @@ export class ReceiverEndpoint extends LinkEndpoint {
     this.#settlements = { held: 0, leave: (delivery, echo) => this.#answer(delivery, echo), fault };
     const onDelivery = (delivery: Delivery): void => this.#take(delivery);
     this.#receiver = subqueue.openReceiver(session ? { mode, session, onDelivery } : { mode, onDelivery });
-    this.#stopListening = options.queue.onDeleted(() =>
-      client.detach(this, failure('amqp:not-found', entityNotFoundText(client.host, claim.path))),
-    );
+    this.#stopListening = options.queue.listen({
+      onDeleted: () => client.detach(this, failure('amqp:not-found', entityNotFoundText(client.host, claim.path))),
+      onUpdated: () => {
+        const refusal = refusalOf(() => options.queue.mustAllowReceive(subqueue));
+        if (refusal) client.detach(this, refusal);
+      },
+    });
     client.add(this);
   }
 

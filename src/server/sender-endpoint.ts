@@ -3,7 +3,7 @@ import type { IncomingDelivery, Link } from '../amqp/index.ts';
 import type { Queue } from '../broker/index.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
-import { entityNotFoundText, failure, failureOf } from './error-mapping.ts';
+import { entityNotFoundText, failure, failureOf, refusalOf } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
@@ -31,9 +31,14 @@ export class SenderEndpoint extends LinkEndpoint implements Exit<IncomingDeliver
     super(options.link, options.claim);
     this.#client = options.client;
     this.#queue = options.queue;
-    this.#stopListening = options.queue.onDeleted(() =>
-      this.#client.detach(this, failure('amqp:not-found', entityNotFoundText(this.#client.host, options.claim.path))),
-    );
+    const { client, claim, queue } = options;
+    this.#stopListening = queue.listen({
+      onDeleted: () => client.detach(this, failure('amqp:not-found', entityNotFoundText(client.host, claim.path))),
+      onUpdated: () => {
+        const refusal = refusalOf(() => queue.mustAllowSend());
+        if (refusal) client.detach(this, refusal);
+      },
+    });
     this.#client.add(this);
   }
 

@@ -13,6 +13,7 @@ import { failure } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
 import { checkLogSizes, logSizesFor } from './log-sizes.ts';
+import { factsOf } from './message-intake.ts';
 import { Service } from './service.ts';
 import type { Auth } from './service.ts';
 import { settingsOf } from './settings.ts';
@@ -81,7 +82,7 @@ export class Server implements AsyncDisposable {
   static async open(options: ServerOptions): Promise<Server> {
     const { clock, random, disk } = options;
     const settings = settingsOf(options.settings);
-    const namespace = new Namespace({ clock, random });
+    const namespace = new Namespace({ clock, random, inspect: factsOf });
     let server: Server | undefined;
     let failure: RetrainError | undefined;
     const sizes = logSizesFor(options.queues);

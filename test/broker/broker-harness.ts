@@ -1,4 +1,12 @@
-import type { Delivery, IncomingMessage, Outcome, ReceiveMode, SessionLock, Subqueue } from '../../src/broker/index.ts';
+import type {
+  Delivery,
+  IncomingMessage,
+  MessageFacts,
+  Outcome,
+  ReceiveMode,
+  SessionLock,
+  Subqueue,
+} from '../../src/broker/index.ts';
 import { BrokerRefusal, Namespace, type Queue } from '../../src/broker/index.ts';
 import { RetrainError } from '../../src/errors.ts';
 import type { Random } from '../../src/runtime/random.ts';
@@ -14,6 +22,8 @@ class MemoryJournal implements Journal {
   readonly congested = false;
   /** Nothing can be written while it is set, as on a full disk. */
   full = false;
+  /** Bodies come later, as from the disk. */
+  slow = false;
   #lastId = 0;
 
   get durable(): number {
@@ -35,7 +45,11 @@ class MemoryJournal implements Journal {
     return ++this.appended;
   }
 
-  read(id: number): Buffer {
+  read(id: number): Buffer | Promise<Buffer> {
+    return this.slow ? Promise.resolve(this.bytesOf(id)) : this.bytesOf(id);
+  }
+
+  bytesOf(id: number): Buffer {
     return this.records.get(id)?.bytes as Buffer;
   }
 
@@ -53,6 +67,8 @@ function countingRandom(): Random {
 export class BrokerHarness {
   readonly clock = new FakeClock();
   readonly journal = new MemoryJournal();
+  /** What a forwarder reads of the messages with these texts. */
+  readonly facts = new Map<string, MessageFacts>();
   readonly #random = countingRandom();
   namespace = this.#start();
 
@@ -74,7 +90,7 @@ export class BrokerHarness {
   }
 
   text(delivery: { bodyId: number }): string {
-    return this.journal.read(delivery.bodyId).toString();
+    return this.journal.bytesOf(delivery.bodyId).toString();
   }
 
   /** Takes up to `count` messages with a receiver that is closed afterwards. */
@@ -100,7 +116,8 @@ export class BrokerHarness {
   }
 
   #start(): Namespace {
-    const namespace = new Namespace({ clock: this.clock, random: this.#random });
+    const inspect = (bytes: Buffer): MessageFacts => this.facts.get(bytes.toString()) ?? {};
+    const namespace = new Namespace({ clock: this.clock, random: this.#random, inspect });
     for (const record of this.journal.records.values()) {
       if (record.kind === RecordKind.entry || record.kind === RecordKind.change) {
         namespace.replay({ ...record, kind: record.kind, bytes: record.bytes as Buffer }, this.journal.isLive(record));

@@ -353,7 +353,7 @@ test('a deleted queue is gone with its messages, and its name can be used at onc
   const h = new BrokerHarness();
   const q = h.create({ name: 'Q' });
   let told = 0;
-  q.onDeleted(() => told++);
+  q.listen({ onDeleted: () => told++ });
   q.send([message('a')]);
   assert.throws(() => h.create({ name: 'q' }), refusedAs('entity-exists'));
   h.namespace.deleteQueue('q');

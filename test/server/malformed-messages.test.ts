@@ -55,6 +55,7 @@ for (const [name, payload] of [
 async function smuggle(world: World, ...messages: Buffer[]): Promise<void> {
   const { clock, disk } = world;
   const namespace = new Namespace({
+    inspect: () => ({}),
     clock,
     random: { bytes: (length) => Buffer.alloc(length, 9), fraction: () => 0.5 },
   });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { RetrainError } from '../../src/errors.ts';
 import {
+  changeQueueDescription,
   DEFAULT_QUEUE,
   FOREVER,
   formatDuration,
@@ -57,4 +58,31 @@ test('durations survive the way to text and back', () => {
   assert.equal(parseDuration(FOREVER, 'd'), Infinity);
   assert.equal(formatDuration(Infinity), FOREVER);
   for (const bad of ['', 'P', 'PT', '5', 'P1Y', 'PT1.5M']) assert.throws(() => parseDuration(bad, 'd'), RetrainError);
+});
+
+test('a destination may be given as the address that the service writes', () => {
+  const queue = parseQueueDescription({ name: 'q', forwardTo: 'sb://My.Host/A/b', autoDeleteOnIdle: 'PT5M' });
+  assert.equal(queue.forwardTo, 'A/b');
+  assert.equal(queue.autoDeleteOnIdle, FOREVER, 'a queue that forwards is never idle');
+});
+
+test('a queue forwards neither to itself nor with sessions', () => {
+  assert.throws(() => parseQueueDescription({ name: 'q', forwardTo: 'Q' }), refusal(/forwardTo: .* itself/));
+  assert.throws(
+    () => parseQueueDescription({ name: 'q', forwardDeadLetteredMessagesTo: 'sb://h/q' }),
+    refusal(/forwardDeadLetteredMessagesTo: .* itself/),
+  );
+  assert.throws(
+    () => parseQueueDescription({ name: 'q', forwardTo: 'p', requiresSession: true }),
+    refusal(/forwardTo: .*requiresSession/),
+  );
+});
+
+test('what is decided when a queue is made cannot be changed; everything else can, within its limits', () => {
+  const queue = parseQueueDescription({ name: 'q', forwardTo: 'p' });
+  assert.equal(changeQueueDescription(queue, { maxDeliveryCount: 3 }).maxDeliveryCount, 3);
+  assert.equal(changeQueueDescription(queue, { forwardTo: undefined }).forwardTo, undefined);
+  assert.throws(() => changeQueueDescription(queue, { maxDeliveryCount: 0 }), refusal(/maxDeliveryCount/));
+  for (const fixed of ['requiresDuplicateDetection', 'enablePartitioning'] as const)
+    assert.throws(() => changeQueueDescription(queue, { [fixed]: true }), refusal(new RegExp(`${fixed} is false`)));
 });

@@ -1,0 +1,280 @@
+import { type LogRecord, RecordKind } from '../storage/index.ts';
+import { parseDuration, type QueueDescription } from '../topology/index.ts';
+import type { BrokerState } from './broker-state.ts';
+import type { DuplicateDetection } from './duplicate-detection.ts';
+import type { ForwardedInfo, IncomingMessage, MessageFacts } from './message.ts';
+import { keepChange } from './message-records.ts';
+import { PARTITIONS, partitionOf, withoutPartition, withPartition } from './partition.ts';
+import {
+  type Counters,
+  encodeCounters,
+  encodeMessage,
+  encodeMessageChange,
+  MAX_TIME_MS,
+  type MessageChange,
+  type MessageRecord,
+} from './records.ts';
+import type { Step } from './step.ts';
+
+/** A message that is ready to be written: its records are in the batch, its place in memory is taken once the journal has accepted them. */
+export interface Prepared extends MessageRecord {
+  readonly bodyId: number;
+  readonly entryId: number;
+  /** What a forwarded message brings with it. */
+  readonly change: { readonly id: number; readonly content: MessageChange } | undefined;
+}
+
+/** A message that comes from another queue of the namespace; its bytes are in the log already. */
+export interface ForwardedMessage extends MessageFacts {
+  readonly bodyId: number;
+  readonly sizeBytes: number;
+  readonly forwarded: ForwardedInfo;
+  readonly change: MessageChange | undefined;
+}
+
+/** A scheduled message with the number that its sender has been told. */
+export interface NumberedMessage extends IncomingMessage {
+  readonly reservedNumber?: number;
+}
+
+export interface ArrivalStep extends Step {
+  /** In the order of the messages; 0 for a duplicate. */
+  readonly sequenceNumbers: readonly number[];
+}
+
+/** How messages come into a queue: they get numbers, times and partitions, and are remembered for duplicate detection. */
+export class Arrivals {
+  #description: QueueDescription;
+  #defaultTimeToLiveMs: number;
+  readonly #broker: BrokerState;
+  readonly #queueId: number;
+  readonly #duplicates: DuplicateDetection | undefined;
+  readonly #admit: (slot: number, message: Prepared) => void;
+  #nextSequenceNumber = 1;
+  #lastEnqueuedTimeMs = 0;
+  #countersId: number | undefined;
+  #countersWritten = 1;
+
+  constructor(options: {
+    broker: BrokerState;
+    queueId: number;
+    description: QueueDescription;
+    duplicates: DuplicateDetection | undefined;
+    /** Gives the message, whose columns are filled, its place. */
+    admit: (slot: number, message: Prepared) => void;
+  }) {
+    this.#broker = options.broker;
+    this.#queueId = options.queueId;
+    this.#description = options.description;
+    this.#defaultTimeToLiveMs = timeToLiveOf(options.description);
+    this.#duplicates = options.duplicates;
+    this.#admit = options.admit;
+  }
+
+  configure(description: QueueDescription): void {
+    this.#description = description;
+    this.#defaultTimeToLiveMs = timeToLiveOf(description);
+  }
+
+  /** Takes all messages or none, but for duplicates. @throws BrokerRefusal `server-busy` when no more message ids can be remembered */
+  step(messages: readonly NumberedMessage[]): ArrivalStep {
+    const now = this.#enqueueTime();
+    const records: LogRecord[] = [];
+    const prepared: Prepared[] = [];
+    const sequenceNumbers: number[] = [];
+    const remembered = this.#duplicates?.check(messages, now, records);
+    let next = this.#nextSequenceNumber;
+    for (const [i, message] of messages.entries()) {
+      if (remembered?.duplicates.has(i)) {
+        sequenceNumbers.push(0);
+        continue;
+      }
+      const scheduled = (message.scheduledEnqueueTimeMs ?? 0) > now;
+      // Once it is due, nobody asks for a scheduled message by the number that it had before.
+      const reserved = scheduled ? message.reservedNumber : undefined;
+      const number = reserved === undefined ? next++ : withoutPartition(reserved);
+      const one = this.#prepare(message, { number, now, scheduled });
+      records.push({ kind: RecordKind.body, id: one.bodyId, refs: [], bytes: message.bytes }, entryOf(one));
+      prepared.push(one);
+      sequenceNumbers.push(shownOf(one));
+    }
+    return {
+      records,
+      sequenceNumbers,
+      apply: () => {
+        this.#nextSequenceNumber = Math.max(next, this.#nextSequenceNumber);
+        remembered?.apply();
+        for (const one of prepared) this.#take(one);
+      },
+    };
+  }
+
+  /** Takes a message out of another queue, whose step must be written with this one. A duplicate leaves no trace. */
+  forwardStep(message: ForwardedMessage): Step {
+    const now = this.#enqueueTime();
+    const records: LogRecord[] = [];
+    const remembered = this.#duplicates?.check([message], now, records);
+    if (remembered?.duplicates.has(0)) return { records: [], apply: () => undefined };
+    const number = this.#nextSequenceNumber;
+    const moved = this.#prepare(message, { number, now, scheduled: false });
+    records.push(entryOf(moved));
+    if (moved.change) {
+      const { id, content } = moved.change;
+      const bytes = encodeMessageChange(content);
+      records.push({ kind: RecordKind.change, id, refs: [moved.entryId], bytes });
+    }
+    return {
+      records,
+      apply: () => {
+        this.#nextSequenceNumber = Math.max(number + 1, this.#nextSequenceNumber);
+        remembered?.apply();
+        this.#take(moved);
+      },
+    };
+  }
+
+  /**
+   * A scheduled message enters the queue: a new sequence number and enqueued time, the same body (message-sequencing). `former` must be
+   * killed with it.
+   */
+  activationStep(slot: number, sessionId: string | undefined): Step {
+    const { messages, journal } = this.#broker;
+    const now = this.#enqueueTime();
+    const { timeToLiveMs = Infinity } = messages.extras.get(slot) ?? {};
+    const number = this.#nextSequenceNumber;
+    const active: Prepared = {
+      bodyId: messages.bodyId[slot] as number,
+      entryId: journal.nextId(),
+      queueId: this.#queueId,
+      sequenceNumber: number,
+      enqueuedTimeMs: now,
+      sizeBytes: messages.sizeBytes[slot] as number,
+      sessionId,
+      scheduled: false,
+      wasScheduled: true,
+      dueMs: expiryOf(now, timeToLiveMs),
+      timeToLiveMs: Infinity,
+      partition: this.#description.enablePartitioning ? messages.partition[slot] : undefined,
+      forwarded: undefined,
+      change: undefined,
+    };
+    return {
+      records: [entryOf(active)],
+      apply: () => {
+        this.#nextSequenceNumber = Math.max(number + 1, this.#nextSequenceNumber);
+        this.#take(active);
+      },
+    };
+  }
+
+  /** Sequence numbers, as clients see them, that no other message gets: their senders must know them before the messages are written. */
+  reserve(messages: readonly MessageFacts[]): number[] {
+    return messages.map((facts) => {
+      const sequenceNumber = this.#nextSequenceNumber++;
+      return shownOf({ sequenceNumber, partition: this.#partitionFor(facts, sequenceNumber) });
+    });
+  }
+
+  /** The counters, if they moved since they were last written. */
+  countersRecord(): LogRecord | undefined {
+    if (this.#countersWritten === this.#nextSequenceNumber) return undefined;
+    const id = this.#broker.journal.nextId();
+    const refs = this.#countersId === undefined ? [this.#queueId] : [this.#queueId, this.#countersId];
+    this.#countersId = id;
+    this.#countersWritten = this.#nextSequenceNumber;
+    const counters = { nextSequenceNumber: this.#nextSequenceNumber, lastEnqueuedTimeMs: this.#lastEnqueuedTimeMs };
+    return { kind: RecordKind.change, id, refs, bytes: encodeCounters(counters) };
+  }
+
+  /** `written`: the record of the counters and the number in it, which may be below what messages have shown. */
+  restoreCounters(counters: Counters, written?: { recordId: number; nextSequenceNumber: number }): void {
+    this.#nextSequenceNumber = Math.max(this.#nextSequenceNumber, counters.nextSequenceNumber);
+    this.#lastEnqueuedTimeMs = Math.max(this.#lastEnqueuedTimeMs, counters.lastEnqueuedTimeMs);
+    if (!written) return;
+    this.#countersId = written.recordId;
+    this.#countersWritten = written.nextSequenceNumber;
+  }
+
+  /** The wall clock, kept from going back: enqueued times rise with sequence numbers. */
+  #enqueueTime(): number {
+    this.#lastEnqueuedTimeMs = Math.max(this.#lastEnqueuedTimeMs, Math.floor(this.#broker.clock.wallMs()));
+    return this.#lastEnqueuedTimeMs;
+  }
+
+  #partitionFor(facts: MessageFacts, sequenceNumber: number): number | undefined {
+    if (!this.#description.enablePartitioning) return undefined;
+    const { sessionId, partitionKey, messageId } = facts;
+    const key = sessionId ?? partitionKey ?? (this.#duplicates ? messageId : undefined);
+    return key === undefined ? sequenceNumber % PARTITIONS : partitionOf(key);
+  }
+
+  #prepare(
+    message: IncomingMessage | ForwardedMessage,
+    place: { readonly number: number; readonly now: number; readonly scheduled: boolean },
+  ): Prepared {
+    const { journal } = this.#broker;
+    const { requiresSession } = this.#description;
+    const { number, now, scheduled } = place;
+    const arrived = 'forwarded' in message ? message : undefined;
+    const scheduledMs = 'forwarded' in message ? undefined : message.scheduledEnqueueTimeMs;
+    const wanted = Math.min(message.timeToLiveMs ?? Infinity, this.#defaultTimeToLiveMs);
+    const timeToLiveMs = wanted > MAX_TIME_MS ? Infinity : wanted;
+    // A body is named by records behind it only, so it gets its id first.
+    const bodyId = arrived?.bodyId ?? journal.nextId();
+    const entryId = journal.nextId();
+    return {
+      bodyId,
+      entryId,
+      queueId: this.#queueId,
+      sequenceNumber: number,
+      enqueuedTimeMs: now,
+      sizeBytes: message.sizeBytes,
+      sessionId: requiresSession ? message.sessionId : undefined,
+      scheduled,
+      wasScheduled: scheduledMs !== undefined,
+      dueMs: scheduled ? Math.ceil(scheduledMs as number) : expiryOf(now, timeToLiveMs),
+      timeToLiveMs: scheduled ? timeToLiveMs : Infinity,
+      partition: this.#partitionFor(message, number),
+      forwarded: arrived?.forwarded,
+      change: arrived?.change && { id: journal.nextId(), content: arrived.change },
+    };
+  }
+
+  #take(message: Prepared): void {
+    const { messages } = this.#broker;
+    const slot = messages.allocate();
+    messages.entryId[slot] = message.entryId;
+    messages.bodyId[slot] = message.bodyId;
+    messages.sequenceNumber[slot] = message.sequenceNumber;
+    messages.enqueuedTimeMs[slot] = message.enqueuedTimeMs;
+    messages.sizeBytes[slot] = message.sizeBytes;
+    messages.dueMs[slot] = message.dueMs;
+    messages.wasScheduled[slot] = message.wasScheduled ? 1 : 0;
+    messages.partition[slot] = message.partition ?? 0;
+    if (message.timeToLiveMs !== Infinity) messages.extra(slot).timeToLiveMs = message.timeToLiveMs;
+    if (message.forwarded) messages.extra(slot).forwarded = message.forwarded;
+    if (message.change) {
+      messages.extra(slot).changeId = message.change.id;
+      keepChange(messages, slot, message.change.content);
+    }
+    this.#admit(slot, message);
+  }
+}
+
+function entryOf(message: Prepared): LogRecord {
+  return { kind: RecordKind.entry, id: message.entryId, refs: [message.bodyId], bytes: encodeMessage(message) };
+}
+
+function shownOf(message: { sequenceNumber: number; partition: number | undefined }): number {
+  return withPartition(message.sequenceNumber, message.partition ?? 0);
+}
+
+function timeToLiveOf({ defaultMessageTimeToLive }: QueueDescription): number {
+  return parseDuration(defaultMessageTimeToLive, 'defaultMessageTimeToLive');
+}
+
+/** When a message expires. A time that the log's 48 bits cannot tell lies 8,000 years ahead: never. */
+function expiryOf(now: number, timeToLiveMs: number): number {
+  const expiry = now + timeToLiveMs;
+  return expiry > MAX_TIME_MS ? Infinity : expiry;
+}

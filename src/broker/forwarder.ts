@@ -1,0 +1,198 @@
+import { RetrainError } from '../errors.ts';
+import type { CancelTimer } from '../runtime/clock.ts';
+import type { BrokerState } from './broker-state.ts';
+import type { DeadLetterInfo, Delivery, MessageFacts } from './message.ts';
+import type { MessageLock } from './message-lock.ts';
+import type { Queue } from './queue.ts';
+import type { Receiver } from './receiver.ts';
+import { BrokerRefusal, type RefusalReason } from './refusal.ts';
+import type { Subqueue } from './subqueue.ts';
+
+/** Forwardings that one message may go through (service-bus-auto-forwarding). */
+const MAX_HOPS = 4;
+/** Messages that one forwarder has taken and not moved yet; their bytes are in memory. */
+const WINDOW = 64;
+/** When a forwarder tries again that could not write, or whose destination was busy, in milliseconds. */
+const RETRY_MS = 1000;
+
+/** Reasons in the transfer dead-letter queue; the description is the refusal's text. */
+const REASONS: Partial<Record<RefusalReason, string>> = {
+  'entity-not-found': 'MessagingEntityNotFound',
+  'entity-disabled': 'MessagingEntityDisabled',
+  'quota-exceeded': 'QuotaExceeded',
+  'message-size-exceeded': 'MessageSizeExceeded',
+};
+
+const NO_SESSION: DeadLetterInfo = {
+  reason: 'Session id is null.',
+  description: "Session enabled entity doesn't allow a message whose session identifier is null.",
+};
+
+/**
+ * Moves the messages of one subqueue to another queue, in their order, as soon as they can be delivered (service-bus-auto-forwarding). Leaving
+ * here and arriving there are one batch, so a message is never in both or in neither. What the other queue does not take goes to the transfer
+ * dead-letter queue of this one.
+ */
+export class Forwarder {
+  readonly #broker: BrokerState;
+  readonly #source: Queue;
+  readonly #subqueue: Subqueue;
+  readonly #destination: string;
+  readonly #find: (name: string) => Queue | undefined;
+  readonly #inspect: (bytes: Buffer) => MessageFacts;
+  readonly #taken: Delivery[] = [];
+  #receiver: Receiver | undefined;
+  #cancelRetry: CancelTimer | undefined;
+  #moving = false;
+  #stopped = false;
+
+  constructor(options: {
+    broker: BrokerState;
+    source: Queue;
+    subqueue: Subqueue;
+    destination: string;
+    find: (name: string) => Queue | undefined;
+    /** Reads of a stored message what the destination has to know. */
+    inspect: (bytes: Buffer) => MessageFacts;
+  }) {
+    this.#broker = options.broker;
+    this.#source = options.source;
+    this.#subqueue = options.subqueue;
+    this.#destination = options.destination;
+    this.#find = options.find;
+    this.#inspect = options.inspect;
+    this.#open();
+  }
+
+  /** What was taken and not moved goes back. */
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelRetry?.();
+    this.#giveBack();
+  }
+
+  #open(): void {
+    this.#receiver = this.#subqueue.openForwarding((delivery) => {
+      this.#taken.push(delivery);
+      this.#moveSoon();
+    });
+    this.#receiver.setCredit(WINDOW);
+  }
+
+  /** Later, because a message arrives in the middle of commands, which must have come to their end before the next one begins. */
+  #moveSoon(): void {
+    if (this.#moving) return;
+    this.#moving = true;
+    this.#broker.clock.soon(() => this.#moveAll());
+  }
+
+  #moveAll(): void {
+    for (let next = this.#taken[0]; next && !this.#stopped; next = this.#taken[0]) {
+      const { body } = next;
+      if (Buffer.isBuffer(body)) {
+        if (!this.#move(next, body)) break;
+        continue;
+      }
+      const read = next;
+      body.then(
+        (bytes) => this.#onRead(read, bytes),
+        () => {
+          // The log has told of it already.
+          this.#pause();
+          this.#moving = false;
+        },
+      );
+      return;
+    }
+    this.#moving = false;
+    this.#receiver?.setCredit(WINDOW - this.#taken.length);
+  }
+
+  #onRead(delivery: Delivery, body: Buffer): void {
+    // It may have been given back in the meantime.
+    if (this.#taken[0] === delivery && !this.#move(delivery, body)) this.#moving = false;
+    else this.#moveAll();
+  }
+
+  /** False when it has to wait: everything goes back then. */
+  #move(delivery: Delivery, body: Buffer): boolean {
+    const lock = delivery.lock as MessageLock;
+    this.#taken.shift();
+    try {
+      const leaving = this.#subqueue.stepOf(lock, { kind: 'complete' });
+      const arriving = this.#arrival(delivery, body);
+      if (this.#source.records.write([...arriving.records, ...leaving.records], 'broker') === undefined)
+        throw new BrokerRefusal('server-busy', 'The disk is full.');
+      leaving.apply(true);
+      arriving.apply(true);
+      return true;
+    } catch (error) {
+      if (!(error instanceof RetrainError)) throw error;
+      const reason = error instanceof BrokerRefusal ? error.reason : undefined;
+      if (reason === 'message-lock-lost') return true;
+      if (reason === 'server-busy') {
+        this.#taken.unshift(delivery);
+        this.#pause();
+        return false;
+      }
+      this.#refuse(lock, error, reason);
+      return true;
+    }
+  }
+
+  #arrival(delivery: Delivery, body: Buffer): ReturnType<Queue['forwardStep']> {
+    const { slot } = delivery.lock as MessageLock;
+    const { forwarded, deadLetter, overlay } = this.#broker.messages.extras.get(slot) ?? {};
+    const hops = (forwarded?.hops ?? 0) + 1;
+    if (hops > MAX_HOPS)
+      throw new TooManyHops('not-allowed', `The message was forwarded ${MAX_HOPS} times, which is the limit.`);
+    const destination = this.#find(this.#destination);
+    if (!destination) {
+      const text = `The messaging entity '${this.#destination}' could not be found.`;
+      throw new BrokerRefusal('entity-not-found', text);
+    }
+    const isDead = this.#subqueue === this.#source.deadLetterQueue;
+    return destination.forwardStep({
+      ...this.#inspect(body),
+      bodyId: delivery.bodyId,
+      sizeBytes: delivery.sizeBytes,
+      forwarded: {
+        hops,
+        enqueuedSequenceNumber: delivery.enqueuedSequenceNumber,
+        deadLetterSource: isDead ? this.#source.name : forwarded?.deadLetterSource,
+      },
+      change:
+        deadLetter || overlay ? { deliveryCount: 0, place: 'active', deferred: false, deadLetter, overlay } : undefined,
+    });
+  }
+
+  #refuse(lock: MessageLock, error: RetrainError, reason: RefusalReason | undefined): void {
+    const needsSession = this.#find(this.#destination)?.description.requiresSession === true;
+    let info: DeadLetterInfo;
+    if (error instanceof TooManyHops) info = { reason: 'MaxTransferHopCountExceeded' };
+    else if (reason === 'not-allowed' && needsSession) info = NO_SESSION;
+    else info = { reason: (reason && REASONS[reason]) ?? 'TransferFailed', description: error.message };
+    this.#source.records.carryOut(this.#subqueue.transferFailed(lock, info), 'broker');
+  }
+
+  #pause(): void {
+    this.#giveBack();
+    if (this.#stopped) return;
+    this.#cancelRetry = this.#broker.clock.after(RETRY_MS, () => this.#open());
+  }
+
+  #giveBack(): void {
+    this.#receiver?.close();
+    this.#receiver = undefined;
+    for (const { lock } of this.#taken.splice(0)) {
+      try {
+        this.#subqueue.settle(lock as MessageLock, { kind: 'release' });
+      } catch (error) {
+        // Its lock has expired: it is back already.
+        if (!(error instanceof BrokerRefusal)) throw error;
+      }
+    }
+  }
+}
+
+class TooManyHops extends BrokerRefusal {}

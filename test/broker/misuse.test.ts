@@ -66,7 +66,7 @@ test('on a full disk a queue is not deleted, and all of it is as it was', () => 
   const h = new BrokerHarness();
   const q = h.create({ name: 'q' });
   let told = 0;
-  q.onDeleted(() => told++);
+  q.listen({ onDeleted: () => told++ });
   q.send([message('a')]);
   h.journal.full = true;
   assert.throws(() => h.namespace.deleteQueue('q'), { code: 'DISK_FULL' });

@@ -1,8 +1,9 @@
 import { lookup } from '../amqp/index.ts';
 import { ACCESS_RIGHTS } from './access-rule.ts';
-import { pathOf } from './address.ts';
+import { parseAddress, pathOf } from './address.ts';
 import type { Grant } from './claims.ts';
 import type { ClientConnection } from './client-connection.ts';
+import { entityNotFoundText, failure } from './error-mapping.ts';
 import { jwtExpiryMs } from './json-web-token.ts';
 import { LIMITS } from './limits.ts';
 import type { NodeReply, NodeRequest, RequestNode } from './request-node.ts';
@@ -16,11 +17,22 @@ export function serveCbs(client: ClientConnection): RequestNode {
   return {
     address: '$cbs',
     answer(request) {
-      const { statusCode, description } = putToken(client, request);
-      const said = statusCode < 300 ? description : client.service.describe(description);
-      return { statusCode, description: said };
+      const put = putToken(client, request);
+      const reply = put.statusCode < 300 ? (missingEntity(client, request) ?? put) : put;
+      return reply.statusCode < 300 ? reply : { ...reply, description: client.service.describe(reply.description) };
     },
   };
+}
+
+/**
+ * The answer to a valid token for an entity that does not exist. The official Go client knows a missing entity by this answer alone: it takes the
+ * refusal of a link for any error.
+ */
+function missingEntity(client: ClientConnection, { properties }: NodeRequest): NodeReply | undefined {
+  const audience = lookup(properties, 'name');
+  const path = typeof audience === 'string' ? parseAddress(audience).path : '';
+  if (path === '' || client.service.namespace.resolve(path)) return undefined;
+  return failure('amqp:not-found', entityNotFoundText(client.host, path));
 }
 
 function putToken(client: ClientConnection, { operation, properties, body }: NodeRequest): NodeReply {

@@ -42,6 +42,26 @@ test('$cbs answers with the type of the message-id, and says clearly what it doe
   assert.deepEqual(zero.application.get('status-code'), new AmqpTyped('int', 400));
 });
 
+test('a valid token for an entity that does not exist is answered with 404, which the Go client knows a missing entity by', async (context) => {
+  const world = await World.start(context, [{ name: 'q' }]);
+  const peer = await Peer.connect(world);
+  for (const audience of [
+    'amqp://host:5672/nowhere',
+    'sb://host/nowhere/$management',
+    'sb://host/nowhere/$DeadLetterQueue',
+  ]) {
+    const { status, condition, application } = await peer.putToken({ audience });
+    assert.deepEqual([status, condition], [404, 'amqp:not-found']);
+    assert.match(
+      application.get('statusDescription') as string,
+      /^The messaging entity 'sb:.*nowhere.*' could not be found\./,
+    );
+  }
+  for (const path of ['', '/', '/q', '/Q/$management', '/q/$DeadLetterQueue', '/q/$DeadLetterQueue/$management'])
+    assert.equal((await peer.putToken({ audience: `sb://host${path}` })).status, 202, path);
+  assert.equal((await peer.putToken({ audience: 'sb://host/nowhere', key: 'wrong' })).status, 401);
+});
+
 test("a shared access signature that calls itself 'jwt', as the Python client's do, is verified like any other", async (context) => {
   const world = await World.start(context, [{ name: 'q' }]);
   const peer = await Peer.connect(world);

@@ -21,9 +21,10 @@ export function getSessionState(operation: Operation): NodeReply {
   return { statusCode: 200, description: 'OK', body: new Map([['session-state', bytes ?? null]]), position };
 }
 
-/** `set-session-state`: null clears it. */
+/** `set-session-state`: null clears it, and so do no bytes, which is how the Go client writes nil. */
 export function setSessionState(operation: Operation): NodeReply {
-  const { position } = heldSession(operation).setState(operation.arguments.optionalBinary('session-state'));
+  const state = operation.arguments.optionalBinary('session-state');
+  const { position } = heldSession(operation).setState(state?.length === 0 ? undefined : state);
   return { statusCode: 200, description: 'OK', position };
 }
 

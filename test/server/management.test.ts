@@ -179,6 +179,19 @@ test('session state and lock belong to the link that holds the session', async (
   assert.equal((await peer.manage('s', 'get-message-sessions', map({ skip: int(1), top: int(10) }))).status, 204);
 });
 
+test('null clears the state of a session, and so do no bytes, which is how the Go client writes nil', async (context) => {
+  const world = await World.start(context, QUEUES);
+  const peer = await Peer.authorized(world);
+  const name = await acceptSession(peer, 'a');
+  const session = (operation: string, fields: Record<string, AmqpValue> = {}) =>
+    peer.manage('s', operation, map({ 'session-id': 'a', ...fields }), [['associated-link-name', name]]);
+  for (const nothing of [null, Buffer.alloc(0)]) {
+    assert.equal((await session('set-session-state', { 'session-state': Buffer.from('ledger') })).status, 200);
+    assert.equal((await session('set-session-state', { 'session-state': nothing })).status, 200);
+    assert.equal(bodyMap(await session('get-session-state')).get('session-state'), null);
+  }
+});
+
 test('a request with a missing or mistyped field is 400 and names the field', async (context) => {
   const world = await World.start(context, QUEUES);
   const peer = await Peer.authorized(world);

@@ -33,4 +33,12 @@ export const LANGUAGES: readonly Language[] = [
     remedy: `${PYTHON_REMEDY}; where there is no wheel of python-qpid-proton, a C compiler to build it`,
     ...PYTHON,
   },
+  {
+    name: 'go',
+    folder: 'go',
+    check: ['go', 'version'],
+    remedy: 'Go 1.25 or newer',
+    install: [['go', 'build', '-o', '.build/cases', '.']],
+    run: ['.build/cases'],
+  },
 ];

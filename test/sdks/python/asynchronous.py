@@ -5,7 +5,7 @@ import datetime
 
 from azure.servicebus import NEXT_AVAILABLE_SESSION, ServiceBusMessage
 from azure.servicebus.aio import AutoLockRenewer, ServiceBusClient
-from azure.servicebus.exceptions import MessageAlreadySettled, MessagingEntityNotFoundError, OperationTimeoutError
+from azure.servicebus.exceptions import MessageAlreadySettled, OperationTimeoutError, ServiceBusAuthenticationError
 
 from case import CONNECTION_STRING, PATIENCE, Case, case, same
 
@@ -119,6 +119,6 @@ def _(case: Case):
 def _(case: Case):
     async def run():
         async with _client(retry_total=0) as client:
-            await _refused(MessagingEntityNotFoundError, client.get_queue_sender("no-such-queue").__aenter__())
+            await _refused(ServiceBusAuthenticationError, client.get_queue_sender("no-such-queue").__aenter__())
 
     asyncio.run(run())

@@ -5,7 +5,6 @@ from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from azure.servicebus._base_handler import _generate_sas_token
 from azure.servicebus.exceptions import (
     MessagingEntityDisabledError,
-    MessagingEntityNotFoundError,
     ServiceBusAuthenticationError,
     ServiceBusAuthorizationError,
 )
@@ -15,14 +14,13 @@ from case import CONNECTION_STRING, LISTEN_ONLY, SEND_ONLY, Case, case, nothing,
 _ENDPOINT = CONNECTION_STRING.split(";")[0]
 
 
-@case("an unknown queue: MessagingEntityNotFoundError")
+@case("an unknown queue: ServiceBusAuthenticationError")
 def _(case: Case):
+    # The service answers the token with 404, in which this client sees a failed authentication; its own live tests expect that.
     client = case.impatient()
-    text = "The messaging entity"
-    raises(MessagingEntityNotFoundError, client.get_queue_sender("no-such-queue").__enter__, containing=text)
-    raises(MessagingEntityNotFoundError, client.get_queue_receiver("no-such-queue").__enter__, containing=text)
-    receiver = client.get_queue_receiver("no-such-queue", session_id="a")
-    raises(MessagingEntityNotFoundError, receiver.__enter__, containing=text)
+    raises(ServiceBusAuthenticationError, client.get_queue_sender("no-such-queue").__enter__)
+    raises(ServiceBusAuthenticationError, client.get_queue_receiver("no-such-queue").__enter__)
+    raises(ServiceBusAuthenticationError, client.get_queue_receiver("no-such-queue", session_id="a").__enter__)
 
 
 @case("a wrong key: ServiceBusAuthenticationError")

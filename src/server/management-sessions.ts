@@ -28,19 +28,17 @@ export function setSessionState(operation: Operation): NodeReply {
   return { statusCode: 200, description: 'OK', position };
 }
 
-/** From the last second that .NET and Java can tell on: the time that asks for sessions with messages. */
-const ANY_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
-
 /**
- * `get-message-sessions`: a page of the sessions that have messages or a state; those with messages only when `last-updated-time`
- * is the end of time, as clients say it. When a state was changed is not known: other times choose nothing.
+ * `get-message-sessions`: a page of the sessions that have messages or a state. That is what the end of time as `last-updated-time`
+ * asks for; an earlier time asks for the states that were changed since, but when a state was changed is not known: it chooses nothing.
  */
 export function listSessions({ arguments: given, subqueue, client }: Operation): NodeReply {
   const skip = Math.max(0, given.optionalInteger('skip') ?? 0);
   const top = Math.min(LIMITS.requestItems, Math.max(0, given.optionalInteger('top') ?? LIMITS.requestItems));
-  const withState = (given.optionalTimestamp('last-updated-time') ?? 0) < ANY_TIME_MS;
+  // Looked at for its type only.
+  given.optionalTimestamp('last-updated-time');
   const all = subqueue.sessionIds({ skip: 0, top: Number.MAX_SAFE_INTEGER });
-  const ids = all.filter((id) => isInUse(subqueue, id, { withState })).slice(skip, skip + top);
+  const ids = all.filter((id) => isInUse(subqueue, id)).slice(skip, skip + top);
   const position = client.service.journal.appended;
   if (ids.length === 0) return { statusCode: 204, description: 'There are no further sessions.', position };
   const body: AmqpMap = new Map<string, AmqpTyped | AmqpArray>([
@@ -51,9 +49,8 @@ export function listSessions({ arguments: given, subqueue, client }: Operation):
 }
 
 /** The broker knows a session that has neither messages nor a state only while somebody holds it. */
-function isInUse(subqueue: Subqueue, sessionId: string, { withState }: { readonly withState: boolean }): boolean {
+function isInUse(subqueue: Subqueue, sessionId: string): boolean {
   if (subqueue.peek({ fromSequenceNumber: 0, count: 1, sessionId }).messages.length > 0) return true;
-  if (!withState) return false;
   const lock = subqueue.session(sessionId);
   return !lock || lock.state().bytes !== undefined;
 }

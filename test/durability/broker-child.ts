@@ -55,6 +55,10 @@ export class BrokerChild implements AsyncDisposable {
     return new BrokerChild({ child, ended, ready });
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Ends the process without a chance to do anything about it. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');

@@ -3,6 +3,6 @@ export { type AccessRuleSpec, parseAccessRuleFlag } from './access-rule-spec.ts'
 export { LIMITS } from './limits.ts';
 export { Server, type ServerOptions } from './server.ts';
 export type { Auth } from './service.ts';
-export { SETTINGS, SETTING_NAMES, settingsOf, type Setting, type SettingName, type Settings } from './settings.ts';
+export { SETTINGS, SETTING_NAMES, type Setting, type SettingName, type Settings } from './settings.ts';
 export { startServer, type AccessRuleInForce, type RunningServer, type StartOptions } from './start-server.ts';
 export type { Transport, TransportListener } from './transport.ts';

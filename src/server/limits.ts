@@ -7,6 +7,8 @@ export const LIMITS = {
   refusedConnections: 100,
   /** Time that such a connection gets to open AMQP. */
   refusalMs: 5_000,
+  /** Files and sockets that the process needs besides its connections: the log, the HTTP port, what the runtime itself has open. */
+  filesBesideConnections: 256,
   /** Connections that the kernel keeps while we are busy. */
   backlogConnections: 511,
   /** Silence after which the kernel asks whether the other end of a connection is still there. */

@@ -1,4 +1,5 @@
 import { RetrainError } from '../errors.ts';
+import { LIMITS } from './limits.ts';
 
 /** A number that a user may set. */
 export interface Setting {
@@ -87,6 +88,23 @@ export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
 export function settingsOf(given: Partial<Settings> = {}): Settings {
   const all = SETTING_NAMES.map((name) => [name, checked(name, given[name])] as const);
   return Object.fromEntries(all) as Settings;
+}
+
+/**
+ * `given`, with no more connections than the process may open files: without a file for the log the broker would have to stop.
+ * Who has asked for more than fit is told so.
+ *
+ * @throws RetrainError `CONFIGURATION_INVALID`
+ */
+export function fittingSettings(given: Partial<Settings>, openFiles: number | undefined): Partial<Settings> {
+  const fit = (openFiles ?? Infinity) - LIMITS.refusedConnections - LIMITS.filesBesideConnections;
+  const wanted = settingsOf(given).maxConnections;
+  if (wanted <= fit) return given;
+  if (given.maxConnections === undefined && fit >= 1) return { ...given, maxConnections: fit };
+  throw new RetrainError(
+    'CONFIGURATION_INVALID',
+    `${wanted} connections do not fit the ${openFiles} files that this process may open: raise that with 'ulimit -n ${wanted + LIMITS.refusedConnections + LIMITS.filesBesideConnections}', or lower --max-connections`,
+  );
 }
 
 function checked(name: SettingName, value: number | undefined): number {

@@ -3,6 +3,7 @@ import { systemClock } from '../runtime/clock.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Disk } from '../runtime/disk.ts';
 import { nodeDisk } from '../runtime/node-disk.ts';
+import { maxOpenFiles } from '../runtime/open-files.ts';
 import { systemRandom } from '../runtime/random.ts';
 import type { Random } from '../runtime/random.ts';
 import type { QueueDescription } from '../topology/index.ts';
@@ -15,6 +16,7 @@ import { AmqpListener } from './amqp-listener.ts';
 import { connectionString, isLoopback } from './connection-string.ts';
 import { HttpListener } from './http-listener.ts';
 import { Server } from './server.ts';
+import { fittingSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
 import type { Auth } from './service.ts';
 
@@ -80,13 +82,14 @@ const KEY_TO_COME = 'a-key-that-is-yet-to-be-made';
 export async function startServer(options: StartOptions): Promise<RunningServer> {
   const { dataFolder, host = DEFAULT_HOST, disk = nodeDisk, clock = systemClock, random = systemRandom } = options;
   checkAccess(options, host);
+  const settings = fittingSettings(options.settings ?? {}, await maxOpenFiles());
   await disk.makeFolder(dataFolder);
   const server = await Server.open({
     dataFolder,
     queues: options.queues,
     rules: [],
     auth: options.auth ?? 'sas',
-    ...(options.settings ? { settings: options.settings } : {}),
+    settings,
     disk,
     clock,
     random,

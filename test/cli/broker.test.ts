@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 import { ServiceBusClient } from '@azure/service-bus';
+import { connectSocket } from '../../bench/socket-connection.ts';
+import type { AmqpError } from '../../src/amqp/index.ts';
 import { assertFailure, runCli, startBroker, startCli, temporaryFolder } from './cli-process.ts';
 
 /** Changes a limit of a running process. */
@@ -138,6 +140,21 @@ test('broker without authorization says so, and only to this machine unless it i
   );
   t.after(() => client.close());
   await client.createSender('model-retraining-queue').sendMessages({ body: 1, sessionId: 's' });
+});
+
+test('broker takes its settings from flags, with their units, and refuses what cannot be', async (t) => {
+  const data = await temporaryFolder(t);
+  const broker = await startBroker(t, { data, args: ['--first-link', '1s', '--max-connections', '1'] });
+  const key = new RegExp('SharedAccessKey=([^;]+)').exec(broker.connectionString)?.[1] ?? '';
+  const address = { port: broker.amqpPort, keyName: 'RootManageSharedAccessKey', key };
+  const closed = await new Promise<AmqpError | undefined>((resolve) => {
+    connectSocket(address, { onClose: resolve }, () => undefined);
+  });
+  assert.equal(closed?.condition, 'amqp:connection:forced');
+  assert.match(closed?.description ?? '', /allowed 1000 milliseconds and is closed by container 'LinkTracker'/);
+  const refused = (...args: string[]) => runCli(['broker', '--data', data, ...args]);
+  assertFailure(await refused('--link-idle', '10'), 2, /--link-idle <span>.*'10' is invalid. use a number and a unit/);
+  assertFailure(await refused('--token-wait', '0s'), 2, /--token-wait\) is 0 milliseconds/);
 });
 
 test('broker refuses a queue flag that it does not understand', async (t) => {

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { AmqpTyped } from '../../src/amqp/index.ts';
 import { frameBytes } from '../amqp/raw-peer.ts';
-import { LIMITS, SETTINGS, settingsOf } from '../../src/server/index.ts';
+import { LIMITS, SETTINGS, SETTING_NAMES } from '../../src/server/index.ts';
+import { fittingSettings, settingsOf } from '../../src/server/settings.ts';
 import type { Settings } from '../../src/server/index.ts';
 import { Peer, messageOf } from './peer.ts';
 import type { PeerLink } from './peer.ts';
@@ -205,3 +208,30 @@ test('a setting that cannot be is refused with its name, its flag and its bounds
   for (const [given, message] of cases)
     assert.throws(() => settingsOf(given), { code: 'CONFIGURATION_INVALID', message });
 });
+
+test('no more connections are taken than the process may open files, and who asks for more is told so', () => {
+  const besides = LIMITS.refusedConnections + LIMITS.filesBesideConnections;
+  assert.deepEqual(fittingSettings({ linkIdleMs: 0 }, undefined), { linkIdleMs: 0 });
+  assert.deepEqual(fittingSettings({}, 5_000 + besides), {});
+  assert.deepEqual(fittingSettings({ linkIdleMs: 0 }, 1_024), { linkIdleMs: 0, maxConnections: 1_024 - besides });
+  const refused = (given: Partial<Settings>, files: number, message: RegExp) =>
+    assert.throws(() => fittingSettings(given, files), { code: 'CONFIGURATION_INVALID', message });
+  refused(
+    { maxConnections: 1_000 },
+    1_024,
+    new RegExp(`^1000 connections .* the 1024 files .* 'ulimit -n ${1_000 + besides}'`),
+  );
+  refused({}, besides, /lower --max-connections/);
+});
+
+test('the page about the broker has every setting, with its default', async () => {
+  const page = await readFile(join(import.meta.dirname, '..', '..', '..', 'docs', 'broker.md'), 'utf8');
+  for (const name of SETTING_NAMES) {
+    const { flag, default: normal, unit } = SETTINGS[name];
+    const [, shown = ''] = new RegExp(`^\\| \`--${flag}\` \\(\`${name}\`\\) +\\| (\\S+)`, 'm').exec(page) ?? [];
+    const value = Number(shown.replace(/[sm]$/, '')) * (UNIT_MS[shown.at(-1) ?? ''] ?? 1);
+    assert.equal(value, normal, `--${flag}, in ${unit}`);
+  }
+});
+
+const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000 };

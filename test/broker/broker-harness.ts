@@ -11,6 +11,7 @@ import { BrokerRefusal, Namespace, type Queue } from '../../src/broker/index.ts'
 import { RetrainError } from '../../src/errors.ts';
 import type { Random } from '../../src/runtime/random.ts';
 import { type Journal, type LogRecord, RecordKind } from '../../src/storage/index.ts';
+import type { AppendPurpose } from '../../src/storage/journal.ts';
 import { parseQueueDescription, type QueueDescriptionInput } from '../../src/topology/index.ts';
 import { FakeClock } from '../fake-clock.ts';
 
@@ -24,6 +25,8 @@ class MemoryJournal implements Journal {
   full = false;
   /** Bodies come later, as from the disk. */
   slow = false;
+  /** Only what takes work away can be written while it is set, as when the reserve of a full disk is in use. */
+  refusesSends = false;
   #lastId = 0;
 
   get durable(): number {
@@ -34,8 +37,8 @@ class MemoryJournal implements Journal {
     return ++this.#lastId;
   }
 
-  append(batch: readonly LogRecord[]): number {
-    if (this.full) throw new RetrainError('DISK_FULL', 'full');
+  append(batch: readonly LogRecord[], purpose: AppendPurpose = 'settle'): number {
+    if (this.full || (this.refusesSends && purpose === 'send')) throw new RetrainError('DISK_FULL', 'full');
     for (const record of batch) {
       const bytes = Buffer.isBuffer(record.bytes) ? Buffer.from(record.bytes) : Buffer.concat(record.bytes);
       this.records.set(record.id, { ...record, bytes });
@@ -51,6 +54,11 @@ class MemoryJournal implements Journal {
 
   bytesOf(id: number): Buffer {
     return this.records.get(id)?.bytes as Buffer;
+  }
+
+  /** Forgets every record that nothing needs any more, as compaction does in the end. */
+  compact(): void {
+    for (const [id, record] of this.records) if (!this.isLive(record)) this.records.delete(id);
   }
 
   isLive({ id, kind, refs }: LogRecord): boolean {
@@ -72,10 +80,15 @@ export class BrokerHarness {
   readonly #random = countingRandom();
   namespace = this.#start();
 
-  /** Loses all that is volatile and starts again from the records. */
-  restart(): void {
+  /** Loses all that is volatile and starts again from the records, `downMs` later; `compacted`: from those alone that are still needed. */
+  restart({ compacted = false, downMs = 0 }: { compacted?: boolean; downMs?: number } = {}): void {
+    if (compacted) {
+      this.journal.append(this.namespace.snapshot());
+      this.journal.compact();
+    }
     this.namespace.stop();
     this.clock.dropTimers();
+    this.clock.advance(downMs);
     this.namespace = this.#start();
   }
 

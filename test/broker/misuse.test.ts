@@ -136,6 +136,19 @@ test('a session of a deleted queue is lost to its holder at once', () => {
   );
 });
 
+test('a lock of a deleted queue is lost and harms nobody who has its place in memory now', () => {
+  const h = new BrokerHarness();
+  const q = h.create({ name: 'q' });
+  q.send([message('a')]);
+  const [a] = h.receive(q.active);
+  h.namespace.deleteQueue('q');
+  h.create({ name: 'r' }).send([message('innocent')]);
+  for (const kind of ['complete', 'release'] as const) {
+    assert.throws(() => settle(q.active, a, { kind }), refusedAs('message-lock-lost'));
+  }
+  assert.deepEqual(h.texts(h.queue('r').active), ['innocent']);
+});
+
 test('what a settlement attaches is limited', () => {
   const h = new BrokerHarness();
   const q = h.create({ name: 'q' });

@@ -1,0 +1,91 @@
+import type { Delivery } from '../../../src/broker/index.ts';
+import type { View } from './reference-state.ts';
+
+/** What a sender was promised of a message. */
+interface Accepted {
+  readonly queue: string;
+  /** When it may be gone by itself, at the earliest, by the wall clock. */
+  readonly mayExpireAtMs: number;
+}
+
+export class Violation extends Error {}
+
+/**
+ * Promises that hold whatever the model says: an accepted message is in exactly one place until somebody finishes it, a finished one never
+ * returns, sequence numbers rise and stand for one message each, lock tokens are never used again.
+ */
+export class Ledger {
+  readonly #accepted = new Map<string, Accepted>();
+  readonly #finished = new Set<string>();
+  readonly #tokens = new Set<string>();
+  /** Which text a number of a queue stands for, and its highest. A queue that is created again begins anew. */
+  readonly #numbers = new Map<string, Map<number, string>>();
+  #latestWallMs = 0;
+
+  accepted(text: string, accepted: Accepted): void {
+    this.#accepted.set(text, accepted);
+  }
+
+  /** Completed, received for good or cancelled. */
+  finished(texts: readonly string[]): void {
+    for (const text of texts) this.#finished.add(text);
+  }
+
+  queueDeleted(queue: string): void {
+    this.finished([...this.#accepted].filter(([, accepted]) => accepted.queue === queue).map(([text]) => text));
+    this.#numbers.delete(queue);
+  }
+
+  delivered(deliveries: readonly { readonly text: string; readonly delivery: Delivery }[]): void {
+    for (const { text, delivery } of deliveries) {
+      const { lock, sequenceNumber } = delivery;
+      if (this.#finished.has(text)) throw new Violation(`'${text}' is delivered again, although it was finished`);
+      if (!lock) {
+        this.finished([text]);
+        continue;
+      }
+      const token = lock.token.toString('hex');
+      if (this.#tokens.has(token)) throw new Violation(`lock token ${token} of #${sequenceNumber} was used before`);
+      this.#tokens.add(token);
+    }
+  }
+
+  /** All messages of all queues, as they are listed now. */
+  seen({ parts, wallMs }: { parts: Readonly<Record<string, readonly View[]>>; wallMs: number }): void {
+    this.#latestWallMs = Math.max(this.#latestWallMs, wallMs);
+    const places = new Map<string, string>();
+    for (const [place, views] of Object.entries(parts)) {
+      for (const { text } of views) {
+        if (this.#finished.has(text)) throw new Violation(`'${text}' is in ${place}, although it was finished`);
+        if (!this.#accepted.has(text)) throw new Violation(`'${text}' is in ${place}, although nobody sent it`);
+        const other = places.get(text);
+        if (other !== undefined) throw new Violation(`'${text}' is in ${place} and in ${other}`);
+        places.set(text, place);
+      }
+    }
+    this.#number(parts);
+    for (const [text, { mayExpireAtMs }] of this.#accepted) {
+      if (places.has(text) || this.#finished.has(text) || mayExpireAtMs <= this.#latestWallMs) continue;
+      throw new Violation(`'${text}' was accepted and is nowhere`);
+    }
+  }
+
+  #number(parts: Readonly<Record<string, readonly View[]>>): void {
+    const highest = new Map([...this.#numbers].map(([queue, numbers]) => [queue, Math.max(0, ...numbers.keys())]));
+    for (const [place, views] of Object.entries(parts)) {
+      const queue = place.slice(0, place.lastIndexOf('/'));
+      const numbers = this.#numbers.get(queue) ?? new Map<number, string>();
+      this.#numbers.set(queue, numbers);
+      for (const { text, sequenceNumber } of views) {
+        const known = numbers.get(sequenceNumber);
+        if (known === undefined && sequenceNumber < (highest.get(queue) ?? 0)) {
+          throw new Violation(`'${text}' of ${queue} has the new number ${sequenceNumber}, which is not the highest`);
+        }
+        if (known !== undefined && known !== text) {
+          throw new Violation(`number ${sequenceNumber} of ${queue} was '${known}' and is '${text}'`);
+        }
+        numbers.set(sequenceNumber, text);
+      }
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import fc from 'fast-check';
+import { commandsOf } from './action.ts';
+import { agree, type Model, type Tally } from './agreement.ts';
+import { Ledger } from './ledger.ts';
+import { creating, deleting, fillingDisk, QUEUES, restarting } from './life-actions.ts';
+import { closing, crediting, fetching, opening, peeking } from './receive-actions.ts';
+import { createQueue } from './reference-disk.ts';
+import { newState } from './reference-state.ts';
+import { Rig } from './rig.ts';
+import { cancelling, sending } from './send-actions.ts';
+import { accepting, ceasing, readingState, releasing, renewingSession, settingState } from './session-actions.ts';
+import { type Settings, settingsArbitrary, tellSettings } from './settings.ts';
+import { renewing, settling } from './settle-actions.ts';
+import { passing, settingClock } from './time-actions.ts';
+
+/** Commands of one run at most. */
+const MAX_COMMANDS = 300;
+
+const command = fc.oneof(
+  { weight: 20, arbitrary: commandsOf(sending) },
+  { weight: 4, arbitrary: commandsOf(cancelling) },
+  { weight: 14, arbitrary: commandsOf(opening) },
+  { weight: 25, arbitrary: commandsOf(crediting) },
+  { weight: 2, arbitrary: commandsOf(closing) },
+  { weight: 50, arbitrary: commandsOf(settling) },
+  { weight: 4, arbitrary: commandsOf(renewing) },
+  { weight: 16, arbitrary: commandsOf(fetching) },
+  { weight: 3, arbitrary: commandsOf(peeking) },
+  { weight: 14, arbitrary: commandsOf(accepting) },
+  { weight: 2, arbitrary: commandsOf(ceasing) },
+  { weight: 3, arbitrary: commandsOf(releasing) },
+  { weight: 3, arbitrary: commandsOf(renewingSession) },
+  { weight: 4, arbitrary: commandsOf(settingState) },
+  { weight: 2, arbitrary: commandsOf(readingState) },
+  { weight: 16, arbitrary: passing },
+  { weight: 3, arbitrary: commandsOf(settingClock) },
+  { weight: 4, arbitrary: commandsOf(fillingDisk) },
+  { weight: 3, arbitrary: commandsOf(restarting) },
+  { weight: 4, arbitrary: commandsOf(creating) },
+  { weight: 1, arbitrary: commandsOf(deleting) },
+);
+
+function begin(settings: readonly Settings[], tally: Tally): { model: Model; real: Rig } {
+  const real = new Rig();
+  const state = newState(real.harness.clock.wallMs());
+  const model: Model = { states: [state], ledger: new Ledger(), trace: [], tally };
+  for (const [i, name] of QUEUES.entries()) {
+    const own = settings[i] as Settings;
+    createQueue(state, name, own);
+    real.createQueue(name, own);
+    model.trace.push(`queue ${name}: ${tellSettings(own)}`);
+  }
+  agree(model, real);
+  return { model, real };
+}
+
+/** What decides a run: all of it, or, when `path` is given, the one run of the seed that failed, as small as it became. */
+export interface Replay {
+  readonly seed: number;
+  readonly path?: string | undefined;
+  /** Which of the drawn commands were run, as a failure tells it. */
+  readonly commands?: string | undefined;
+}
+
+/**
+ * Checks the broker against the model, and returns how much happened in all runs together.
+ *
+ * @throws Error with the seed and path of the smallest failure that was found, how to replay it, and what was done in it
+ */
+export function checkModel({ runs, replay }: { runs: number; replay: Replay }): Tally {
+  const tally: Tally = { commands: 0, deliveries: 0 };
+  // Shrinking goes from failure to failure: the last one is the smallest.
+  let trace: readonly string[] = [];
+  const commands = fc.commands([command], {
+    maxCommands: MAX_COMMANDS,
+    size: 'max',
+    ...(replay.commands === undefined ? {} : { replayPath: replay.commands }),
+  });
+  const property = fc.property(fc.tuple(settingsArbitrary, settingsArbitrary), commands, (settings, drawn) => {
+    const { model, real } = begin(settings, tally);
+    try {
+      fc.modelRun(() => ({ model, real }), drawn);
+    } catch (error) {
+      trace = model.trace;
+      throw error;
+    } finally {
+      real.harness.namespace.stop();
+    }
+  });
+  const { seed, path } = replay;
+  const { failed, counterexample, counterexamplePath, errorInstance } = fc.check(property, {
+    numRuns: runs,
+    seed,
+    ...(path === undefined ? {} : { path }),
+  });
+  if (!failed) return tally;
+  const taken = /replayPath="(.*)"/.exec(fc.stringify(counterexample))?.[1];
+  const again = `--seed ${seed} --path ${counterexamplePath} --commands ${taken}`;
+  throw new Error(
+    [
+      errorInstance instanceof Error ? errorInstance.message : String(errorInstance),
+      'It was reached by:',
+      ...trace.map((line) => `  ${line}`),
+      `Replay it with: node dist/test/broker/model/main.js ${again}`,
+    ].join('\n'),
+    { cause: errorInstance },
+  );
+}

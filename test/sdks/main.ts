@@ -19,6 +19,8 @@ const RUN_MS = 10 * 60_000;
 interface Tally {
   readonly ok: number;
   readonly failed: readonly string[];
+  /** Why nothing was run. */
+  readonly skipped?: string;
 }
 
 const programs = new Programs();
@@ -60,9 +62,11 @@ async function runCases({ name, folder, run }: Language, broker: Broker): Promis
 async function test(language: Language, broker: Broker, asked: boolean): Promise<Tally> {
   const { name, check, remedy } = language;
   if ((await programs.run({ command: check, cwd: FOLDER, maxMs: CHECK_MS })) !== undefined) {
-    console.log(`${name}: ${asked ? 'impossible' : 'skipped'}: it needs ${remedy}`);
-    return { ok: 0, failed: asked ? [`needs ${remedy}`] : [] };
+    return asked
+      ? { ok: 0, failed: [`its toolchain is missing: ${remedy}`] }
+      : { ok: 0, failed: [], skipped: `its toolchain is missing: ${remedy}` };
   }
+  console.log(`${name}: installing its client`);
   const failure = await install(language);
   if (failure !== undefined) return { ok: 0, failed: [`the client could not be installed: ${failure}`] };
   return runCases(language, broker);
@@ -80,17 +84,16 @@ async function main(names: readonly string[]): Promise<number> {
   const summary: string[] = [];
   await using broker = await Broker.start(languages.flatMap(({ name }) => queuesOf(`${name}-`)));
   for (const language of languages) {
-    const { ok, failed } = await test(language, broker, asked);
+    if (programs.interrupted) break;
+    const { ok, failed, skipped } = await test(language, broker, asked);
     bad += failed.length;
-    summary.push(`${language.name}: ${ok} ok, ${failed.length} failed`, ...failed.map((reason) => `  ${reason}`));
+    const outcome = skipped === undefined ? `${ok} ok, ${failed.length} failed` : `skipped, ${skipped}`;
+    summary.push(`${language.name}: ${outcome}`, ...failed.map((reason) => `  ${reason}`));
   }
   console.log(`\n${summary.join('\n')}`);
   return bad === 0 ? 0 : 1;
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => {
-    programs.killAll();
-    process.exitCode = 130;
-  });
-process.exitCode = (await main(process.argv.slice(2))) || process.exitCode || 0;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => programs.interrupt());
+const code = await main(process.argv.slice(2));
+process.exitCode = programs.interrupted ? 130 : code;

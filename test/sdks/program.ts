@@ -22,6 +22,7 @@ export type Failure = string | undefined;
 /** Commands under way, so that an interrupted runner leaves nothing behind. */
 export class Programs {
   readonly #running = new Set<ChildProcess>();
+  interrupted = false;
 
   async run({ command: [program, ...args], cwd, env, maxMs, onLine, onError }: Run): Promise<Failure> {
     const child = spawn(program, args, {
@@ -51,7 +52,9 @@ export class Programs {
     }
   }
 
-  killAll(): void {
+  /** Ends what runs; nothing should be run afterwards. */
+  interrupt(): void {
+    this.interrupted = true;
     for (const child of this.#running) kill(child);
   }
 }

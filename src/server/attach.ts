@@ -64,6 +64,7 @@ export function attachLink(client: ClientConnection, link: Link, attach: Attach)
         ),
         path,
       );
+    entity.queue.mustAllowSend();
     return new SenderEndpoint({ client, link, claim, queue: entity.queue }).accept();
   } catch (error) {
     const refusal = failureOf(error);

@@ -28,16 +28,22 @@ export function setSessionState(operation: Operation): NodeReply {
   return { statusCode: 200, description: 'OK', position };
 }
 
+/** .NET's end of time, in milliseconds since 1970, rounded down to a second. */
+const END_OF_TIME_MS = 253_402_300_799_000;
+
 /**
  * `get-message-sessions`: a page of the sessions that have messages or a state. That is what the end of time as `last-updated-time`
- * asks for; an earlier time asks for the states that were changed since, but when a state was changed is not known: it chooses nothing.
+ * asks for; an earlier time asks for the states that were set since.
  */
 export function listSessions({ arguments: given, subqueue, client }: Operation): NodeReply {
   const skip = Math.max(0, given.optionalInteger('skip') ?? 0);
   const top = Math.min(LIMITS.requestItems, Math.max(0, given.optionalInteger('top') ?? LIMITS.requestItems));
-  // Looked at for its type only.
-  given.optionalTimestamp('last-updated-time');
-  const all = subqueue.sessionIds({ skip: 0, top: Number.MAX_SAFE_INTEGER });
+  const updatedAfterMs = given.optionalTimestamp('last-updated-time') ?? END_OF_TIME_MS;
+  const all = subqueue.sessionIds({
+    skip: 0,
+    top: Number.MAX_SAFE_INTEGER,
+    ...(updatedAfterMs < END_OF_TIME_MS && { updatedAfterMs }),
+  });
   const ids = all.filter((id) => isInUse(subqueue, id)).slice(skip, skip + top);
   const position = client.service.journal.appended;
   if (ids.length === 0) return { statusCode: 204, description: 'There are no further sessions.', position };

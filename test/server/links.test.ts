@@ -35,7 +35,11 @@ test('every spelling of an address finds the queue, and is echoed as it came', a
 });
 
 test('what cannot be attached is refused with the condition and the text that clients look for', async (context) => {
-  const world = await World.start(context, [...QUEUES, { name: 'off', status: 'Disabled' }]);
+  const world = await World.start(context, [
+    ...QUEUES,
+    { name: 'off', status: 'Disabled' },
+    { name: 'full', status: 'SendDisabled' },
+  ]);
   const peer = await Peer.authorized(world);
   const refusals: [PeerLink, string, RegExp][] = [
     [
@@ -58,7 +62,9 @@ test('what cannot be attached is refused with the condition and the text that cl
       /does not require sessions/,
     ],
     [await sessionReceiver(peer, new AmqpTyped('uint', 1)), 'com.microsoft:argument-error', /session-filter/],
-    [await peer.receiver('off'), 'com.microsoft:entity-disabled', /disabled/],
+    [await peer.receiver('off'), 'com.microsoft:entity-disabled', /disabled for receiving/],
+    [await peer.sender('off'), 'com.microsoft:entity-disabled', /disabled for sending/],
+    [await peer.sender('full'), 'com.microsoft:entity-disabled', /disabled for sending/],
   ];
   for (const [link, condition, text] of refusals) {
     assert.equal(link.condition, condition);

@@ -198,8 +198,8 @@ test('session state is what was set last, of any bytes up to the size of a messa
   assert.equal(await set(Buffer.from('late')), 'com.microsoft:session-lock-lost');
 });
 
-test('sessions are listed page by page, also those that only have a state', async (context) => {
-  const [, peer] = await open(context, [
+test('sessions are listed page by page, also those that only have a state; those whose state was set since a time, too', async (context) => {
+  const [world, peer] = await open(context, [
     ['a', '1'],
     ['b', '2'],
     ['c', '3'],
@@ -222,6 +222,15 @@ test('sessions are listed page by page, also those that only have a state', asyn
     ['a', 'b', 'c', 'state only'],
     int(4),
   ]);
+  const since = (ms: number) => list({ skip: int(0), top: int(9), 'last-updated-time': new AmqpTimestamp(ms) });
+  const now = world.clock.wallMs();
+  assert.deepEqual(await since(now - 1000), [200, ['state only'], int(1)]);
+  assert.deepEqual(await since(now), [204]);
+  await world.pass(10_000);
+  const renewed = await accept(peer, 'b');
+  await ask(peer, renewed, 'set-session-state', 'b', { 'session-state': Buffer.from('y') });
+  assert.deepEqual(await since(now), [200, ['b'], int(1)]);
+  assert.deepEqual(await since(now - 1000), [200, ['b', 'state only'], int(2)]);
   assert.deepEqual(await list({ skip: int(0), top: int(0) }), [204]);
   const mistyped = await peer.manage('s', 'get-message-sessions', new Map([['last-updated-time', 'now']]));
   assert.equal(mistyped.condition, 'com.microsoft:argument-error');

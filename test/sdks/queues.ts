@@ -3,7 +3,7 @@ import type { QueueDescription, QueueDescriptionInput } from '../../src/topology
 
 type Kind = Omit<QueueDescriptionInput, 'name'>;
 
-/** The kinds of queue that a program finds, by the name that README.md documents. */
+/** The kinds of queue that a program finds, by the name that README.md documents. What they forward to is a kind, too, and stands before them. */
 const KINDS: Readonly<Record<string, Kind>> = {
   plain: {},
   session: { requiresSession: true },
@@ -14,6 +14,15 @@ const KINDS: Readonly<Record<string, Kind>> = {
   dropping: { defaultMessageTimeToLive: 'PT2S' },
   small: { maxMessageSizeInKilobytes: 16 },
   large: { maxMessageSizeInKilobytes: 20 * 1024 },
+  forwarded: {},
+  forwarding: { forwardTo: 'forwarded' },
+  'dead-forwarding': { forwardDeadLetteredMessagesTo: 'forwarded' },
+  'hop-6': {},
+  'hop-5': { forwardTo: 'hop-6' },
+  'hop-4': { forwardTo: 'hop-5' },
+  'hop-3': { forwardTo: 'hop-4' },
+  'hop-2': { forwardTo: 'hop-3' },
+  'hop-1': { forwardTo: 'hop-2' },
   full: { maxSizeInMegabytes: 1 },
   disabled: { status: 'Disabled' },
   'send-disabled': { status: 'SendDisabled' },
@@ -25,9 +34,18 @@ const COPIES = 80;
 
 /** All queues of one language: `<prefix><kind>` and `<prefix><kind>-1` to `<prefix><kind>-80`. */
 export function queuesOf(prefix: string): QueueDescription[] {
-  return Object.entries(KINDS).flatMap(([kind, settings]) =>
-    ['', ...Array.from({ length: COPIES }, (_, index) => `-${index + 1}`)].map((copy) =>
-      parseQueueDescription({ ...settings, name: `${prefix}${kind}${copy}` }),
-    ),
-  );
+  const copies = ['', ...Array.from({ length: COPIES }, (_, index) => `-${index + 1}`)];
+  return copies.flatMap((copy) => {
+    const named = (kind: string): string => `${prefix}${kind}${copy}`;
+    return Object.entries(KINDS).map(([kind, { forwardTo, forwardDeadLetteredMessagesTo, ...settings }]) =>
+      parseQueueDescription({
+        ...settings,
+        name: named(kind),
+        ...(forwardTo !== undefined && { forwardTo: named(forwardTo) }),
+        ...(forwardDeadLetteredMessagesTo !== undefined && {
+          forwardDeadLetteredMessagesTo: named(forwardDeadLetteredMessagesTo),
+        }),
+      }),
+    );
+  });
 }

@@ -70,6 +70,10 @@ class Case:
         """A queue that nobody has used yet."""
         return _QUEUES.take(kind)
 
+    def sibling(self, queue: str, kind: str) -> str:
+        """The queue of that kind which has the number of `queue`."""
+        return f"{_PREFIX}{kind}-{queue.rsplit('-', 1)[1]}"
+
     def client(self, connection_string: str = CONNECTION_STRING, **options) -> ServiceBusClient:
         return self._stack.enter_context(ServiceBusClient.from_connection_string(connection_string, **options))
 

@@ -19,6 +19,7 @@ MODULES = [
     "sessions",
     "waiting_messages",
     "lifetimes",
+    "forwarding",
     "refusals",
     "asynchronous",
     "recovery",

@@ -23,6 +23,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   'hop-3': { forwardTo: 'hop-4' },
   'hop-2': { forwardTo: 'hop-3' },
   'hop-1': { forwardTo: 'hop-2' },
+  partitioned: { enablePartitioning: true },
   full: { maxSizeInMegabytes: 1 },
   disabled: { status: 'Disabled' },
   'send-disabled': { status: 'SendDisabled' },

@@ -125,3 +125,26 @@ def _(case: Case):
     while peeked := receiver.peek_messages(100):
         seen += [m.message_id for m in peeked]
     same(seen, [str(i) for i in range(15)], "messages")
+
+
+@case("a partitioned queue: the partition in the upper bits of the sequence number, which works everywhere")
+def _(case: Case):
+    queue = case.queue("partitioned")
+    sender = case.sender(queue)
+    sender.send_messages([ServiceBusMessage(str(i), partition_key="one key") for i in range(5)])
+    receiver = case.receiver(queue)
+    messages = receive(receiver, 5)
+    same([str(m) for m in messages], ["0", "1", "2", "3", "4"], "messages of one key")
+    same(len({m.sequence_number >> 48 for m in messages}), 1, "number of partitions of one key")
+    same({m.partition_key for m in messages}, {"one key"}, "partition_key")
+    receiver.defer_message(messages[0])
+    (deferred,) = receiver.receive_deferred_messages(messages[0].sequence_number)
+    same(deferred.sequence_number, messages[0].sequence_number, "sequence_number of the deferred message")
+    receiver.complete_message(deferred)
+    due = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+    (number,) = sender.schedule_messages(ServiceBusMessage("later"), due)
+    sender.cancel_scheduled_messages(number)
+    sender.send_messages([ServiceBusMessage(str(i), partition_key=str(i)) for i in range(40)])
+    others = receive(receiver, 40)
+    assert len({m.sequence_number >> 48 for m in others}) > 1, "forty keys are in one partition"
+    same(sorted(int(str(m)) for m in others), list(range(40)), "messages of many keys")

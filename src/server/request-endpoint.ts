@@ -64,7 +64,9 @@ export class RequestEndpoint extends LinkEndpoint implements Exit<ReplyEndpoint,
     try {
       if (delivery.oversize) {
         const text = `The request exceeds the limit (${this.#maxMessageSizeBytes} bytes) currently allowed on the link.`;
-        return this.#reject(delivery, failure('amqp:link:message-size-exceeded', text));
+        // Nobody can tell which request it was. Clients wait for a reply and hear of a rejection no more than of nothing; a detach they
+        // hear of: the JavaScript client would wait a minute.
+        return this.#client.detach(this, failure('amqp:link:message-size-exceeded', text));
       }
       const request = readRequest(delivery.payload);
       const replies = findReplyLink(this.#client.replies, {

@@ -93,6 +93,15 @@ describe('management', { concurrency: AT_A_TIME }, () => {
     assert.equal(await errorCodeOf(action), 'MessageSizeExceeded');
   });
 
+  test('messages that are too many for one request are refused at once, and fewer can be scheduled', async (context) => {
+    const fixture = await Fixture.start(context, [{ name: 'q' }]);
+    const sender = fixture.client().createSender('q');
+    const messages = Array.from({ length: 10 }, () => ({ body: Buffer.alloc(200_000) }));
+    const time = new Date(fixture.clock.wallMs() + 60_000);
+    assert.equal(await errorCodeOf(sender.scheduleMessages(messages, time)), 'MessageSizeExceeded');
+    assert.equal((await sender.scheduleMessages(messages.slice(0, 3), time)).length, 3);
+  });
+
   test('messages are peeked and received from the dead-letter queue', async (context) => {
     const fixture = await Fixture.start(context, [{ name: 'q' }]);
     const client = fixture.client();

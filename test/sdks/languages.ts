@@ -1,3 +1,5 @@
+import { delimiter } from 'node:path';
+
 /** A command and its arguments, run in the language's folder. */
 export type Command = readonly [program: string, ...args: string[]];
 
@@ -40,5 +42,13 @@ export const LANGUAGES: readonly Language[] = [
     remedy: 'Go 1.25 or newer',
     install: [['go', 'build', '-o', '.build/cases', '.']],
     run: ['.build/cases'],
+  },
+  {
+    name: 'java',
+    folder: 'java',
+    check: ['mvn', '--version'],
+    remedy: 'Maven with a JDK of 17 or newer (Debian: apt install maven openjdk-17-jdk-headless)',
+    install: [['mvn', '--quiet', '--batch-mode', 'compile', 'dependency:copy-dependencies']],
+    run: ['java', '-cp', `target/classes${delimiter}target/lib/*`, 'sdks.Main'],
   },
 ];

@@ -11,4 +11,6 @@ export interface BrokerState {
   readonly journal: Journal;
   readonly messages: MessageTable;
   readonly tokens: LockTokens;
+  /** Bytes of the messages that open transactions hold. */
+  readonly transactionBytes: { held: number };
 }

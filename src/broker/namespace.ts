@@ -67,6 +67,7 @@ export class Namespace {
       journal,
       messages: this.#messages,
       tokens: new LockTokens(this.#random),
+      transactionBytes: { held: 0 },
     };
     this.#broker = broker;
     for (const queue of recovery.finish(broker)) this.#queues.set(queue.name.toLowerCase(), queue);

@@ -15,7 +15,8 @@ export type RefusalReason =
   | 'session-cannot-be-locked'
   | 'session-lock-lost'
   | 'timeout'
-  | 'transaction-rolled-back';
+  | 'transaction-rolled-back'
+  | 'transaction-timed-out';
 
 /** The broker did not carry out a command and changed nothing. */
 export class BrokerRefusal extends RetrainError {

@@ -1,3 +1,5 @@
+import { RetrainError } from '../errors.ts';
+import type { CancelTimer } from '../runtime/clock.ts';
 import type { BrokerState } from './broker-state.ts';
 import { checkOutcome, type IncomingMessage, type Outcome } from './message.ts';
 import type { MessageLock } from './message-lock.ts';
@@ -6,10 +8,15 @@ import type { Queue } from './queue.ts';
 import { BrokerRefusal, enlisted } from './refusal.ts';
 import type { Step } from './step.ts';
 import type { Subqueue } from './subqueue.ts';
-import { RetrainError } from '../errors.ts';
 
 /** Messages that one transaction may send (service-bus-quotas). */
 export const MAX_TRANSACTION_MESSAGES = 100;
+/** From the declaration on (service-bus-transactions), in milliseconds. */
+export const MAX_TRANSACTION_MS = 120_000;
+/** Bytes of the messages in all open transactions; they are in memory. */
+const MAX_HELD_BYTES = 256 * 1024 * 1024;
+/** Bytes that the log needs for a message besides the message. */
+const RECORD_BYTES = 1024;
 /** Settlements that one transaction may hold. */
 export const MAX_TRANSACTION_SETTLEMENTS = 1000;
 
@@ -27,12 +34,18 @@ export class Transaction {
   readonly #broker: BrokerState;
   readonly #sends = new Map<Queue, NumberedMessage[]>();
   readonly #settlements: Settlement[] = [];
+  readonly #cancelTimer: CancelTimer;
   #messages = 0;
+  #bytes = 0;
   #ended = false;
   #doom: RetrainError | undefined;
 
   constructor(broker: BrokerState) {
     this.#broker = broker;
+    this.#cancelTimer = broker.clock.after(MAX_TRANSACTION_MS, () => {
+      this.rollBack();
+      this.#doom = timedOut();
+    });
   }
 
   /** @throws BrokerRefusal as `Queue.send`, and `quota-exceeded` for too many messages */
@@ -54,6 +67,7 @@ export class Transaction {
 
   /** @throws BrokerRefusal as `Subqueue.settle` */
   settle(subqueue: Subqueue, lock: MessageLock, outcome: Outcome): void {
+    this.#mustBeOpen();
     if (lock.enlisted) throw enlisted();
     if (this.#settlements.length >= MAX_TRANSACTION_SETTLEMENTS)
       throw new BrokerRefusal(
@@ -72,64 +86,102 @@ export class Transaction {
     this.#doom ??= refusal;
   }
 
-  /** @throws BrokerRefusal `transaction-rolled-back` when any operation cannot be carried out; then none was */
+  /**
+   * @throws BrokerRefusal `transaction-timed-out`; `transaction-rolled-back` when any operation cannot be carried out: then none was
+   */
   commit(): { position: number } {
-    if (this.#ended) throw rolledBack('It has ended already');
-    try {
-      if (this.#doom) throw this.#doom;
-      const steps = this.#steps();
-      const position = this.#write(steps.flatMap(({ records }) => records));
-      this.#end();
-      for (const step of steps) step.apply(true);
-      return { position };
-    } catch (error) {
-      this.rollBack();
-      if (error instanceof RetrainError) throw rolledBack(error.message);
-      throw error;
-    }
+    this.#mustBeOpen();
+    const { steps, position } = this.#writeSteps();
+    this.#end();
+    for (const step of steps) step.apply(true);
+    return { position };
   }
 
   rollBack(): void {
     this.#end();
-    this.#sends.clear();
   }
 
-  #steps(): Step[] {
-    const settlements = this.#settlements.map(({ subqueue, lock, outcome }) => subqueue.stepOf(lock, outcome));
-    const sends = [...this.#sends].map(([queue, messages]) => queue.sendStep(messages));
-    return [...settlements, ...sends];
+  #mustBeOpen(): void {
+    if (!this.#ended) return;
+    throw this.#doom ?? rolledBack('It has ended already.');
   }
 
-  #write(records: Step['records']): number {
+  #writeSteps(): { steps: readonly Step[]; position: number } {
     const { journal } = this.#broker;
-    if (records.length === 0) return journal.appended;
-    return journal.append(records, this.#sends.size > 0 ? 'send' : 'settle');
+    try {
+      if (this.#doom) throw this.#doom;
+      const settlements = this.#settlements.map(({ subqueue, lock, outcome }) => subqueue.stepOf(lock, outcome));
+      const sends = [...this.#sends].map(([queue, messages]) => queue.sendStep(messages));
+      const steps = [...settlements, ...sends];
+      const records = steps.flatMap((step) => step.records);
+      if (records.length === 0) return { steps, position: journal.appended };
+      return { steps, position: journal.append(records, sends.length > 0 ? 'send' : 'settle') };
+    } catch (error) {
+      this.rollBack();
+      throw error instanceof RetrainError ? rolledBack(error.message) : error;
+    }
   }
 
   #mustTake(queue: Queue, messages: readonly IncomingMessage[]): void {
+    this.#mustBeOpen();
     if (this.#messages + messages.length > MAX_TRANSACTION_MESSAGES)
       throw new BrokerRefusal(
         'quota-exceeded',
         `Can't send more than ${MAX_TRANSACTION_MESSAGES} messages in a single transaction. Commit it and begin another one.`,
       );
     const held = this.#sends.get(queue) ?? [];
-    queue.checkSend(
-      messages,
-      held.reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0),
-    );
+    queue.checkSend(messages, bytesOf(held));
+    const { journal, transactionBytes } = this.#broker;
+    const bytes = bytesOf(messages);
+    const records = this.#messages + messages.length + this.#settlements.length;
+    const limit = journal.maxBatchBytes - records * RECORD_BYTES;
+    if (this.#bytes + bytes > limit)
+      throw new BrokerRefusal(
+        'quota-exceeded',
+        `The messages of the transaction have ${this.#bytes + bytes} bytes; the limit is ${limit}. Send some of them in another one.`,
+      );
+    if (transactionBytes.held + bytes > MAX_HELD_BYTES)
+      throw new BrokerRefusal(
+        'server-busy',
+        `Open transactions hold ${MAX_HELD_BYTES} bytes of messages, which is the limit. Try again when some have ended.`,
+      );
   }
 
   #enlist(queue: Queue, messages: readonly NumberedMessage[]): void {
+    // Copied: they may be views of much larger buffers, and stay for long.
+    const kept = messages.map((message) => ({ ...message, bytes: copyOf(message.bytes) }));
     const held = this.#sends.get(queue);
-    if (held) held.push(...messages);
-    else this.#sends.set(queue, [...messages]);
-    this.#messages += messages.length;
+    if (held) held.push(...kept);
+    else this.#sends.set(queue, kept);
+    this.#messages += kept.length;
+    const bytes = bytesOf(kept);
+    this.#bytes += bytes;
+    this.#broker.transactionBytes.held += bytes;
   }
 
   #end(): void {
+    if (this.#ended) return;
     this.#ended = true;
+    this.#cancelTimer();
+    this.#broker.transactionBytes.held -= this.#bytes;
+    this.#sends.clear();
     for (const { lock } of this.#settlements) lock.enlisted = false;
   }
+}
+
+function bytesOf(messages: readonly IncomingMessage[]): number {
+  return messages.reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0);
+}
+
+function copyOf(bytes: Buffer | readonly Buffer[]): Buffer {
+  return Buffer.isBuffer(bytes) ? Buffer.from(bytes) : Buffer.concat(bytes);
+}
+
+function timedOut(): BrokerRefusal {
+  return new BrokerRefusal(
+    'transaction-timed-out',
+    `The transaction was rolled back: it was not committed within ${MAX_TRANSACTION_MS / 1000} s.`,
+  );
 }
 
 function rolledBack(why: string): BrokerRefusal {

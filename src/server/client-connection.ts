@@ -21,6 +21,7 @@ import { LIMITS } from './limits.ts';
 import type { Claim, LinkEndpoint } from './link-endpoint.ts';
 import type { ReplyEndpoint } from './reply-endpoint.ts';
 import type { Service } from './service.ts';
+import { Transactions } from './transactions.ts';
 
 /** What the driver does for the connection that it drives. */
 export interface ConnectionOwner {
@@ -49,6 +50,7 @@ export class ClientConnection implements ConnectionHandler {
   readonly claims: Claims;
   /** Links on which replies of `$cbs` and `$management` leave. */
   readonly replies = new Set<ReplyEndpoint>();
+  readonly transactions: Transactions;
   opened = false;
   connection: Connection | undefined;
   /** Host that the client believes to talk to, without port; error texts name it. */
@@ -60,6 +62,7 @@ export class ClientConnection implements ConnectionHandler {
   constructor(service: Service, owner: ConnectionOwner) {
     this.service = service;
     this.#owner = owner;
+    this.transactions = new Transactions(service);
     this.claims = new Claims({
       clock: service.clock,
       onGranted: () => this.connection?.limitMemory(TRUSTED),

@@ -53,6 +53,7 @@ const CONDITION_OF_REASON: Record<RefusalReason, Condition> = {
   'session-cannot-be-locked': 'com.microsoft:session-cannot-be-locked',
   timeout: 'com.microsoft:timeout',
   'transaction-rolled-back': 'amqp:transaction:rollback',
+  'transaction-timed-out': 'amqp:transaction:timeout',
 };
 
 /** Codes that this room and the log raise on a client's account. */

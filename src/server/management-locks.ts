@@ -21,7 +21,7 @@ export function renewLocks(operation: Operation): NodeReply {
 
 /** `update-disposition`: settles locked messages whose link is gone, or that were fetched by sequence number. */
 export function updateDisposition(operation: Operation): NodeReply {
-  const { arguments: given, subqueue } = operation;
+  const { arguments: given, subqueue, transaction } = operation;
   const status = given.string('disposition-status');
   const properties = given.optionalMap('properties-to-modify');
   const reason = given.optionalString('deadletter-reason');
@@ -36,7 +36,8 @@ export function updateDisposition(operation: Operation): NodeReply {
       ...(reason === undefined ? {} : { reason }),
       ...(description === undefined ? {} : { description }),
     });
-    position = subqueue.settle(lock, outcome).position;
+    if (transaction) transaction.settle(subqueue, lock, outcome);
+    else position = subqueue.settle(lock, outcome).position;
   }
   return { statusCode: 200, description: 'OK', position };
 }

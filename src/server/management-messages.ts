@@ -55,6 +55,23 @@ function fitting(views: readonly MessageView[]): readonly MessageView[] {
   return end === -1 ? views : views.slice(0, end);
 }
 
+/** `batch-delete-messages`: the oldest messages that were enqueued before a time; none deleted is an empty answer. */
+export function deleteMessages({ arguments: given, subqueue }: Operation): NodeReply {
+  const sessionId = given.optionalString('session-id');
+  const { count, position } = subqueue.deleteMessages({
+    count: Math.max(0, given.integer('message-count')),
+    enqueuedBeforeMs: given.timestamp('enqueued-time-utc'),
+    ...(sessionId === undefined ? {} : { sessionId }),
+  });
+  if (count === 0) return { ...NOTHING_FOUND, position };
+  return {
+    statusCode: 200,
+    description: 'OK',
+    body: new Map([['message-count', new AmqpTyped('int', count)]]),
+    position,
+  };
+}
+
 /** `receive-by-sequence-number`: fetches deferred messages, all or none. */
 export async function receiveBySequenceNumber({ arguments: given, subqueue, client }: Operation): Promise<NodeReply> {
   const sessionId = given.optionalString('session-id');

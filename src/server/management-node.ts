@@ -1,11 +1,11 @@
 import { lookup } from '../amqp/index.ts';
 import type { AmqpMap } from '../amqp/index.ts';
-import type { Queue, Subqueue } from '../broker/index.ts';
+import type { Queue, Subqueue, Transaction } from '../broker/index.ts';
 import { RetrainError } from '../errors.ts';
 import type { AccessRight } from './access-rule.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { cancelScheduledMessages, scheduleMessages } from './management-scheduling.ts';
-import { peekMessages, receiveBySequenceNumber } from './management-messages.ts';
+import { deleteMessages, peekMessages, receiveBySequenceNumber } from './management-messages.ts';
 import { renewLocks, updateDisposition } from './management-locks.ts';
 import { getSessionState, listSessions, renewSessionLock, setSessionState } from './management-sessions.ts';
 import { RequestArguments } from './request-arguments.ts';
@@ -19,6 +19,7 @@ export interface Operation {
   readonly arguments: RequestArguments;
   /** Name of the receiver link that the request belongs to (`associated-link-name`). */
   readonly linkName: string | undefined;
+  readonly transaction: Transaction | undefined;
 }
 
 interface OperationEntry {
@@ -32,6 +33,7 @@ const OPERATIONS: ReadonlyMap<string, OperationEntry> = new Map<string, Operatio
   ['update-disposition', { right: 'Listen', run: updateDisposition }],
   ['peek-message', { right: 'Listen', run: peekMessages }],
   ['receive-by-sequence-number', { right: 'Listen', run: receiveBySequenceNumber }],
+  ['batch-delete-messages', { right: 'Listen', run: deleteMessages }],
   ['schedule-message', { right: 'Send', run: scheduleMessages }],
   ['cancel-scheduled-message', { right: 'Send', run: cancelScheduledMessages }],
   ['renew-session-lock', { right: 'Listen', run: renewSessionLock }],
@@ -81,6 +83,7 @@ export class ManagementNode implements RequestNode {
       ...this.#entity,
       arguments: new RequestArguments(request.body),
       linkName,
+      transaction: request.transaction,
     });
   }
 }

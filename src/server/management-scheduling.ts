@@ -5,7 +5,7 @@ import { readMessage } from './message-intake.ts';
 import type { NodeReply } from './request-node.ts';
 
 /** `schedule-message`: the time stands in each encoded message's annotation; the answer has their sequence numbers in order. */
-export function scheduleMessages({ client, arguments: given, queue, subqueue }: Operation): NodeReply {
+export function scheduleMessages({ client, arguments: given, queue, subqueue, transaction }: Operation): NodeReply {
   mustBeQueue(queue.active === subqueue);
   const messages = given.maps('messages').map((item) => {
     const message = readMessage(item.binary('message'), client.service.random);
@@ -16,7 +16,9 @@ export function scheduleMessages({ client, arguments: given, queue, subqueue }: 
       );
     return message;
   });
-  const { position, sequenceNumbers } = queue.send(messages);
+  const { position, sequenceNumbers } = transaction
+    ? { position: 0, sequenceNumbers: transaction.schedule(queue, messages) }
+    : queue.send(messages);
   const numbers = sequenceNumbers.map((sequenceNumber) => BigInt(sequenceNumber));
   return {
     statusCode: 200,

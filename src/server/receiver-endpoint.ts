@@ -1,6 +1,7 @@
 import { Fifo } from '../amqp/index.ts';
 import type { DeliveryState, Link, OutgoingDelivery } from '../amqp/index.ts';
 import type { Delivery, MessageLock, Queue, ReceiveMode, Receiver, SessionLock, Subqueue } from '../broker/index.ts';
+import { RetrainError } from '../errors.ts';
 import type { CancelTimer } from '../runtime/clock.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
@@ -13,6 +14,8 @@ import type { Claim } from './link-endpoint.ts';
 import { swapGuidOrder } from './lock-token.ts';
 import { encodeMessage } from './message-encoder.ts';
 import { settlementOf } from './settlement.ts';
+import type { Settlement } from './settlement.ts';
+import { isFailure } from './transactions.ts';
 import { deadLetterUnreadable } from './undeliverable.ts';
 
 type Body = Buffer | Promise<Buffer>;
@@ -103,16 +106,10 @@ export class ReceiverEndpoint extends LinkEndpoint {
   override onDisposition(delivery: OutgoingDelivery, state: DeliveryState | undefined, settled: boolean): void {
     const lock = delivery.context as MessageLock | undefined;
     if (!lock || !state) return;
+    if (state.kind === 'transactional') return this.#enlist(delivery, lock, { ...state, settled });
     const { service } = this.#client;
-    // Only these two add to what earlier settlements made of the message's properties.
-    const adds = state.kind === 'modified' || state.kind === 'rejected';
-    const overlay = adds ? this.#subqueue.view(lock.slot, lock.lockedUntilMs).overlay : undefined;
-    const settlement = settlementOf(state, overlay);
-    if (!settlement) {
-      if (state.kind === 'transactional' && !settled)
-        this.#refuse(delivery, failure('amqp:not-implemented', 'Transactions are not supported.'));
-      return;
-    }
+    const settlement = this.#settlementOf(lock, state);
+    if (!settlement) return;
     try {
       const { position } = this.#subqueue.settle(lock, settlement.outcome);
       // Decided: what the client says of it again before it has our answer changes nothing, and the answer stays the first.
@@ -123,6 +120,34 @@ export class ReceiverEndpoint extends LinkEndpoint {
       if (!refusal) throw error;
       if (!settled) this.#refuse(delivery, refusal);
     }
+  }
+
+  #settlementOf(lock: MessageLock, state: DeliveryState): Settlement | undefined {
+    // Only these two add to what earlier settlements made of the message's properties.
+    const adds = state.kind === 'modified' || state.kind === 'rejected';
+    return settlementOf(state, adds ? this.#subqueue.view(lock.slot, lock.lockedUntilMs).overlay : undefined);
+  }
+
+  /** The settlement waits in the transaction. It is answered at once; whether it is durable is answered at the transaction's end. */
+  #enlist(
+    delivery: OutgoingDelivery,
+    lock: MessageLock,
+    { txnId, outcome, settled }: { txnId: Buffer; outcome?: DeliveryState | undefined; settled: boolean },
+  ): void {
+    const settlement = outcome && this.#settlementOf(lock, outcome);
+    const transaction = this.#client.transactions.find(txnId);
+    if (!settlement) return;
+    const refusal = isFailure(transaction)
+      ? transaction
+      : refusalOf(() => transaction.settle(this.#subqueue, lock, settlement.outcome));
+    if (refusal) {
+      if (settled && !isFailure(transaction))
+        transaction.doom(new RetrainError('ARGUMENT_INVALID', refusal.description));
+      else if (!settled) this.#refuse(delivery, refusal);
+      return;
+    }
+    delivery.context = undefined;
+    if (!settled) this.link.settleOutgoing(delivery, { kind: 'transactional', txnId, outcome: settlement.echo });
   }
 
   override close(): void {

@@ -45,6 +45,11 @@ export class RequestArguments {
     return missing(name, 'a timestamp');
   }
 
+  /** Milliseconds since 1970. */
+  timestamp(name: string): number {
+    return this.optionalTimestamp(name) ?? missing(name, 'a timestamp');
+  }
+
   optionalBinary(name: string): Buffer | undefined {
     const value = this.#get(name);
     if (value === undefined || Buffer.isBuffer(value)) return value;

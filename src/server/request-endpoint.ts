@@ -23,6 +23,7 @@ import { readAnnotations } from './message-intake.ts';
 import { findReplyLink } from './reply-endpoint.ts';
 import type { ReplyEndpoint } from './reply-endpoint.ts';
 import type { NodeReply, NodeRequest, RequestNode } from './request-node.ts';
+import { isFailure } from './transactions.ts';
 
 const APPLICATION_PROPERTIES = 0x74;
 const AMQP_VALUE = 0x77;
@@ -78,8 +79,16 @@ export class RequestEndpoint extends LinkEndpoint implements Exit<ReplyEndpoint,
         const text = `No link takes the reply: attach a receiver to '${this.#node.address}' and name its target in reply-to.`;
         return this.#reject(delivery, failure('amqp:not-allowed', text));
       }
-      if (!delivery.settled) this.link.settle(delivery, ACCEPTED);
-      this.#answer(request, replies);
+      const { state } = delivery;
+      if (state?.kind !== 'transactional') {
+        if (!delivery.settled) this.link.settle(delivery, ACCEPTED);
+        return this.#answer(request, replies);
+      }
+      const { txnId } = state;
+      const transaction = this.#client.transactions.find(txnId);
+      if (isFailure(transaction)) return this.#reject(delivery, transaction);
+      if (!delivery.settled) this.link.settle(delivery, { kind: 'transactional', txnId, outcome: ACCEPTED });
+      this.#answer({ ...request, transaction }, replies);
     } catch (error) {
       const refusal = failureOf(error);
       if (!refusal) throw error;

@@ -1,4 +1,5 @@
 import type { AmqpMap, AmqpValue } from '../amqp/index.ts';
+import type { Transaction } from '../broker/index.ts';
 
 /** A request to `$cbs` or `$management`; values are in the typed form. */
 export interface NodeRequest {
@@ -7,6 +8,8 @@ export interface NodeRequest {
   readonly properties: AmqpMap;
   /** Value of the body section, null when there is none. */
   readonly body: AmqpValue;
+  /** What the request does belongs to this transaction. */
+  readonly transaction?: Transaction;
 }
 
 export interface NodeReply {

@@ -1,6 +1,7 @@
 import { ACCEPTED } from '../amqp/index.ts';
 import type { IncomingDelivery, Link } from '../amqp/index.ts';
-import type { Queue } from '../broker/index.ts';
+import { BrokerRefusal } from '../broker/index.ts';
+import type { IncomingMessage, Queue } from '../broker/index.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { entityNotFoundText, failure, failureOf, refusalOf } from './error-mapping.ts';
@@ -9,6 +10,7 @@ import { LIMITS } from './limits.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
 import type { Claim } from './link-endpoint.ts';
 import { BATCH_MESSAGE_FORMAT, readBatch, readMessage } from './message-intake.ts';
+import { isFailure } from './transactions.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -64,14 +66,11 @@ export class SenderEndpoint extends LinkEndpoint implements Exit<IncomingDeliver
         );
         return;
       }
-      if (delivery.state?.kind === 'transactional') {
-        this.#refuse(delivery, failure('amqp:not-implemented', 'Transactions are not supported.'));
-        return;
-      }
       const messages =
         delivery.messageFormat === BATCH_MESSAGE_FORMAT
           ? readBatch(payload, service.random)
           : [readMessage(payload, service.random)];
+      if (delivery.state?.kind === 'transactional') return this.#enlist(delivery, delivery.state.txnId, messages);
       position = this.#queue.send(messages).position;
     } catch (error) {
       const refusal = failureOf(error);
@@ -98,6 +97,20 @@ export class SenderEndpoint extends LinkEndpoint implements Exit<IncomingDeliver
   override close(): void {
     super.close();
     this.#stopListening();
+  }
+
+  /** The messages wait in the transaction; whether they are durable is answered at its end. */
+  #enlist(delivery: IncomingDelivery, txnId: Buffer, messages: readonly IncomingMessage[]): void {
+    const transaction = this.#client.transactions.find(txnId);
+    if (isFailure(transaction)) return this.#refuse(delivery, transaction);
+    try {
+      transaction.send(this.#queue, messages);
+    } catch (error) {
+      if (delivery.settled && error instanceof BrokerRefusal) transaction.doom(error);
+      throw error;
+    }
+    if (!delivery.settled) this.link.settle(delivery, { kind: 'transactional', txnId, outcome: ACCEPTED });
+    this.#giveCredit();
   }
 
   #refuse(delivery: IncomingDelivery, refusal: Failure): void {

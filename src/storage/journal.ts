@@ -49,6 +49,8 @@ export interface Journal {
    * `DISK_FAILED` after a failed write, `ARGUMENT_INVALID` when a record breaks the rules of its kind. Nothing is appended then.
    */
   append(batch: readonly LogRecord[], purpose: AppendPurpose): number;
+  /** The most bytes that one batch may take, frames included. */
+  readonly maxBatchBytes: number;
   /** The position of the last append. */
   readonly appended: number;
   /** Everything up to this position survives a power cut. */

@@ -20,6 +20,7 @@ class MemoryJournal implements Journal {
   readonly records = new Map<number, LogRecord>();
   readonly dead = new Set<number>();
   appended = 0;
+  maxBatchBytes = 32 * 1024 * 1024;
   readonly congested = false;
   /** Nothing can be written while it is set, as on a full disk. */
   full = false;

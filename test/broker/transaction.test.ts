@@ -176,3 +176,31 @@ test('an operation that was refused unheard makes the commit fail', () => {
   assert.throws(() => transaction.commit(), refusedAs('transaction-rolled-back'));
   assert.equal(q.counts().total, 0);
 });
+
+test('a transaction that is not committed in two minutes is rolled back, and says so', () => {
+  const h = new BrokerHarness();
+  const q = h.create({ name: 'q', lockDuration: 'PT5M' });
+  q.send([message('1')]);
+  const [one] = h.receive(q.active);
+  const transaction = h.namespace.beginTransaction();
+  transaction.settle(q.active, lockOf(one), { kind: 'complete' });
+  h.clock.advance(120_001);
+  assert.throws(() => transaction.send(q, [message('x')]), refusedAs('transaction-timed-out'));
+  assert.throws(() => transaction.commit(), refusedAs('transaction-timed-out'));
+  settle(q.active, one, { kind: 'complete' });
+});
+
+test('what transactions hold in memory is bounded, each by what the log takes as one, all by a limit of their own', () => {
+  const h = new BrokerHarness();
+  h.journal.maxBatchBytes = 200 * 1024 * 1024;
+  const q = h.create({ name: 'q', maxMessageSizeInKilobytes: 102_400 });
+  const transactions = [h.namespace.beginTransaction(), h.namespace.beginTransaction()] as const;
+  const large = message('x'.repeat(90 * 1024 * 1024));
+  transactions[0].send(q, [large]);
+  transactions[0].send(q, [large]);
+  assert.throws(() => transactions[0].send(q, [large]), refusedAs('quota-exceeded'));
+  assert.throws(() => transactions[1].send(q, [large]), refusedAs('server-busy'));
+  transactions[0].rollBack();
+  transactions[1].send(q, [large]);
+  transactions[1].rollBack();
+});

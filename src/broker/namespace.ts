@@ -35,6 +35,7 @@ export class Namespace {
   readonly #messages = new MessageTable();
   readonly #queues = new Map<string, Queue>();
   readonly #inspect: (bytes: Buffer) => MessageFacts;
+  readonly #onDeleted: ((queue: Queue) => void) | undefined;
   /** What goes on by itself at a queue: forwarding, deletion when idle. */
   readonly #duties = new Map<Queue, readonly { stop(): void }[]>();
   #recovery: Recovery | undefined;
@@ -45,10 +46,13 @@ export class Namespace {
     random: Random;
     /** Reads of a stored message what a queue that it is forwarded to has to know. */
     inspect: (bytes: Buffer) => MessageFacts;
+    /** A queue is gone, by command or because it was idle. */
+    onDeleted?: (queue: Queue) => void;
   }) {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#inspect = options.inspect;
+    this.#onDeleted = options.onDeleted;
     this.#recovery = new Recovery(this.#messages);
   }
 
@@ -159,6 +163,7 @@ export class Namespace {
     this.#queues.delete(name.toLowerCase());
     this.#relieve(queue);
     queue.deleted();
+    this.#onDeleted?.(queue);
     try {
       return { position: killAll(journal, [...queue.forgetAll()]) };
     } catch (error) {

@@ -28,9 +28,18 @@ export class AccessRules {
     this.#rules = checkedRules(rules);
   }
 
+  get count(): number {
+    return this.#rules.size;
+  }
+
   /** The namespace's rule of this name, or the queue's. */
   find(queue: string | undefined, name: string): AccessRule | undefined {
     return this.#rules.get(keyOf(queue, name));
+  }
+
+  /** What is left when a queue goes. */
+  without(queue: string): AccessRules {
+    return new AccessRules([...this.#rules.values()].filter((rule) => scopeOf(rule.queue) !== scopeOf(queue)));
   }
 
   /** Names of the queues that have rules, as they were given. */

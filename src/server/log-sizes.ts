@@ -1,4 +1,3 @@
-import type { Namespace } from '../broker/index.ts';
 import { RetrainError } from '../errors.ts';
 import type { QueueDescription } from '../topology/index.ts';
 import { LIMITS } from './limits.ts';
@@ -23,16 +22,14 @@ export function logSizesFor(queues: readonly QueueDescription[]): { segmentBytes
 }
 
 /**
- * Queues that came back from the data folder without being named at the start had no say in the sizes.
+ * Queues that came back from the data folder without being named at the start, or are made later, had no say in the sizes.
  *
- * @throws RetrainError `CONFIGURATION_INVALID` when one allows messages that the log could not store
+ * @throws RetrainError `CONFIGURATION_INVALID` when the queue allows messages that the log could not store
  */
-export function checkLogSizes(namespace: Namespace, maxBatchBytes: number): void {
-  for (const { name, description, maxMessageSizeBytes } of namespace.queues()) {
-    if (largestBatchBytes(maxMessageSizeBytes) <= maxBatchBytes) continue;
-    throw new RetrainError(
-      'CONFIGURATION_INVALID',
-      `queue '${name}' of the data folder has maxMessageSizeInKilobytes ${description.maxMessageSizeInKilobytes}, but the log is open for batches of ${maxBatchBytes} bytes at most. Name the queue in the configuration, so that the log's files are made large enough.`,
-    );
-  }
+export function checkLogSize({ name, maxMessageSizeInKilobytes }: QueueDescription, maxBatchBytes: number): void {
+  if (largestBatchBytes(maxMessageSizeInKilobytes * 1024) <= maxBatchBytes) return;
+  throw new RetrainError(
+    'CONFIGURATION_INVALID',
+    `queue '${name}' has maxMessageSizeInKilobytes ${maxMessageSizeInKilobytes}, but the log is open for batches of ${maxBatchBytes} bytes at most. Name a queue with this size when the broker starts, so that the log's files are made large enough.`,
+  );
 }

@@ -1,7 +1,6 @@
 import { Fifo } from '../amqp/index.ts';
 import type { DeliveryState, Link, OutgoingDelivery } from '../amqp/index.ts';
 import type { Delivery, MessageLock, Queue, ReceiveMode, Receiver, SessionLock, Subqueue } from '../broker/index.ts';
-import { RetrainError } from '../errors.ts';
 import type { CancelTimer } from '../runtime/clock.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
@@ -141,9 +140,8 @@ export class ReceiverEndpoint extends LinkEndpoint {
       ? transaction
       : refusalOf(() => transaction.settle(this.#subqueue, lock, settlement.outcome));
     if (refusal) {
-      if (settled && !isFailure(transaction))
-        transaction.doom(new RetrainError('ARGUMENT_INVALID', refusal.description));
-      else if (!settled) this.#refuse(delivery, refusal);
+      if (settled) this.#client.transactions.doom(txnId, refusal);
+      else this.#refuse(delivery, refusal);
       return;
     }
     delivery.context = undefined;

@@ -1,6 +1,5 @@
 import { ACCEPTED } from '../amqp/index.ts';
 import type { IncomingDelivery, Link } from '../amqp/index.ts';
-import { BrokerRefusal } from '../broker/index.ts';
 import type { IncomingMessage, Queue } from '../broker/index.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
@@ -103,12 +102,7 @@ export class SenderEndpoint extends LinkEndpoint implements Exit<IncomingDeliver
   #enlist(delivery: IncomingDelivery, txnId: Buffer, messages: readonly IncomingMessage[]): void {
     const transaction = this.#client.transactions.find(txnId);
     if (isFailure(transaction)) return this.#refuse(delivery, transaction);
-    try {
-      transaction.send(this.#queue, messages);
-    } catch (error) {
-      if (delivery.settled && error instanceof BrokerRefusal) transaction.doom(error);
-      throw error;
-    }
+    transaction.send(this.#queue, messages);
     if (!delivery.settled) this.link.settle(delivery, { kind: 'transactional', txnId, outcome: ACCEPTED });
     this.#giveCredit();
   }
@@ -118,6 +112,8 @@ export class SenderEndpoint extends LinkEndpoint implements Exit<IncomingDeliver
     if (!delivery.settled) {
       const error = this.#client.service.errorOf(refusal, this.claim?.path);
       this.link.settle(delivery, { kind: 'rejected', error });
+    } else if (delivery.state?.kind === 'transactional') {
+      this.#client.transactions.doom(delivery.state.txnId, refusal);
     }
     this.#giveCredit();
   }

@@ -12,8 +12,10 @@ import { ConnectionDriver } from './connection-driver.ts';
 import { failure } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
-import { checkLogSizes, logSizesFor } from './log-sizes.ts';
+import { ensureQueue, inOrderOfForwarding } from './declared-queues.ts';
+import { checkLogSize, logSizesFor } from './log-sizes.ts';
 import { factsOf } from './message-intake.ts';
+import { QueueAdmin } from './queue-admin.ts';
 import { Service } from './service.ts';
 import type { Auth } from './service.ts';
 import { settingsOf } from './settings.ts';
@@ -54,6 +56,10 @@ const GOODBYE = failure('amqp:connection:forced', 'The server shuts down. Connec
 export class Server implements AsyncDisposable {
   /** Resolves when the disk has failed: nothing further is promised to anybody, and the process must end with exit code 74. */
   readonly failed: Promise<RetrainError>;
+  /** For the program that the server runs in. */
+  readonly queues: QueueAdmin;
+  /** What a queue's messages may need of the log at once; infinite when the log's sizes were given. */
+  readonly #maxBatchBytes: number;
   readonly #service: Service;
   readonly #log: Log;
   readonly #drivers = new Set<ConnectionDriver>();
@@ -65,9 +71,15 @@ export class Server implements AsyncDisposable {
   #emptied: { readonly promise: Promise<void>; resolve(): void } | undefined;
   #onFlushed: (() => void) | undefined;
 
-  private constructor(service: Service, log: Log) {
+  private constructor(service: Service, log: Log, maxBatchBytes: number) {
     this.#service = service;
     this.#log = log;
+    this.#maxBatchBytes = maxBatchBytes;
+    this.queues = new QueueAdmin({
+      namespace: service.namespace,
+      maxBatchBytes,
+      durable: (position) => this.#durable(position),
+    });
     this.failed = new Promise((resolve) => {
       this.#reportFailure = resolve;
     });
@@ -82,8 +94,15 @@ export class Server implements AsyncDisposable {
   static async open(options: ServerOptions): Promise<Server> {
     const { clock, random, disk } = options;
     const settings = settingsOf(options.settings);
-    const namespace = new Namespace({ clock, random, inspect: factsOf });
     let server: Server | undefined;
+    const namespace = new Namespace({
+      clock,
+      random,
+      inspect: factsOf,
+      onDeleted: ({ name }) => {
+        if (server) server.#forgetRules(name);
+      },
+    });
     let failure: RetrainError | undefined;
     const sizes = logSizesFor(options.queues);
     const log = await Log.open({
@@ -112,17 +131,17 @@ export class Server implements AsyncDisposable {
       rules: new AccessRules([]),
       onFault: options.onFault ?? (() => undefined),
     });
-    server = new Server(service, log);
+    const sized = options.segmentBytes === undefined && options.reserveBytes === undefined;
+    server = new Server(service, log, sized ? log.maxBatchBytes : Infinity);
     try {
       namespace.start(log);
       service.barrier.release(log.durable);
-      for (const queue of options.queues) {
+      for (const queue of inOrderOfForwarding(options.queues)) {
         if (log.congested) await log.flushed();
         ensureQueue(namespace, queue);
       }
       server.replaceRules(options.rules);
-      if (options.segmentBytes === undefined && options.reserveBytes === undefined)
-        checkLogSizes(namespace, log.maxBatchBytes);
+      for (const { description } of namespace.queues()) checkLogSize(description, server.#maxBatchBytes);
     } catch (error) {
       namespace.stop();
       await log.close();
@@ -160,8 +179,7 @@ export class Server implements AsyncDisposable {
           'CONFIGURATION_INVALID',
           `an access rule is for queue '${queue}', which does not exist: declare the queue, too, or correct its name`,
         );
-    this.#service.rules = next;
-    for (const driver of this.#drivers) driver.reconsider(next);
+    this.#enforce(next);
   }
 
   /** Serves a client until one of both sides goes. Tell the returned listener what happens on the transport. */
@@ -205,10 +223,37 @@ export class Server implements AsyncDisposable {
     await this.#closeLog();
   }
 
+  /** Resolves when the log is durable up to `position`; rejects when its disk has failed. */
+  #durable(position: number): Promise<void> {
+    const { promise, resolve } = deferred();
+    this.#service.barrier.hold(
+      position,
+      { held: 0, leave: resolve, fault: this.#service.onFault },
+      undefined,
+      undefined,
+    );
+    const failed = this.failed.then((error) => {
+      throw error;
+    });
+    return Promise.race([promise, failed]);
+  }
+
   #release(position: number): void {
     this.#service.barrier.release(position);
     this.#service.intake.recheck();
     if (this.#service.barrier.size === 0) this.#onFlushed?.();
+  }
+
+  #enforce(rules: AccessRules): void {
+    this.#service.rules = rules;
+    for (const driver of this.#drivers) driver.reconsider(rules);
+  }
+
+  /** Another queue of this name begins without the rules of the one that is gone. */
+  #forgetRules(queue: string): void {
+    const { rules } = this.#service;
+    const left = rules.without(queue);
+    if (left.count < rules.count) this.#enforce(left);
   }
 
   /** Until nothing waits for the disk any more, or `LIMITS.closeGraceMs` have passed. */
@@ -291,19 +336,3 @@ function deferred(): { promise: Promise<void>; resolve: () => void } {
 }
 
 const NOBODY: TransportListener = { onData: () => undefined, onDrain: () => undefined, onClose: () => undefined };
-
-function ensureQueue(namespace: Namespace, wanted: QueueDescription): void {
-  const existing = namespace.queue(wanted.name)?.description;
-  if (!existing) {
-    namespace.createQueue(wanted);
-    return;
-  }
-  const names = Object.keys(wanted) as (keyof QueueDescription)[];
-  const different = names.filter((name) => name !== 'name' && wanted[name] !== existing[name]);
-  if (different.length === 0) return;
-  const said = different.map((name) => `${name} is ${existing[name]}, not ${wanted[name]}`).join('; ');
-  throw new RetrainError(
-    'CONFIGURATION_INVALID',
-    `queue '${wanted.name}' exists in the data folder with other settings: ${said}. Give it the settings that it has, or start with another data folder.`,
-  );
-}

@@ -15,6 +15,7 @@ import type { AccessRuleSpec } from './access-rule-spec.ts';
 import { AmqpListener } from './amqp-listener.ts';
 import { connectionString, isLoopback } from './connection-string.ts';
 import { HttpListener } from './http-listener.ts';
+import type { QueueAdmin } from './queue-admin.ts';
 import { Server } from './server.ts';
 import { fittingSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
@@ -67,6 +68,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly httpPort: number;
   /** Resolves when the disk has failed; the process must end with exit code 74, and starts again from disk. */
   readonly failed: Promise<RetrainError>;
+  /** Makes, changes, deletes and counts queues while clients are at work. */
+  readonly queues: QueueAdmin;
   /** Sends clients away and closes the log. Resolves when nothing is held any more. */
   close(): Promise<void>;
 }
@@ -161,6 +164,7 @@ function running(parts: {
     amqpPort: amqp.port,
     httpPort: http.port,
     failed: server.failed,
+    queues: server.queues,
     close,
     [Symbol.asyncDispose]: close,
   };

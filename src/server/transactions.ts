@@ -1,4 +1,5 @@
 import type { Transaction } from '../broker/index.ts';
+import { RetrainError } from '../errors.ts';
 import { failure } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
@@ -29,6 +30,11 @@ export class Transactions {
 
   find(id: Buffer): Transaction | Failure {
     return this.#open.get(keyOf(id))?.transaction ?? unknownId();
+  }
+
+  /** An operation was refused whose client does not want to hear of it: the transaction cannot be committed any more. */
+  doom(id: Buffer, refusal: Failure): void {
+    this.#open.get(keyOf(id))?.transaction.doom(new RetrainError('ARGUMENT_INVALID', refusal.description));
   }
 
   /** Whatever becomes of the transaction, its id is unknown from now on. */

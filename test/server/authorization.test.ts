@@ -35,7 +35,9 @@ test('$cbs answers with the type of the message-id, and says clearly what it doe
   assert.equal((await peer.putToken({ key: 'wrong' })).status, 401);
   assert.equal((await peer.putToken({ lifetimeMs: -1000 })).status, 401);
   assert.equal((await peer.putToken({ operation: 'delete-token' })).status, 501);
-  const zero = await peer.request('$cbs', new Map([['operation', 'put-token']]), null, new AmqpTyped('ulong', 0n));
+  const zero = await peer.request('$cbs', new Map([['operation', 'put-token']]), null, {
+    messageId: new AmqpTyped('ulong', 0n),
+  });
   assert.equal(zero.status, 400);
   assert.deepEqual(zero.properties.correlationId, new AmqpTyped('ulong', 0n));
   assert.deepEqual(zero.application.get('status-code'), new AmqpTyped('int', 400));

@@ -50,11 +50,6 @@ test('what cannot be attached is refused with the condition and the text that cl
     [await peer.receiver('q1/none'), 'amqp:not-found', /'sb:\/\/localhost\/q1\/none'/],
     [await peer.sender('q1/$DeadLetterQueue'), 'amqp:not-allowed', /only the broker/],
     [await peer.attach({ role: 'sender', target: {} }), 'amqp:not-implemented', /must have an address/],
-    [
-      await peer.attach({ role: 'sender', target: { coordinator: true } }),
-      'amqp:not-implemented',
-      /Transactions are not supported/,
-    ],
     [await peer.receiver('s'), 'amqp:not-allowed', /requires sessions/],
     [
       await peer.receiver('q1', { source: { address: 'q1', filter: new Map([[FILTER, 'a']]) } }),

@@ -38,7 +38,7 @@ test('a reply has the status as int in both spellings and the message-id with it
   const peer = await Peer.authorized(world);
   const id = new AmqpTyped('ulong', 7n);
   const application = new Map([['operation', 'com.microsoft:no-such-thing']]);
-  const reply = await peer.request('q/$management', application, new Map(), id);
+  const reply = await peer.request('q/$management', application, new Map(), { messageId: id });
   assert.deepEqual(reply.properties.correlationId, id);
   assert.deepEqual(reply.application.get('statusCode'), int(501));
   assert.deepEqual(reply.application.get('status-code'), int(501));

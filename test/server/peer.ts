@@ -137,11 +137,16 @@ export class Peer implements ConnectionHandler {
   }
 
   /** Sends one encoded message; the outcome will be in `link.outcomes`. */
-  async send(peerLink: PeerLink, payload: Buffer, options: { settled?: boolean; format?: number } = {}): Promise<void> {
+  async send(
+    peerLink: PeerLink,
+    payload: Buffer,
+    options: { settled?: boolean; format?: number; state?: DeliveryState } = {},
+  ): Promise<void> {
     const tag = Buffer.alloc(4);
     tag.writeUInt32BE(++this.#names);
-    const { settled = false, format = 0 } = options;
-    peerLink.link.send({ tag, payload: [payload], settled, messageFormat: format });
+    const { settled = false, format = 0, state } = options;
+    const message = { tag, payload: [payload], settled, messageFormat: format };
+    peerLink.link.send(state ? { ...message, state } : message);
     await this.world.settle();
   }
 
@@ -162,7 +167,12 @@ export class Peer implements ConnectionHandler {
   }
 
   /** One request to a node, on links of its own. */
-  async request(node: string, application: AmqpMap, body: AmqpValue, messageId: AmqpValue = 'id'): Promise<Reply> {
+  async request(
+    node: string,
+    application: AmqpMap,
+    body: AmqpValue,
+    { messageId = 'id', state }: { messageId?: AmqpValue; state?: DeliveryState } = {},
+  ): Promise<Reply> {
     const replyTo = `reply-${++this.#names}`;
     const receiver = await this.attach({
       role: 'receiver',
@@ -172,7 +182,7 @@ export class Peer implements ConnectionHandler {
     const sender = await this.sender(node);
     if (sender.detach) throw new Error(`the request link was refused: ${sender.condition}`);
     receiver.link.setCredit(1);
-    await this.send(sender, requestOf({ application, body, messageId, replyTo }));
+    await this.send(sender, requestOf({ application, body, messageId, replyTo }), state ? { state } : {});
     const [delivery] = receiver.deliveries;
     if (!delivery) throw new Error(`no reply came; the request was ${JSON.stringify(sender.outcomes)}`);
     receiver.link.settle(delivery, { kind: 'accepted' });
@@ -182,9 +192,15 @@ export class Peer implements ConnectionHandler {
     return readReply(delivery.payload);
   }
 
-  manage(entity: string, operation: string, body: AmqpMap, properties: [string, string][] = []): Promise<Reply> {
+  manage(
+    entity: string,
+    operation: string,
+    body: AmqpMap,
+    properties: [string, string][] = [],
+    options: { state?: DeliveryState } = {},
+  ): Promise<Reply> {
     const application = new Map([['operation', `com.microsoft:${operation}`], ...properties]);
-    return this.request(`${entity}/$management`, application, body);
+    return this.request(`${entity}/$management`, application, body, options);
   }
 
   putToken(options: TokenOptions = {}): Promise<Reply> {

@@ -69,7 +69,10 @@ test('a queue of the data folder whose messages the log could not store is refus
     await assert.rejects(start(), (error) => {
       assert.ok(error instanceof RetrainError);
       assert.equal(error.code, 'CONFIGURATION_INVALID');
-      assert.match(error.message, /'large'.*maxMessageSizeInKilobytes 9216.*Name the queue in the configuration/);
+      assert.match(
+        error.message,
+        /'large'.*maxMessageSizeInKilobytes 9216.*Name a queue with this size when the broker starts/,
+      );
       return true;
     });
     await start(LARGE);

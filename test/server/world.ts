@@ -154,6 +154,13 @@ export class World {
     });
   }
 
+  /** The machine loses its power and comes back: what was not synced is gone, and so are all clients. */
+  async restartAfterPowerCut(): Promise<void> {
+    this.clock.dropTimers();
+    this.disk = this.disk.crash();
+    await this.startServer();
+  }
+
   /** The client's end of a new connection. */
   connect(): Pipe {
     const client = new Pipe(this.clock);

@@ -194,7 +194,7 @@ test('scheduling and settling over $management take part in a transaction', asyn
   const at = new AmqpTimestamp(world.clock.wallMs() + 60_000);
   const annotations = new Map([['x-opt-scheduled-enqueue-time', at]]);
   const message = new Map<string, AmqpValue>([['message', messageOf('later', { annotations })]]);
-  const body = new Map<string, AmqpValue>([['messages', [message as AmqpMap]]]) as AmqpMap;
+  const body = new Map<string, AmqpValue>([['messages', [message]]]) as AmqpMap;
   const reply = await peer.manage('q', 'schedule-message', body, [], { state: inside(txnId) });
   assert.equal(reply.status, 200);
   assert.equal(world.server.queues.get('q')?.counts.scheduled, 0);

@@ -7,7 +7,7 @@ import traceback
 
 from case import CASES, Case
 
-MODULES = ["connections", "sending", "receiving", "links"]
+MODULES = ["connections", "sending", "receiving", "links", "transactions"]
 
 
 def outcome_of(entry) -> "str | None":

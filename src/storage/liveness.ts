@@ -1,7 +1,11 @@
+import { REF_BYTES } from './frame.ts';
 import { type LogRecord, RecordKind } from './journal.ts';
 import { type Chunk, indexOf, RecordState, RecordTable } from './record-table.ts';
 
 const { live, tombstone, manyRefs } = RecordState;
+
+/** What keeping one record dead costs when the change that did so is not copied: a ref in a new gone, and a share of its frame. */
+const KEPT_DEAD_BYTES = REF_BYTES + 1;
 
 /** Where a record's frame stands. */
 export interface Place {
@@ -11,15 +15,18 @@ export interface Place {
 }
 
 /**
- * Which records are needed, by the rules of `RecordKind`, and how many bytes of each segment are.
+ * Which records are needed, by the rules of `RecordKind`, and how many bytes compaction would have to write in place of each segment.
  *
  * A record is needed while it is alive or while it keeps another one dead: whatever names a record that is dead but still on disk must
  * stay on disk itself, or recovery would take that record for alive. What is dead because its owner or its last entry is gone needs
  * nobody: recovery finds neither owner nor entry.
+ *
+ * A change that is dead itself and only keeps another one dead does not count with its own length: of a thousand states of a session, each of
+ * which superseded the one before, all but the last would count, and their segments would stay for ever.
  */
 export class Liveness {
   readonly table = new RecordTable();
-  /** By slot: bytes of the needed records of the segment. */
+  /** By slot: bytes that the needed records of the segment cost elsewhere. */
   readonly neededBytes: Float64Array;
   /** Slots of watched segments of which less than their threshold is needed. */
   readonly sparse = new Set<number>();
@@ -61,7 +68,7 @@ export class Liveness {
         let killed = 0;
         for (const ref of refs) if (this.#kill(ref, id)) killed++;
         chunk.link[indexOf(id)] = killed;
-        if (killed > 0) this.#count(chunk, id, 1);
+        this.#count(chunk, id, this.#weight(chunk, id));
       }
     }
   }
@@ -115,12 +122,11 @@ export class Liveness {
   move(id: number, { slot, offset, length }: Place): void {
     const chunk = this.table.find(id) as Chunk;
     const index = indexOf(id);
-    const needed = this.#needed(chunk, id);
-    if (needed) this.#count(chunk, id, -1);
+    this.#count(chunk, id, -this.#weight(chunk, id));
     chunk.slot[index] = slot;
     chunk.offset[index] = offset;
     chunk.length[index] = length;
-    if (needed) this.#count(chunk, id, 1);
+    this.#count(chunk, id, this.#weight(chunk, id));
   }
 
   /** A new gone takes over to keep `victims` dead. It must have been added, without refs. */
@@ -131,8 +137,8 @@ export class Liveness {
       this.#release(dead.link[indexOf(victim)] as number);
       dead.link[indexOf(victim)] = gone;
     }
-    if (victims.length > 0) this.#count(chunk, gone, 1);
     chunk.link[indexOf(gone)] = victims.length;
+    this.#count(chunk, gone, this.#weight(chunk, gone));
   }
 
   /** The segment with the record's last copy is durably gone. */
@@ -140,7 +146,7 @@ export class Liveness {
     const chunk = this.table.find(id) as Chunk;
     const index = indexOf(id);
     if (this.#isDead(chunk, id)) this.#release(chunk.link[index] as number);
-    if (this.#needed(chunk, id)) this.#count(chunk, id, -1);
+    this.#count(chunk, id, -this.#weight(chunk, id));
     this.table.remove(id);
   }
 
@@ -202,7 +208,7 @@ export class Liveness {
     }
     for (const chunk of this.table.chunks) {
       for (let index = 0; index < chunk.state.length; index++) {
-        if (chunk.state[index] !== 0 && this.#needed(chunk, index)) this.#count(chunk, index, 1);
+        if (chunk.state[index] !== 0) this.#count(chunk, index, this.#weight(chunk, index));
       }
     }
     return undefined;
@@ -246,13 +252,13 @@ export class Liveness {
   #revive(chunk: Chunk, id: number): void {
     const index = indexOf(id);
     chunk.state[index] = (chunk.state[index] as number) | live;
-    this.#count(chunk, id, 1);
+    this.#count(chunk, id, this.#weight(chunk, id));
     if ((chunk.state[index] & RecordState.kind) !== RecordKind.entry) return;
     for (const body of this.#bodiesOf(chunk, id)) {
       const held = this.table.find(body) as Chunk;
       const holders = held.link[indexOf(body)] as number;
       held.link[indexOf(body)] = holders + 1;
-      if (holders === 0) this.#count(held, body, 1);
+      if (holders === 0) this.#count(held, body, this.#weight(held, body));
     }
   }
 
@@ -283,17 +289,18 @@ export class Liveness {
 
   #end(chunk: Chunk, id: number, killer: number): void {
     const index = indexOf(id);
+    const before = this.#weight(chunk, id);
     chunk.state[index] = (chunk.state[index] as number) & ~live;
     chunk.link[index] = killer;
-    if (!this.#needed(chunk, id)) this.#count(chunk, id, -1);
+    this.#count(chunk, id, this.#weight(chunk, id) - before);
   }
 
   #releaseBody(id: number): void {
     const chunk = this.table.find(id) as Chunk;
     const index = indexOf(id);
-    const holders = (chunk.link[index] as number) - 1;
-    chunk.link[index] = holders;
-    if (holders === 0) this.#count(chunk, id, -1);
+    const before = this.#weight(chunk, id);
+    chunk.link[index] = (chunk.link[index] as number) - 1;
+    this.#count(chunk, id, this.#weight(chunk, id) - before);
   }
 
   /** One record less that `killer` keeps dead. */
@@ -302,9 +309,10 @@ export class Liveness {
     if (!chunk) return;
     const index = indexOf(killer);
     const state = chunk.state[index] as number;
+    const before = this.#weight(chunk, killer);
     if ((state & RecordState.kind) === RecordKind.gone) chunk.link[index] = (chunk.link[index] as number) - 1;
     else chunk.state[index] = state & ~tombstone;
-    if (!this.#needed(chunk, killer)) this.#count(chunk, killer, -1);
+    this.#count(chunk, killer, this.#weight(chunk, killer) - before);
   }
 
   #isDead(chunk: Chunk, id: number): boolean {
@@ -320,10 +328,17 @@ export class Liveness {
     return (state & (live | tombstone)) !== 0;
   }
 
-  #count(chunk: Chunk, id: number, sign: 1 | -1): void {
+  #weight(chunk: Chunk, id: number): number {
+    if (!this.#needed(chunk, id)) return 0;
     const index = indexOf(id);
-    const slot = chunk.slot[index] as number;
-    const bytes = sign * (chunk.length[index] as number);
+    const state = chunk.state[index] as number;
+    const onlyKeepsDead = (state & RecordState.kind) === RecordKind.change && !(state & live);
+    return onlyKeepsDead ? KEPT_DEAD_BYTES : (chunk.length[index] as number);
+  }
+
+  #count(chunk: Chunk, id: number, bytes: number): void {
+    if (bytes === 0) return;
+    const slot = chunk.slot[indexOf(id)] as number;
     const left = (this.neededBytes[slot] as number) + bytes;
     this.neededBytes[slot] = left;
     this.#neededBytesSum += bytes;

@@ -154,3 +154,32 @@ test('damage found while copying stops the log instead of losing a record', asyn
   assert.deepEqual(fixture.failures.map(codeOf), ['DATA_CORRUPT']);
   await fixture.close();
 });
+
+test('an entry that changes again and again takes no more room than its last change, whatever happens to it later', async () => {
+  const fixture = new LogFixture();
+  await fixture.open();
+  // More than half of the first segment stays needed, so it keeps what is dead in it, and that must be kept dead.
+  const { entry } = fixture.send('body');
+  await fixture.settle();
+  const kept = Array.from({ length: 4 }, () => fixture.send(Buffer.alloc(SEGMENT_BYTES / 6)).entry);
+  let change = fixture.change(entry, 'first');
+  for (let count = 0; count < 1000; count++) {
+    change = fixture.change(entry, `state ${count} `.repeat(20), change);
+    if (count % 10 === 0) await fixture.settle();
+    if (count % 100 === 0) {
+      fixture.crash('process');
+      await fixture.open();
+    }
+  }
+  await fixture.settle();
+  assert.ok(fixture.log.stats().segments < 5, `${fixture.log.stats().segments} segments`);
+  fixture.crash('power');
+  await fixture.open();
+  assert.deepEqual(fixture.liveIds(), [entry, ...kept, change]);
+  fixture.settleEntries(entry);
+  await fixture.settle();
+  fixture.crash('power');
+  await fixture.open();
+  assert.deepEqual(fixture.liveIds(), kept);
+  await fixture.close();
+});

@@ -1,3 +1,4 @@
+import { RetrainError } from '../errors.ts';
 import { type Journal, type LogRecord, RecordKind } from '../storage/index.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -17,4 +18,9 @@ export function killAll(journal: Journal, ids: readonly number[]): number {
     position = journal.append([gone(journal, ids.slice(at, at + KILLS_PER_RECORD))], 'settle');
   }
   return position;
+}
+
+/** Whether the journal had no room: nothing was appended. */
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof RetrainError && error.code === 'DISK_FULL';
 }

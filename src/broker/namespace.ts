@@ -1,11 +1,10 @@
-import { RetrainError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { type Journal, type LogRecord, RecordKind, type RecoveredRecord } from '../storage/index.ts';
 import { parseDuration, type QueueDescription } from '../topology/index.ts';
 import type { BrokerState } from './broker-state.ts';
 import { Forwarder } from './forwarder.ts';
-import { gone, killAll } from './gone.ts';
+import { gone, isDiskFull, killAll } from './gone.ts';
 import { IdleDeletion } from './idle-deletion.ts';
 import type { MessageFacts } from './message.ts';
 import { LockTokens } from './message-lock.ts';
@@ -40,6 +39,8 @@ export class Namespace {
   readonly #duties = new Map<Queue, readonly { stop(): void }[]>();
   #recovery: Recovery | undefined;
   #broker: BrokerState | undefined;
+  /** Counters that did not find room at the start. */
+  #unwritten: readonly LogRecord[] = [];
 
   constructor(options: {
     clock: Clock;
@@ -81,18 +82,24 @@ export class Namespace {
 
   /**
    * Messages that are gone may alone have shown how far the counters had come; compaction forgets them, and a segment that was begun before the
-   * start may not hold the counters yet.
+   * start may not hold the counters yet. On a full disk they wait for the next segment: one without room for them has begun with them.
    */
   #writeCounters(journal: Journal): void {
     const counters = this.snapshot();
-    if (counters.length > 0) journal.append(counters, 'settle');
+    try {
+      if (counters.length > 0) journal.append(counters, 'settle');
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      this.#unwritten = counters;
+    }
   }
 
   /** Records that must stand in a new segment of the log before others: the counters that its predecessors showed. */
   snapshot(): readonly LogRecord[] {
-    return [...this.#queues.values()]
-      .map((queue) => queue.arrivals.countersRecord())
-      .filter((record) => record !== undefined);
+    const unwritten = this.#unwritten;
+    this.#unwritten = [];
+    const moved = [...this.#queues.values()].map((queue) => queue.arrivals.countersRecord());
+    return [...unwritten, ...moved.filter((record) => record !== undefined)];
   }
 
   queue(name: string): Queue | undefined {
@@ -168,7 +175,7 @@ export class Namespace {
       return { position: killAll(journal, [...queue.forgetAll()]) };
     } catch (error) {
       // The next start finds messages without a queue, and ends what was begun here.
-      if (!(error instanceof RetrainError) || error.code !== 'DISK_FULL') throw error;
+      if (!isDiskFull(error)) throw error;
       return { position };
     }
   }

@@ -4,7 +4,7 @@ import { parseDuration } from '../topology/index.ts';
 import type { BrokerState } from './broker-state.ts';
 import { createHistory } from './duplicate-detection.ts';
 import type { DuplicateHistory } from './duplicate-history.ts';
-import { killAll } from './gone.ts';
+import { isDiskFull, killAll } from './gone.ts';
 import { keepChange } from './message-records.ts';
 import { MessageState, type MessageTable } from './message-table.ts';
 import { Queue } from './queue.ts';
@@ -87,8 +87,17 @@ export class Recovery {
         this.#messages.free(slot);
       }
     }
-    killAll(broker.journal, this.#orphans);
+    this.#killOrphans(broker);
     return [...queues.values()];
+  }
+
+  #killOrphans({ journal }: BrokerState): void {
+    try {
+      killAll(journal, this.#orphans);
+    } catch (error) {
+      // The next start finds them again.
+      if (!isDiskFull(error)) throw error;
+    }
   }
 
   #takeQueue({ id, bytes }: RecoveredRecord): void {

@@ -241,11 +241,18 @@ export class Liveness {
   }
 
   #holdBodies(chunk: Chunk, id: number): boolean {
-    for (const body of this.#bodiesOf(chunk, id)) {
-      const held = this.table.find(body);
-      if (!held) return false;
-      held.link[indexOf(body)] = (held.link[indexOf(body)] as number) + 1;
-    }
+    const index = indexOf(id);
+    if ((chunk.state[index] as number) & manyRefs)
+      return this.#bodiesOf(chunk, id).every((body) => this.#holdBody(body));
+    // The usual case, without an array for each message.
+    const body = chunk.link[index] as number;
+    return body === 0 || this.#holdBody(body);
+  }
+
+  #holdBody(id: number): boolean {
+    const chunk = this.table.find(id);
+    if (!chunk) return false;
+    chunk.link[indexOf(id)] = (chunk.link[indexOf(id)] as number) + 1;
     return true;
   }
 

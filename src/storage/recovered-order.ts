@@ -11,7 +11,9 @@ export interface FoundIndex {
   readonly segment: Segment;
   /** The lowest id of an entry or a change; Infinity when there is none. */
   readonly firstTold: number;
-  /** Whether the ids of its entries and changes rise; copies stand later than their ids would. */
+  /** Entries and changes. */
+  readonly told: number;
+  /** Whether their ids rise; copies stand later than their ids would, and a snapshot before records that were begun earlier. */
   readonly rising: boolean;
   /** Held only where there is no sidecar to read again. */
   readonly index: Buffer | undefined;
@@ -63,19 +65,20 @@ async function readAgain({ disk, folder }: TellOptions, { number, seed, name }: 
   throw new RetrainError('DATA_CORRUPT', `the index of ${folder}/${name} changed while it was read; start again`);
 }
 
-/** One segment's entries and changes by rising id. Only copies make it necessary to sort. */
+/** One segment's entries and changes by rising id. Only copies and snapshots make it necessary to sort. */
 class ByRisingId {
   readonly #segment: Segment;
   readonly #cursor: IndexCursor;
-  #sorted: { ids: Float64Array; starts: Map<number, number> } | undefined;
+  /** Where its records begin in the index. */
+  #sorted: Uint32Array | undefined;
   #next = 0;
   /** Of the record that is told next; Infinity behind the last. */
   id = 0;
 
-  constructor({ segment, rising }: FoundIndex, index: Buffer) {
+  constructor({ segment, rising, told }: FoundIndex, index: Buffer) {
     this.#segment = segment;
     this.#cursor = new IndexCursor(index);
-    this.#sorted = rising ? undefined : sortedById(index);
+    this.#sorted = rising ? undefined : startsById(index, told);
     this.#advance();
   }
 
@@ -95,9 +98,9 @@ class ByRisingId {
   #advance(): void {
     const cursor = this.#cursor;
     if (this.#sorted) {
-      const id = this.#sorted.ids[this.#next++];
-      if (id !== undefined) cursor.seek(this.#sorted.starts.get(id) as number);
-      this.id = id ?? Infinity;
+      const start = this.#sorted[this.#next++];
+      if (start !== undefined) cursor.seek(start);
+      this.id = start === undefined ? Infinity : cursor.id;
       return;
     }
     while (cursor.next()) {
@@ -109,9 +112,55 @@ class ByRisingId {
   }
 }
 
-function sortedById(index: Buffer): { ids: Float64Array; starts: Map<number, number> } {
-  const starts = new Map<number, number>();
+/** Where the entries and changes of an index begin, by rising id. What was appended in order is merged, not sorted. */
+function startsById(index: Buffer, told: number): Uint32Array {
+  const ids = new Float64Array(told);
+  const starts = new Uint32Array(told);
+  /** Where stretches of rising ids begin. */
+  const runs: number[] = [];
   const cursor = new IndexCursor(index);
-  while (cursor.next()) if (isTold(cursor.kind)) starts.set(cursor.id, cursor.at);
-  return { ids: Float64Array.from(starts.keys()).sort(), starts };
+  for (let at = 0; cursor.next();) {
+    if (!isTold(cursor.kind)) continue;
+    if (at === 0 || cursor.id < (ids[at - 1] as number)) runs.push(at);
+    ids[at] = cursor.id;
+    starts[at++] = cursor.at;
+  }
+  return mergeRuns({ ids, starts }, runs).starts;
+}
+
+interface Columns {
+  readonly ids: Float64Array;
+  readonly starts: Uint32Array;
+}
+
+/** Merges neighbours until one run is left. `runs` are where they begin. */
+function mergeRuns(columns: Columns, runs: readonly number[]): Columns {
+  let from = columns;
+  let to: Columns = { ids: new Float64Array(from.ids.length), starts: new Uint32Array(from.starts.length) };
+  for (let begins = runs; begins.length > 1;) {
+    const longer: number[] = [];
+    for (let run = 0; run < begins.length; run += 2) {
+      const start = begins[run] as number;
+      const end = begins[run + 2] ?? from.ids.length;
+      mergeTwo({ from, to }, { start, middle: begins[run + 1] ?? end, end });
+      longer.push(start);
+    }
+    [from, to] = [to, from];
+    begins = longer;
+  }
+  return from;
+}
+
+function mergeTwo(
+  { from, to }: { from: Columns; to: Columns },
+  { start, middle, end }: { start: number; middle: number; end: number },
+): void {
+  let left = start;
+  let right = middle;
+  for (let at = start; at < end; at++) {
+    const takesLeft = right === end || (left < middle && (from.ids[left] as number) <= (from.ids[right] as number));
+    const taken = takesLeft ? left++ : right++;
+    to.ids[at] = from.ids[taken] as number;
+    to.starts[at] = from.starts[taken] as number;
+  }
 }

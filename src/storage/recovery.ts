@@ -56,10 +56,10 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     const { segment, header } = await openSegment(options, number);
     const { index, fromSidecar } = await readIndex(options, { segment, isNewest: number === numbers.at(-1) });
     await segments.closeFile(segment);
-    const { firstTold, rising, maxId, interrupted } = pass.place(segment, index);
+    const { firstTold, told, rising, maxId, interrupted } = pass.place(segment, index);
     for (const slot of interrupted) segments.interrupt(segments.at(slot), number);
     nextId = Math.max(nextId, header.firstId, maxId + 1);
-    found.push({ segment, firstTold, rising, index: fromSidecar ? undefined : index });
+    found.push({ segment, firstTold, told, rising, index: fromSidecar ? undefined : index });
     if (!segment.sealed) tail = { segment, builder: IndexBuilder.from(index) };
     else if (!fromSidecar) withoutSidecar.push(segment);
   }
@@ -75,7 +75,9 @@ const NO_REFS: readonly number[] = [];
 interface PlacedSegment {
   /** The lowest id of an entry or change; Infinity when there is none. */
   readonly firstTold: number;
-  /** Whether the ids of entries and changes rise. */
+  /** Entries and changes. */
+  readonly told: number;
+  /** Whether their ids rise. */
   readonly rising: boolean;
   readonly maxId: number;
   /** Slots of the segments that hold older copies. */
@@ -95,7 +97,7 @@ class FirstPass {
 
   place({ slot }: Segment, index: Buffer): PlacedSegment {
     const cursor = new IndexCursor(index);
-    const placed = { firstTold: Infinity, rising: true, maxId: 0, interrupted: new Set<number>() };
+    const placed = { firstTold: Infinity, told: 0, rising: true, maxId: 0, interrupted: new Set<number>() };
     let lastTold = 0;
     while (cursor.next()) {
       const { kind, id, offset, length } = cursor;
@@ -104,6 +106,7 @@ class FirstPass {
       if (older !== undefined) placed.interrupted.add(older);
       if (id > placed.maxId) placed.maxId = id;
       if (isTold(kind)) {
+        placed.told++;
         if (id < placed.firstTold) placed.firstTold = id;
         if (id < lastTold) placed.rising = false;
         lastTold = id;

@@ -60,6 +60,11 @@ export class BlockCache {
     }
   }
 
+  /** Where the part of a segment begins that is still here; undefined when nothing of it is. What stands before it is durable. */
+  startIn(segment: Segment): number | undefined {
+    return this.#blocks.find((block) => block.segment === segment)?.start;
+  }
+
   /** The bytes at an offset of a segment, when they are still here. */
   read(segment: Segment, { offset, length }: { offset: number; length: number }): Buffer | undefined {
     let low = 0;

@@ -9,6 +9,7 @@ import { GroupCommit } from './group-commit.ts';
 import { type AppendPurpose, type Journal, type LogRecord, RecordKind, type RecoveredRecord } from './journal.ts';
 import { Liveness, type Place } from './liveness.ts';
 import { MAX_SEGMENTS } from './record-table.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { recover, type Recovered } from './recovery.ts';
 import { corrupt } from './segment-file.ts';
 import type { IndexBuilder } from './segment-index.ts';
@@ -85,6 +86,7 @@ export class Log implements Journal {
   readonly #liveness = new Liveness(MAX_SEGMENTS);
   readonly #cache: BlockCache;
   readonly #spares: SpareFiles;
+  readonly #readAhead: ReadAhead;
   readonly #tail: Tail;
   readonly #commit: GroupCommit;
   readonly #compaction: Compaction;
@@ -104,6 +106,7 @@ export class Log implements Journal {
     this.#smallestSegmentBytes = Math.min(segmentBytes, reserveBytes);
     this.#cache = new BlockCache(options.cacheBytes ?? DEFAULT_CACHE_BYTES);
     const segments = (this.#segments = new Segments({ disk, folder }));
+    this.#readAhead = new ReadAhead({ segments, cache: this.#cache });
     const fail = (cause: unknown): void => this.#fail(cause);
     const spares = (this.#spares = new SpareFiles({ disk, clock, folder, segmentBytes, reserveBytes, onFailed: fail }));
     const onFull = (segment: Segment, builder: IndexBuilder): void => void this.#sealing.set(segment, builder);
@@ -300,9 +303,17 @@ export class Log implements Journal {
     return commit.commit();
   }
 
-  async #readFromDisk(segment: Segment, { offset, length }: Place): Promise<Buffer> {
-    const frame = Buffer.allocUnsafe(length);
-    await this.#segments.read(segment, { into: frame, offset });
+  #readFromDisk(segment: Segment, place: Place): Buffer | Promise<Buffer> {
+    const read = this.#readAhead.read(segment, place);
+    if (!Buffer.isBuffer(read)) return read.then((frame) => this.#checked(frame, segment, place));
+    try {
+      return this.#checked(read, segment, place);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #checked(frame: Buffer, segment: Segment, { offset, length }: Place): Buffer {
     if (frameEnd(frame, 0, segment.seed) === length) return bytesInFrame(frame);
     throw corrupt(this.#segments.path(segment), offset, 'a record fails its checksum');
   }

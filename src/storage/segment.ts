@@ -22,6 +22,8 @@ export class Segment {
   onReadersGone: (() => void) | undefined;
   /** When it was last read from, by a counter. */
   lastRead = 0;
+  /** Behind the record that was read last. */
+  readUpTo = 0;
   file: Promise<DiskFile> | undefined;
 
   constructor({ slot, number, seed, capacity }: { slot: number; number: number; seed: number; capacity: number }) {

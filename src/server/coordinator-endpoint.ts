@@ -2,7 +2,7 @@ import { ACCEPTED, AmqpDecodeError, AmqpDescribed, decode, plain, scanSections }
 import type { AmqpValue, DeliveryState, IncomingDelivery, Link } from '../amqp/index.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
-import { failure, failureOf } from './error-mapping.ts';
+import { failureOf } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
@@ -106,12 +106,10 @@ function readRequest(payload: Buffer): Request {
   throw new AmqpDecodeError('A request to the coordinator has a declare or a discharge as its value');
 }
 
-/** The coordinator is for whoever may do anything at all. */
+/**
+ * Accepts the link, also from a peer that has put no token yet: the official Java client begins a transaction before it puts its first one. A
+ * transaction alone gives nobody a right; each send and each settlement is checked on its own link.
+ */
 export function attachCoordinator(client: ClientConnection, link: Link): void {
-  if (client.claims.empty)
-    return client.refuse(
-      link,
-      failure('amqp:unauthorized-access', 'Unauthorized access. Put a token before you begin transactions.'),
-    );
   new CoordinatorEndpoint(client, link).accept();
 }

@@ -86,7 +86,11 @@ export class RequestEndpoint extends LinkEndpoint implements Exit<ReplyEndpoint,
       }
       const { txnId } = state;
       const transaction = this.#client.transactions.find(txnId);
-      if (isFailure(transaction)) return this.#reject(delivery, transaction);
+      if (isFailure(transaction)) {
+        // As a reply: no client hears of a rejected request, it would wait for its time-out.
+        if (!delivery.settled) this.link.settle(delivery, ACCEPTED);
+        return this.#send(request, replies, this.#failed(transaction));
+      }
       if (!delivery.settled) this.link.settle(delivery, { kind: 'transactional', txnId, outcome: ACCEPTED });
       this.#answer({ ...request, transaction }, replies);
     } catch (error) {
@@ -132,8 +136,11 @@ export class RequestEndpoint extends LinkEndpoint implements Exit<ReplyEndpoint,
       this.#client.service.onFault(error);
       said = failure('amqp:internal-error', 'The server has met a fault of its own.');
     }
-    const { statusCode, condition } = said;
-    return { statusCode, condition, description: this.#client.service.describe(said.description, this.claim?.path) };
+    return this.#failed(said);
+  }
+
+  #failed({ statusCode, condition, description }: Failure): NodeReply {
+    return { statusCode, condition, description: this.#client.service.describe(description, this.claim?.path) };
   }
 
   #reject(delivery: IncomingDelivery, refusal: Failure): void {

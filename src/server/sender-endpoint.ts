@@ -112,9 +112,9 @@ export class SenderEndpoint extends LinkEndpoint implements Exit<IncomingDeliver
     if (!delivery.settled) {
       const error = this.#client.service.errorOf(refusal, this.claim?.path);
       this.link.settle(delivery, { kind: 'rejected', error });
-    } else if (delivery.state?.kind === 'transactional') {
-      this.#client.transactions.doom(delivery.state.txnId, refusal);
     }
+    // Also when it is answered: the official Java client does not look at the answer, and would commit without the message.
+    if (delivery.state?.kind === 'transactional') this.#client.transactions.doom(delivery.state.txnId, refusal);
     this.#giveCredit();
   }
 

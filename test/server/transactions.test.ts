@@ -163,7 +163,7 @@ test('an id that is unknown, ended, of another connection, or that took too long
   assert.equal(world.server.queues.get('q')?.counts.total, 0);
 });
 
-test('a lock that is lost, or a refused message that nobody heard of, rolls back with amqp:transaction:rollback', async (context) => {
+test('a lock that is lost, or a message that was refused, rolls back with amqp:transaction:rollback', async (context) => {
   const world = await World.start(context, [{ name: 'q', lockDuration: 'PT5S' }]);
   const peer = await Peer.authorized(world);
   const control = await coordinator(peer);
@@ -178,11 +178,14 @@ test('a lock that is lost, or a refused message that nobody heard of, rolls back
   await peer.send(control, discharge(lost));
   assert.equal(conditionOf(answer(control)), 'amqp:transaction:rollback');
 
-  const unheard = await declare(peer, control);
-  await peer.send(sender, messageOf('fine'), { state: inside(unheard) });
-  await peer.send(sender, messageOf('m', { messageId: 'x'.repeat(200) }), { settled: true, state: inside(unheard) });
-  await peer.send(control, discharge(unheard));
-  assert.equal(conditionOf(answer(control)), 'amqp:transaction:rollback');
+  // Whether the client asks for an answer or not: the Java client does not look at it.
+  for (const settled of [true, false]) {
+    const refused = await declare(peer, control);
+    await peer.send(sender, messageOf('fine'), { state: inside(refused) });
+    await peer.send(sender, messageOf('m', { messageId: 'x'.repeat(200) }), { settled, state: inside(refused) });
+    await peer.send(control, discharge(refused));
+    assert.equal(conditionOf(answer(control)), 'amqp:transaction:rollback');
+  }
   assert.equal(world.server.queues.get('q')?.counts.active, 1);
 });
 
@@ -200,6 +203,9 @@ test('scheduling and settling over $management take part in a transaction', asyn
   assert.equal(world.server.queues.get('q')?.counts.scheduled, 0);
   await peer.send(control, discharge(txnId));
   assert.equal(world.server.queues.get('q')?.counts.scheduled, 1);
+  // A reply, not a rejected request: of that no client hears.
+  const late = await peer.manage('q', 'schedule-message', body, [], { state: inside(txnId) });
+  assert.deepEqual([late.status, late.condition], [404, 'amqp:transaction:unknown-id']);
 });
 
 test('a sender by way of one queue to another needs the right to send to both', async (context) => {
@@ -215,7 +221,7 @@ test('a sender by way of one queue to another needs the right to send to both', 
   assert.equal(refused.condition, 'amqp:unauthorized-access');
 });
 
-test('what is no request to the coordinator is refused, and so is a coordinator for a peer without a token', async (context) => {
+test('what is no request to the coordinator is refused, and so are too many transactions', async (context) => {
   const world = await World.start(context, [{ name: 'q' }]);
   const peer = await Peer.authorized(world);
   const control = await coordinator(peer);
@@ -228,6 +234,19 @@ test('what is no request to the coordinator is refused, and so is a coordinator 
   assert.equal(answer(control)?.kind, 'declared');
   await peer.send(control, DECLARE);
   assert.equal(conditionOf(answer(control)), 'amqp:resource-limit-exceeded');
-  const stranger = await Peer.connect(world);
-  assert.equal((await coordinator(stranger)).condition, 'amqp:unauthorized-access');
+});
+
+test('a transaction may begin before the first token, as the Java client does, and gives no right', async (context) => {
+  const world = await World.start(context, [{ name: 'q' }]);
+  const peer = await Peer.connect(world);
+  const control = await coordinator(peer);
+  const txnId = await declare(peer, control);
+  assert.equal((await peer.sender('q')).condition, 'amqp:unauthorized-access');
+  await peer.putToken();
+  const sender = await peer.sender('q');
+  await peer.send(sender, messageOf('x'), { state: inside(txnId) });
+  await peer.send(control, discharge(txnId));
+  assert.equal(answer(control)?.kind, 'accepted');
+  const [delivery] = await peer.grant(await peer.receiver('q'), 1);
+  assert.equal(bodyOf(delivery!), 'x');
 });

@@ -31,6 +31,7 @@ func main() {
 		duplicateCases(),
 		sessionCases(),
 		sessionMessageCases(),
+		forwardingCases(),
 		refusalCases(),
 	))
 	// These cut the connections of everybody.

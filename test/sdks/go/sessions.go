@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 )
 
@@ -20,6 +21,7 @@ func sessionCases() []testCase {
 		{"the state of a session is kept, read and cleared", sessionState},
 		{"a session is free again when its receiver is closed", freeAfterClose},
 		{"sessions with messages or a state are listed, page by page", listsSessions},
+		{"sessions whose state changed since a time are listed", listsChangedSessions},
 	}
 }
 
@@ -196,4 +198,14 @@ func listsSessions(t *scene) {
 	t.withState(queue, "with state")
 	got := t.sessionIDs(queue, nil)
 	t.check(slices.Equal(got, expected), "%d sessions, expected %d: %v", len(got), len(expected), got)
+}
+
+func listsChangedSessions(t *scene) {
+	queue := t.queue("session")
+	t.send(queue, textIn("only a message", "one"))
+	t.withState(queue, "with state")
+	since := t.sessionIDs(queue, &azservicebus.ListSessionsOptions{SessionStateUpdatedAfter: to.Ptr(time.Now().Add(-time.Hour))})
+	t.check(slices.Equal(since, []string{"with state"}), "changed in the last hour: %v", since)
+	none := t.sessionIDs(queue, &azservicebus.ListSessionsOptions{SessionStateUpdatedAfter: to.Ptr(time.Now().Add(time.Hour))})
+	t.check(len(none) == 0, "changed in the future: %v", none)
 }

@@ -240,6 +240,14 @@ final class Scene {
         throw new Failure("expected an error, got " + told(result));
     }
 
+    /** Any error. */
+    void fails(Runnable steps) {
+        failing(() -> {
+            steps.run();
+            return "none";
+        });
+    }
+
     /** An error with the condition amqp:not-allowed, for which the client has no reason of its own. */
     void notAllowed(Callable<?> steps) {
         Throwable error = failing(steps);

@@ -13,6 +13,14 @@ export function shownNumber(messages: MessageTable, slot: number): number {
   return withPartition(messages.sequenceNumber[slot] as number, messages.partition[slot] as number);
 }
 
+function timeToLiveOf(messages: MessageTable, slot: number): number | undefined {
+  const dueMs = messages.dueMs[slot] as number;
+  if (dueMs === Infinity) return undefined;
+  // Until it is active, a message is due when it becomes so.
+  if (messages.state[slot] === MessageState.scheduled) return messages.extras.get(slot)?.timeToLiveMs;
+  return dueMs - (messages.enqueuedTimeMs[slot] as number);
+}
+
 /** A delivery that is still being made. */
 export type DeliveryDraft = { -readonly [K in keyof Delivery]: Delivery[K] };
 
@@ -37,6 +45,7 @@ export function viewMessage(
     enqueuedSequenceNumber: extra?.forwarded?.enqueuedSequenceNumber ?? sequenceNumber,
     partitionId,
     enqueuedTimeMs: messages.enqueuedTimeMs[slot] as number,
+    timeToLiveMs: timeToLiveOf(messages, slot),
     deliveryCount: messages.deliveryCount[slot] as number,
     state: shownState(messages, slot),
     sessionId: held.sessionId,

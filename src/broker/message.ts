@@ -49,6 +49,8 @@ export interface MessageView {
   /** Undefined unless the queue is partitioned. */
   readonly partitionId: number | undefined;
   readonly enqueuedTimeMs: number;
+  /** From the enqueued time on; what the queue has made of what the sender asked for. Undefined: for ever. */
+  readonly timeToLiveMs: number | undefined;
   /** Deliveries that failed before: 0 at the first. */
   readonly deliveryCount: number;
   /** A message that was scheduled says so for ever, also when it has become active. */

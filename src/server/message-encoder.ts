@@ -35,6 +35,7 @@ const LOCK_TOKEN = 'x-opt-lock-token';
 const DELIVERY_ANNOTATIONS = 0x71;
 const MESSAGE_ANNOTATIONS = 0x72;
 const APPLICATION_PROPERTIES = 0x74;
+const MAX_UINT = 0xffff_ffff;
 
 export interface EncodeOptions {
   /** Adds the delivery annotation `x-opt-lock-token`, 16 bytes in RFC order. */
@@ -52,6 +53,7 @@ export function encodeMessage(stored: Buffer, view: MessageView, options: Encode
     sections.headerStart === sections.headerEnd &&
     sections.messageAnnotationsStart === sections.messageAnnotationsEnd &&
     sections.deliveryAnnotationsStart === sections.deliveryAnnotationsEnd &&
+    view.timeToLiveMs === undefined &&
     view.partitionId === undefined &&
     view.deadLetterSource === undefined &&
     !options.lockToken;
@@ -73,7 +75,7 @@ function writeHead(stored: Buffer, sections: MessageSections, view: MessageView,
   const writer = new Writer();
   const header =
     sections.headerEnd > sections.headerStart ? readComposite(HEADER, stored, sections.headerStart).value : undefined;
-  writeHeader(writer, header, view.deliveryCount);
+  writeHeader(writer, header, view);
   writeDeliveryAnnotations(writer, stored, sections, options.lockToken);
   writer.writeDescriptor(MESSAGE_ANNOTATIONS);
   writer.beginMap();
@@ -117,18 +119,20 @@ function isLockToken(key: AmqpValue): boolean {
   return keyText(key) === LOCK_TOKEN;
 }
 
-function writeHeader(writer: Writer, header: MessageHeader | undefined, deliveryCount: number): void {
+/** The time to live is what the queue has made of it (message-expiration), from which clients reckon when the message expires. */
+function writeHeader(writer: Writer, header: MessageHeader | undefined, view: MessageView): void {
+  const ttl = view.timeToLiveMs === undefined ? header?.ttl : Math.min(view.timeToLiveMs, MAX_UINT);
   writer.writeDescriptor(HEADER.code);
   writer.beginList();
   if (header?.durable === undefined) writer.writeNull();
   else writer.writeBoolean(header.durable);
   if (header?.priority === undefined) writer.writeNull();
   else writer.writeUbyte(header.priority);
-  if (header?.ttl === undefined) writer.writeNull();
-  else writer.writeUint(header.ttl);
+  if (ttl === undefined) writer.writeNull();
+  else writer.writeUint(ttl);
   if (header?.firstAcquirer === undefined) writer.writeNull();
   else writer.writeBoolean(header.firstAcquirer);
-  writer.writeUint(deliveryCount);
+  writer.writeUint(view.deliveryCount);
   writer.endList();
 }
 

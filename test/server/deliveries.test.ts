@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { IncomingDelivery } from '../../src/amqp/index.ts';
 import { AmqpTimestamp, AmqpTyped, HEADER, Writer, readComposite, scanSections } from '../../src/amqp/index.ts';
 import { LIMITS } from '../../src/server/index.ts';
 import { FakeDisk } from '../fake-disk.ts';
@@ -265,4 +266,25 @@ test('close tells clients, and what was sent before is acknowledged before', asy
   await world.settle();
   assert.equal(sender.outcomes[0]?.state?.kind, 'accepted');
   assert.equal(peer.closeError?.condition, 'amqp:connection:forced');
+});
+
+test('a message says the time to live that the queue has made of it', async (context) => {
+  const world = await World.start(context, [
+    { name: 'q', defaultMessageTimeToLive: 'PT1M', deadLetteringOnMessageExpiration: true },
+  ]);
+  const peer = await Peer.authorized(world);
+  const sender = await peer.sender('q');
+  await peer.send(sender, messageOf('none of its own'));
+  await peer.send(sender, messageOf('shorter', { ttl: 5_000 }));
+  await peer.send(sender, messageOf('longer', { ttl: 3_600_000 }));
+  const ttls = (deliveries: readonly IncomingDelivery[]) =>
+    deliveries.map(({ payload }) => readComposite(HEADER, payload, 0).value.ttl);
+  const receiver = await peer.receiver('q');
+  assert.deepEqual(ttls(await peer.grant(receiver, 3)), [60_000, 5_000, 60_000]);
+  await world.pass(61_000);
+  const dead = await peer.receiver('q/$DeadLetterQueue');
+  assert.deepEqual(
+    ttls(await peer.grant(dead, 3)).sort((a = 0, b = 0) => a - b),
+    [5_000, 60_000, 60_000],
+  );
 });

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import {
   AmqpTyped,
   Connection,
+  HEADER,
   PROPERTIES,
   Writer,
   decode,
@@ -329,9 +330,16 @@ function valueAt(payload: Buffer, offset: number): AmqpValue {
 /** A message with a data section and, if wanted, properties and annotations. */
 export function messageOf(
   body: string | Buffer,
-  options: { messageId?: AmqpValue; groupId?: string; annotations?: ReadonlyMap<string, AmqpValue> } = {},
+  options: {
+    messageId?: AmqpValue;
+    groupId?: string;
+    /** Milliseconds. */
+    ttl?: number;
+    annotations?: ReadonlyMap<string, AmqpValue>;
+  } = {},
 ): Buffer {
   const writer = new Writer();
+  if (options.ttl !== undefined) writeComposite(writer, HEADER, { ttl: options.ttl });
   if (options.annotations) {
     writer.writeDescriptor(0x72);
     writer.beginMap();

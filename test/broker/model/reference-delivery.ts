@@ -29,6 +29,7 @@ export function view(message: Message, lockedUntilMs: number | undefined): View 
     sequenceNumber,
     enqueuedSequenceNumber: sequenceNumber,
     enqueuedTimeMs,
+    timeToLiveMs: message.timeToLiveMs === Infinity ? undefined : message.timeToLiveMs,
     deliveryCount,
     state: scheduled ? 'scheduled' : place === 'deferred' ? 'deferred' : 'active',
     sessionId: deadLetter ? undefined : message.sessionId,

@@ -138,6 +138,7 @@ export class Rig {
       sequenceNumber: view.sequenceNumber,
       enqueuedSequenceNumber: view.enqueuedSequenceNumber,
       enqueuedTimeMs: view.enqueuedTimeMs,
+      timeToLiveMs: view.timeToLiveMs,
       deliveryCount: view.deliveryCount,
       state: view.state,
       sessionId: view.sessionId,

@@ -216,13 +216,13 @@ export class Namespace {
     const broker = this.#started();
     const { forwardTo, forwardDeadLetteredMessagesTo, autoDeleteOnIdle, status } = queue.description;
     const duties: { stop(): void }[] = [];
-    const forward = (subqueue: Subqueue, destination: string | undefined): void => {
-      if (destination === undefined || status === 'Disabled' || status === 'ReceiveDisabled') return;
+    const forward = (subqueue: Subqueue, destination: string): void => {
+      if (status === 'Disabled' || status === 'ReceiveDisabled') return;
       const find = (name: string): Queue | undefined => this.queue(name);
       duties.push(new Forwarder({ broker, source: queue, subqueue, destination, find, inspect: this.#inspect }));
     };
-    forward(queue.active, forwardTo);
-    forward(queue.deadLetterQueue, forwardDeadLetteredMessagesTo);
+    if (forwardTo !== undefined) forward(queue.active, forwardTo);
+    if (forwardDeadLetteredMessagesTo !== undefined) forward(queue.deadLetterQueue, forwardDeadLetteredMessagesTo);
     const idleMs = parseDuration(autoDeleteOnIdle, 'autoDeleteOnIdle');
     if (idleMs !== Infinity) {
       const onIdle = (): void => void this.deleteQueue(queue.name);

@@ -42,11 +42,10 @@ export class Queue implements SubqueueOwner {
   readonly id: number;
   readonly historyKey: Buffer;
   readonly active: Subqueue;
-  readonly deadLetterQueue: Subqueue;
-  /** Messages that could not be forwarded (service-bus-dead-letter-queues). */
-  readonly transferDeadLetterQueue: Subqueue;
   readonly records: MessageRecords;
   readonly arrivals: Arrivals;
+  #deadLetterQueue: Subqueue | undefined;
+  #transferDeadLetterQueue: Subqueue | undefined;
   #description: QueueDescription;
   readonly #broker: BrokerState;
   readonly #history: DuplicateHistory | undefined;
@@ -81,19 +80,7 @@ export class Queue implements SubqueueOwner {
       isCurrent: (slot, entryId) => broker.messages.entryId[slot] === entryId,
       onDue: (slot) => this.#onDue(slot),
     });
-    const subqueue = (own: { maxDeliveryCount: number | undefined; sessions: boolean }): Subqueue =>
-      new Subqueue({
-        broker,
-        owner: this,
-        queueId: id,
-        partitioned,
-        lockDurationMs: lockDurationOf(description),
-        maxStateBytes: this.maxMessageSizeBytes,
-        ...own,
-      });
-    this.active = subqueue({ maxDeliveryCount, sessions: requiresSession });
-    this.deadLetterQueue = subqueue({ maxDeliveryCount: undefined, sessions: false });
-    this.transferDeadLetterQueue = subqueue({ maxDeliveryCount: undefined, sessions: false });
+    this.active = this.#subqueue({ maxDeliveryCount, sessions: requiresSession });
     this.#history = description.requiresDuplicateDetection ? (options.history ?? createHistory(record)) : undefined;
     const { records } = this;
     const duplicates = this.#history && { journal: broker.journal, records, queueId: id, history: this.#history };
@@ -118,14 +105,24 @@ export class Queue implements SubqueueOwner {
     return this.#description.maxMessageSizeInKilobytes * 1024;
   }
 
-  get subqueues(): readonly Subqueue[] {
-    return [this.active, this.deadLetterQueue, this.transferDeadLetterQueue];
+  get deadLetterQueue(): Subqueue {
+    return (this.#deadLetterQueue ??= this.#subqueue({ maxDeliveryCount: undefined, sessions: false }));
+  }
+
+  /** Messages that could not be forwarded (service-bus-dead-letter-queues). */
+  get transferDeadLetterQueue(): Subqueue {
+    return (this.#transferDeadLetterQueue ??= this.#subqueue({ maxDeliveryCount: undefined, sessions: false }));
+  }
+
+  /** Those that there are: the dead-letter queues of most queues are never used, and with thousands of queues they would count. */
+  get #subqueues(): readonly Subqueue[] {
+    return [this.active, this.#deadLetterQueue, this.#transferDeadLetterQueue].filter((part) => part !== undefined);
   }
 
   counts(): QueueCounts {
     const active = this.active.index.count;
-    const deadLetter = this.deadLetterQueue.index.count;
-    const transferDeadLetter = this.transferDeadLetterQueue.index.count;
+    const deadLetter = this.#deadLetterQueue?.index.count ?? 0;
+    const transferDeadLetter = this.#transferDeadLetterQueue?.index.count ?? 0;
     return {
       active: active - this.#scheduled,
       deadLetter,
@@ -154,7 +151,7 @@ export class Queue implements SubqueueOwner {
 
   /** Monotonic time of the last use, now while receivers are attached or messages are scheduled. */
   get usedAtMs(): number {
-    const inUse = this.#scheduled > 0 || this.subqueues.some(({ receivers }) => receivers > 0);
+    const inUse = this.#scheduled > 0 || this.#subqueues.some(({ receivers }) => receivers > 0);
     return inUse ? this.#broker.clock.monotonicMs() : this.#usedAtMs;
   }
 
@@ -270,7 +267,7 @@ export class Queue implements SubqueueOwner {
       );
     }
     if (subqueue === this.active && forwardTo !== undefined) throw forwards(name);
-    if (subqueue === this.deadLetterQueue && forwardDeadLetteredMessagesTo !== undefined)
+    if (subqueue === this.#deadLetterQueue && forwardDeadLetteredMessagesTo !== undefined)
       throw forwards(`${name}/$DeadLetterQueue`);
   }
 
@@ -292,8 +289,8 @@ export class Queue implements SubqueueOwner {
     );
     const settings = { lockDurationMs: lockDurationOf(description), maxStateBytes: this.maxMessageSizeBytes };
     this.active.configure({ ...settings, maxDeliveryCount: description.maxDeliveryCount });
-    for (const dead of [this.deadLetterQueue, this.transferDeadLetterQueue])
-      dead.configure({ ...settings, maxDeliveryCount: undefined });
+    for (const dead of [this.#deadLetterQueue, this.#transferDeadLetterQueue])
+      dead?.configure({ ...settings, maxDeliveryCount: undefined });
     for (const listener of this.#listeners) listener.onUpdated?.();
     return { position };
   }
@@ -321,7 +318,7 @@ export class Queue implements SubqueueOwner {
   /** Frees every message and yields their entries, which are to be killed. The queue must have been stopped. */
   *forgetAll(): Generator<number> {
     const { messages } = this.#broker;
-    for (const { index } of this.subqueues) {
+    for (const { index } of this.#subqueues) {
       for (const slot of index.from(0)) {
         yield messages.entryId[slot] as number;
         this.forget(slot);
@@ -332,18 +329,30 @@ export class Queue implements SubqueueOwner {
   /** Ends timers, locks and waiting receivers. The messages stay where they are. */
   stop(refusal: BrokerRefusal): void {
     this.#deadlines.stop();
-    for (const subqueue of this.subqueues) subqueue.stop(refusal);
+    for (const subqueue of this.#subqueues) subqueue.stop(refusal);
   }
 
   /** Stops the queue and tells those who listen that it is gone. */
   deleted(): void {
     this.#deleted = true;
     this.stop(this.#notFound());
-    for (const subqueue of this.subqueues) subqueue.forgetLocks();
+    for (const subqueue of this.#subqueues) subqueue.forgetLocks();
     for (const listener of this.#listeners) listener.onDeleted();
   }
 
   // inside ----------------------------------------------------------------------------------------------------------
+
+  #subqueue(own: { maxDeliveryCount: number | undefined; sessions: boolean }): Subqueue {
+    return new Subqueue({
+      broker: this.#broker,
+      owner: this,
+      queueId: this.id,
+      partitioned: this.#description.enablePartitioning,
+      lockDurationMs: lockDurationOf(this.#description),
+      maxStateBytes: this.maxMessageSizeBytes,
+      ...own,
+    });
+  }
 
   #notFound(): BrokerRefusal {
     return new BrokerRefusal(

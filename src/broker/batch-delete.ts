@@ -12,8 +12,11 @@ export function oldestDeletable(
   const { state, enqueuedTimeMs } = messages;
   const found: number[] = [];
   for (const slot of slots) {
-    if (found.length >= options.count || (enqueuedTimeMs[slot] as number) >= options.enqueuedBeforeMs) break;
-    if (state[slot] !== MessageState.locked && state[slot] !== MessageState.scheduled) found.push(slot);
+    if (found.length >= options.count) break;
+    // A scheduled one may be younger than its number tells, which a transaction can promise long before it sends.
+    if (state[slot] === MessageState.scheduled) continue;
+    if ((enqueuedTimeMs[slot] as number) >= options.enqueuedBeforeMs) break;
+    if (state[slot] !== MessageState.locked) found.push(slot);
   }
   return found;
 }

@@ -119,6 +119,18 @@ test('a batch delete takes the oldest messages that are neither locked nor sched
   assert.equal(h.queue('q').counts().scheduled, 1);
 });
 
+test('a batch delete sees past a scheduled message whose number was promised before others were sent', () => {
+  const h = new BrokerHarness();
+  const q = h.create({ name: 'q' });
+  const transaction = h.namespace.beginTransaction();
+  transaction.schedule(q, [message('later', { scheduledEnqueueTimeMs: h.clock.wallMs() + 60_000 })]);
+  q.send([message('a')]);
+  const enqueuedBeforeMs = h.clock.wallMs() + 1;
+  h.clock.advance(10);
+  transaction.commit();
+  assert.equal(q.active.deleteMessages({ count: 9, enqueuedBeforeMs }).count, 1);
+});
+
 test('a batch delete can be limited to a session, and works on a dead-letter queue', () => {
   const h = new BrokerHarness();
   const q = h.create({ name: 'q', requiresSession: true });

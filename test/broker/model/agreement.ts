@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Ledger } from './ledger.ts';
 import { counts, peek, sessionIds } from './reference-queue.ts';
-import type { Accept, Heard, PartName, State, View } from './reference-state.ts';
-import { happen, possibilities } from './reference-time.ts';
+import { type Accept, type Heard, PARTS, type State, type View } from './reference-state.ts';
+import { outcomes } from './reference-time.ts';
 import { bodyText, type HeardDelivery, type Rig } from './rig.ts';
 
 // Everything that can be observed of the broker, and the same of the reference.
@@ -11,7 +11,6 @@ import { bodyText, type HeardDelivery, type Rig } from './rig.ts';
 const MAX_STATES = 64;
 /** More than a queue of the model ever holds. */
 const ALL = 1000;
-const PARTS: readonly PartName[] = ['active', 'dead'];
 
 /** How much happened. */
 export interface Tally {
@@ -92,7 +91,7 @@ function expected(state: State): Observation {
     ),
     accepts: Object.fromEntries(state.accepts.map((accept) => [accept.id, acceptTold(accept)])),
     credit: Object.fromEntries(state.receivers.filter(({ open }) => open).map(({ id, credit }) => [id, credit])),
-    heldLocks: state.queues.flatMap(({ active, dead }) => [...active.locks, ...dead.locks]).length,
+    heldLocks: state.queues.flatMap(({ parts }) => PARTS.flatMap((part) => parts[part].locks)).length,
     streams: streamsOf(state.heard, ({ receiver, lock, view }) => ({ receiver, locked: lock !== undefined, view })),
   };
 }
@@ -167,15 +166,6 @@ export function agree(model: Model, rig: Rig): void {
   model.tally.deliveries += heard.length;
   model.ledger.delivered(heard.map(({ delivery }) => ({ text: bodyText(delivery), delivery })));
   model.ledger.seen({ parts, wallMs: Math.max(...states.map(({ wallMs }) => wallMs)) });
-}
-
-function outcomes(state: State): State[] {
-  const orders = possibilities(state);
-  return orders.map((order) => {
-    const outcome = orders.length > 1 ? structuredClone(state) : state;
-    happen(outcome, order);
-    return outcome;
-  });
 }
 
 /** Locks are numbered in the order in which the broker's were heard of: deliveries are paired by their places in their streams. */

@@ -1,13 +1,6 @@
 import type { Delivery } from '../../../src/broker/index.ts';
 import type { View } from './reference-state.ts';
 
-/** What a sender was promised of a message. */
-interface Accepted {
-  readonly queue: string;
-  /** When it may be gone by itself, at the earliest, by the wall clock. */
-  readonly mayExpireAtMs: number;
-}
-
 export class Violation extends Error {}
 
 /**
@@ -15,15 +8,31 @@ export class Violation extends Error {}
  * returns, sequence numbers rise and stand for one message each, lock tokens are never used again.
  */
 export class Ledger {
-  readonly #accepted = new Map<string, Accepted>();
+  /** When it may be gone by itself, at the earliest, by the wall clock. */
+  readonly #accepted = new Map<string, number>();
+  /** Where it was seen last. */
+  #places = new Map<string, string>();
+  /** Numbers of each queue that were promised to scheduled messages before they were sent. */
+  readonly #reserved = new Map<string, Set<number>>();
   readonly #finished = new Set<string>();
   readonly #tokens = new Set<string>();
   /** Which text a number of a queue stands for, and its highest. A queue that is created again begins anew. */
   readonly #numbers = new Map<string, Map<number, string>>();
   #latestWallMs = 0;
 
-  accepted(text: string, accepted: Accepted): void {
-    this.#accepted.set(text, accepted);
+  accepted(text: string, mayExpireAtMs: number): void {
+    this.#accepted.set(text, mayExpireAtMs);
+  }
+
+  /** With other settings what was accepted before may be gone for other reasons: that is the model's business from now on. */
+  settingsChanged(): void {
+    for (const text of this.#accepted.keys()) this.#accepted.set(text, -Infinity);
+  }
+
+  reserved(queue: string, numbers: readonly number[]): void {
+    const known = this.#reserved.get(queue) ?? new Set();
+    for (const number of numbers) known.add(number);
+    this.#reserved.set(queue, known);
   }
 
   /** Completed, received for good or cancelled. */
@@ -32,8 +41,9 @@ export class Ledger {
   }
 
   queueDeleted(queue: string): void {
-    this.finished([...this.#accepted].filter(([, accepted]) => accepted.queue === queue).map(([text]) => text));
+    this.finished([...this.#places].filter(([, place]) => place.startsWith(`${queue}/`)).map(([text]) => text));
     this.#numbers.delete(queue);
+    this.#reserved.delete(queue);
   }
 
   delivered(deliveries: readonly { readonly text: string; readonly delivery: Delivery }[]): void {
@@ -63,8 +73,9 @@ export class Ledger {
         places.set(text, place);
       }
     }
+    this.#places = places;
     this.#number(parts);
-    for (const [text, { mayExpireAtMs }] of this.#accepted) {
+    for (const [text, mayExpireAtMs] of this.#accepted) {
       if (places.has(text) || this.#finished.has(text) || mayExpireAtMs <= this.#latestWallMs) continue;
       throw new Violation(`'${text}' was accepted and is nowhere`);
     }
@@ -78,7 +89,8 @@ export class Ledger {
       this.#numbers.set(queue, numbers);
       for (const { text, sequenceNumber } of views) {
         const known = numbers.get(sequenceNumber);
-        if (known === undefined && sequenceNumber < (highest.get(queue) ?? 0)) {
+        const promised = this.#reserved.get(queue)?.has(sequenceNumber);
+        if (known === undefined && !promised && sequenceNumber < (highest.get(queue) ?? 0)) {
           throw new Violation(`'${text}' of ${queue} has the new number ${sequenceNumber}, which is not the highest`);
         }
         if (known !== undefined && known !== text) {

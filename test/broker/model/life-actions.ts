@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { type Action, choice, pick, seldom } from './action.ts';
-import { createQueue, deleteQueue, restart } from './reference-disk.ts';
+import { type Action, choice, pick, seldom, whichQueue } from './action.ts';
+import { createQueue, deleteQueue, restart, updateQueue } from './reference-disk.ts';
+import { closeReceiver } from './reference-queue.ts';
+import { serve } from './reference-delivery.ts';
 import { type Disk, type Queue, queueOf, type State } from './reference-state.ts';
-import { type Settings, settingsArbitrary, tellSettings } from './settings.ts';
-
-export const QUEUES = ['q', 'r'] as const;
+import { fitting, QUEUES, type Settings, settingsArbitrary, tellSettings } from './settings.ts';
 
 interface RestartDraw {
   readonly compacted: boolean;
@@ -16,10 +16,11 @@ export const restarting: Action<RestartDraw, RestartDraw & { disk: Disk }> = {
   name: 'restart',
   draw: fc.record({ compacted: fc.boolean(), downMs: fc.constantFrom(0, 0, 1, 5000, 60_000) }),
   aim: ({ disk }, draw) => ({ ...draw, disk: disk === 'full' ? 'no-sends' : disk }),
-  readings: withTimesKept,
+  readings: withCountersKept,
   predict(state, { downMs, disk }) {
     state.disk = disk;
     restart(state, downMs);
+    for (const queue of state.queues) forwardAgain(state, queue);
   },
   perform(rig, { disk, ...options }) {
     rig.setDisk(disk);
@@ -29,24 +30,27 @@ export const restarting: Action<RestartDraw, RestartDraw & { disk: Disk }> = {
 };
 
 /**
- * A queue that took nothing of what it was sent last may or may not remember after a restart how late it was then. If it does not, it may yet have
- * forgotten some of the message ids that were over by that time.
+ * Whether a restart remembers how late it was when a queue was last sent something that it did not take, and which numbers it had promised to
+ * messages that did not come, is left to the broker. If it does not, it may yet have forgotten some of the message ids that were over then.
  */
-function withTimesKept(state: State): State[] {
+function withCountersKept(state: State): State[] {
   return state.queues.reduce<State[]>(
-    (states, queue) =>
-      queue.lastEnqueuedMs === queue.disk.lastEnqueuedMs ? states : states.flatMap((one) => remembering(one, queue)),
+    (states, { name, lastEnqueuedMs, nextSequenceNumber, disk }) =>
+      lastEnqueuedMs === disk.lastEnqueuedMs && nextSequenceNumber === disk.nextSequenceNumber
+        ? states
+        : states.flatMap((one) => remembering(one, name)),
     [state],
   );
 }
 
-function remembering(state: State, { name, settings, lastEnqueuedMs, disk }: Queue): State[] {
+function remembering(state: State, name: string): State[] {
+  const { settings, lastEnqueuedMs, nextSequenceNumber, disk } = queueOf(state, name);
   const windowMs = settings.duplicateWindowMs ?? 0;
   const over = disk.seen.filter(({ timeMs }) => timeMs + windowMs <= lastEnqueuedMs).length;
   return Array.from({ length: over + 2 }, (_, forgotten) => {
     const one = structuredClone(state);
     const { disk: saved } = queueOf(one, name);
-    if (forgotten > over) saved.lastEnqueuedMs = lastEnqueuedMs;
+    if (forgotten > over) Object.assign(saved, { lastEnqueuedMs, nextSequenceNumber });
     else saved.seen.splice(0, forgotten);
     return one;
   });
@@ -72,12 +76,91 @@ export const creating: Action<
   aim(state, { name: number, settings, again }) {
     const missing = QUEUES.filter((name) => state.queues.every((queue) => queue.name !== name));
     const name = pick(again ? QUEUES : missing, number);
-    return name && { name, settings };
+    return name && { name, settings: fitting(name, settings) };
   },
   predict: (state, { name, settings }) => createQueue(state, name, settings),
   perform: (rig, { name, settings }) => rig.createQueue(name, settings),
   tell: ({ name, settings }) => `${name}: ${tellSettings(settings)}`,
 };
+
+interface UpdateTarget {
+  readonly name: string;
+  readonly settings: Settings;
+  /** Receivers of a part that is forwarded from now on: the server closes their links. */
+  readonly closed: readonly number[];
+}
+
+/** One setting or another of those that can change. */
+export const updating: Action<
+  { queue: number; settings: Settings; properties: readonly (keyof Settings)[] },
+  UpdateTarget
+> = {
+  name: 'update',
+  draw: fc.record({
+    queue: whichQueue,
+    settings: settingsArbitrary,
+    properties: fc.uniqueArray(
+      fc.constantFrom<(keyof Settings)[]>(
+        'lockDurationMs',
+        'maxDeliveryCount',
+        'defaultTimeToLiveMs',
+        'deadLetterExpired',
+        'duplicateWindowMs',
+        'forwardTo',
+        'forwardDeadTo',
+        'status',
+      ),
+      { minLength: 1, maxLength: 3 },
+    ),
+  }),
+
+  aim(state, { queue: number, settings, properties }) {
+    const queue = pick(state.queues, number);
+    if (!queue) return undefined;
+    const changed = { ...queue.settings };
+    for (const property of properties) Object.assign(changed, { [property]: settings[property] });
+    changed.duplicateWindowMs = changedWindow(queue, changed.duplicateWindowMs);
+    const fitted = fitting(queue.name, changed);
+    const closed = state.receivers.filter(
+      ({ queueName, part, open }) =>
+        open &&
+        queueName === queue.name &&
+        ((part === 'active' && fitted.forwardTo !== undefined) ||
+          (part === 'dead' && fitted.forwardDeadTo !== undefined)),
+    );
+    return { name: queue.name, settings: fitted, closed: closed.map(({ id }) => id) };
+  },
+
+  predict(state, { name, settings, closed }) {
+    const queue = queueOf(state, name);
+    for (const receiver of state.receivers) if (closed.includes(receiver.id)) closeReceiver(queue, receiver);
+    updateQueue(state, name, settings);
+    forwardAgain(state, queue);
+  },
+
+  perform(rig, { name, settings, closed }) {
+    for (const id of closed) rig.receivers.get(id)?.close();
+    rig.updateQueue(name, settings);
+  },
+
+  promised: ({ ledger }) => ledger.settingsChanged(),
+  tell: ({ name, settings }) => `${name}: ${tellSettings(settings)}`,
+};
+
+/**
+ * The window can change where there is one. It becomes longer only while every id is in the present one: which of the others are remembered is
+ * left to the broker.
+ */
+function changedWindow(queue: Queue, windowMs: number | undefined): number | undefined {
+  const { duplicateWindowMs: present } = queue.settings;
+  if (present === undefined || windowMs === undefined || windowMs <= present) return present && (windowMs ?? present);
+  return queue.seen.some(({ timeMs }) => timeMs + present <= queue.lastEnqueuedMs) ? present : windowMs;
+}
+
+function forwardAgain(state: State, { parts, name }: Queue): void {
+  const queue = queueOf(state, name);
+  for (const part of [parts.active, parts.dead]) if (part.forwarding) serve(state, queue, part);
+}
 
 export const deleting: Action<number, string> = {
   name: 'delete',

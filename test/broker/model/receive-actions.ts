@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import type { ReceiveMode } from '../../../src/broker/index.ts';
 import { type Action, choice, pick, seldom, whichQueue } from './action.ts';
-import { closeReceiver, openReceiver, peek, receiveBySequenceNumber, setCredit } from './reference-queue.ts';
+import {
+  closeReceiver,
+  deleteMessages,
+  openReceiver,
+  peek,
+  receiveBySequenceNumber,
+  setCredit,
+} from './reference-queue.ts';
 import { inSessions, listing, type PartName, queueOf, type Receiver, type State } from './reference-state.ts';
 
 const mode = fc.oneof(
@@ -10,7 +17,7 @@ const mode = fc.oneof(
 );
 const part = fc.oneof(
   { weight: 3, arbitrary: fc.constant<PartName>('active') },
-  { weight: 1, arbitrary: fc.constant<PartName>('dead') },
+  { weight: 1, arbitrary: fc.constantFrom<PartName[]>('dead', 'dead', 'dead', 'transfer') },
 );
 
 /** Receivers of a part or of a session that are open at a time. */
@@ -215,4 +222,55 @@ export const peeking: Action<PeekDraw, PeekTarget> = {
 
   tell: ({ queue, part, from, count, sessionId }) =>
     `${count} of ${queue}/${part} from ${from}${sessionId === undefined ? '' : `, session '${sessionId}'`}`,
+};
+
+interface PurgeDraw {
+  readonly queue: number;
+  readonly part: PartName;
+  readonly count: number;
+  readonly message: number;
+  readonly offMs: number;
+  readonly sessionId: string | undefined;
+}
+
+interface PurgeTarget extends Omit<PurgeDraw, 'queue' | 'message' | 'offMs'> {
+  readonly queue: string;
+  readonly beforeMs: number;
+  readonly texts: string[];
+}
+
+/** Deletes the oldest messages. */
+export const purging: Action<PurgeDraw, PurgeTarget> = {
+  name: 'purge',
+  draw: fc.record<PurgeDraw>({
+    queue: whichQueue,
+    part,
+    count: fc.constantFrom(1, 2, 100),
+    message: choice,
+    offMs: fc.constantFrom(0, 1, 1, 1000),
+    sessionId: fc.constantFrom(undefined, undefined, 'a', ''),
+  }),
+
+  aim(state, { queue: number, message, offMs, ...rest }) {
+    const queue = pick(state.queues, number);
+    if (!queue) return undefined;
+    const enqueuedTimeMs = pick(queue.messages, message)?.enqueuedTimeMs ?? state.wallMs;
+    return { ...rest, queue: queue.name, beforeMs: enqueuedTimeMs + offMs, texts: [] };
+  },
+
+  predict(state, { queue, texts, ...options }) {
+    const deleted = deleteMessages(state, queueOf(state, queue), options);
+    texts.splice(0, texts.length, ...deleted);
+    return deleted.length;
+  },
+
+  perform(rig, { queue, part, count, beforeMs, sessionId }) {
+    const session = sessionId === undefined ? {} : { sessionId };
+    return rig.part(queue, part).deleteMessages({ count, enqueuedBeforeMs: beforeMs, ...session }).count;
+  },
+
+  promised: ({ ledger }, { texts }) => ledger.finished(texts),
+
+  tell: ({ queue, part, count, beforeMs, sessionId }) =>
+    `${count} of ${queue}/${part} from before ${beforeMs}${sessionId === undefined ? '' : `, session '${sessionId}'`}`,
 };

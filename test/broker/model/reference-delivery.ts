@@ -7,7 +7,6 @@ import {
   type Message,
   type Part,
   type PartName,
-  partOf,
   type Queue,
   type Receiver,
   Refusal,
@@ -20,44 +19,47 @@ import {
 // part in that.
 
 export function view(message: Message, lockedUntilMs: number | undefined): View {
-  const { text, sizeBytes, sequenceNumber, enqueuedTimeMs, deliveryCount, overlay, deadLetter, place } = message;
+  const { text, sizeBytes, sequenceNumber, enqueuedTimeMs, deliveryCount, overlay, deadLetter, place, part } = message;
   // A message that was scheduled says so for ever (protocol section 13).
   const scheduled = place === 'scheduled' || message.wasScheduled;
   return {
     text,
     sizeBytes,
     sequenceNumber,
-    enqueuedSequenceNumber: sequenceNumber,
+    enqueuedSequenceNumber: message.firstNumber,
     enqueuedTimeMs,
     timeToLiveMs: message.timeToLiveMs === Infinity ? undefined : message.timeToLiveMs,
     deliveryCount,
     state: scheduled ? 'scheduled' : place === 'deferred' ? 'deferred' : 'active',
-    sessionId: deadLetter ? undefined : message.sessionId,
+    sessionId: part === 'active' ? message.sessionId : undefined,
     lockedUntilMs,
     overlay,
     deadLetter,
+    deadLetterSource: message.deadLetterSource,
   };
 }
 
 // the queue and its dead-letter queue ---------------------------------------------------------------------------------
 
-function remove(queue: Queue, message: Message): void {
+export function remove(queue: Queue, message: Message): void {
   queue.messages = queue.messages.filter((other) => other !== message);
 }
 
-function becomeDead(state: State, queue: Queue, message: Message): void {
+/** The message is in a dead-letter queue and nobody holds it. */
+function laidOut(state: State, queue: Queue, message: Message): void {
   message.place = 'ready';
   reconsider(state, queue, message.sessionId);
-  serve(state, queue, queue.dead);
+  serve(state, queue, queue.parts[message.part]);
 }
 
 /** The end of a deliverable or deferred message whose time to live is over. Nothing expires in the dead-letter queue (section 4.3). */
 export function expireIfOver(state: State, queue: Queue, message: Message): boolean {
-  if (message.deadLetter || message.dueMs > state.wallMs) return false;
+  if (message.part !== 'active' || message.dueMs > state.wallMs) return false;
   if (queue.settings.deadLetterExpired) {
+    message.part = 'dead';
     message.deadLetter = { reason: 'TTLExpiredException', description: 'The message expired and was dead lettered.' };
     if (write(state, 'broker')) keep(queue, message, 'ready');
-    becomeDead(state, queue, message);
+    laidOut(state, queue, message);
   } else {
     if (write(state, 'broker')) erase(queue, message);
     remove(queue, message);
@@ -71,6 +73,14 @@ export function expireIfOver(state: State, queue: Queue, message: Message): bool
 /** Gives deliverable messages to whose turn it is, one each. */
 export function serve(state: State, queue: Queue, part: Part): void {
   if (inSessions(queue, part.name)) return;
+  const { forwarding } = part;
+  if (forwarding) {
+    if (forwarding.pausedUntilMs > state.monotonicMs) return;
+    for (let message = next(state, queue, part.name); message; message = next(state, queue, part.name)) {
+      forwarding.taken.push(message);
+    }
+    return;
+  }
   while (part.row.length > 0 && deliverable(queue, part.name).length > 0) {
     const receiver = part.row.shift() as Receiver;
     if (receiver.credit === 0 || !serveOne(state, queue, receiver, `${queue.name}/${part.name}`)) continue;
@@ -88,7 +98,7 @@ export function serveSession(state: State, queue: Queue, sessionId: string): voi
 
 /** False: the removal for a receive-and-delete receiver cannot be written; the receiver is not asked again before its next credit. */
 function serveOne(state: State, queue: Queue, receiver: Receiver, stream: string): boolean {
-  const message = next(state, queue, receiver);
+  const message = next(state, queue, receiver.part, receiver.session?.sessionId);
   if (!message) return true;
   if (receiver.mode === 'receive-and-delete') {
     if (!write(state, 'broker')) {
@@ -110,9 +120,9 @@ function serveOne(state: State, queue: Queue, receiver: Receiver, stream: string
 }
 
 /** The deliverable message with the lowest sequence number, which nobody else can have now; the expired ones before it are over. */
-function next(state: State, queue: Queue, receiver: Receiver): Message | undefined {
+function next(state: State, queue: Queue, part: PartName, sessionId?: string): Message | undefined {
   for (;;) {
-    const [message] = deliverable(queue, receiver.part, receiver.session?.sessionId);
+    const [message] = deliverable(queue, part, sessionId);
     if (!message) return undefined;
     message.place = 'locked';
     if (!expireIfOver(state, queue, message)) return message;
@@ -120,7 +130,7 @@ function next(state: State, queue: Queue, receiver: Receiver): Message | undefin
 }
 
 export function giveLock(state: State, queue: Queue, message: Message): { lock: Lock; seen: View } {
-  const part = partOf(message);
+  const { part } = message;
   const session = inSessions(queue, part)
     ? queue.sessionLocks.find((held) => held.sessionId === message.sessionId)
     : undefined;
@@ -136,10 +146,11 @@ export function giveLock(state: State, queue: Queue, message: Message): { lock: 
     inSession: session !== undefined,
     life: state.life,
     held: true,
+    enlisted: false,
     expiresAtMs: session ? Infinity : state.monotonicMs + lockDurationMs,
   };
   message.place = 'locked';
-  queue[part].locks.push(lock);
+  queue.parts[part].locks.push(lock);
   return { lock, seen };
 }
 
@@ -159,7 +170,8 @@ export function takeForGood(state: State, queue: Queue, messages: readonly Messa
 
 function end(queue: Queue, lock: Lock): void {
   lock.held = false;
-  queue[lock.part].locks = queue[lock.part].locks.filter((other) => other !== lock);
+  const part = queue.parts[lock.part];
+  part.locks = part.locks.filter((other) => other !== lock);
 }
 
 export function complete(state: State, queue: Queue, lock: Lock): void {
@@ -184,9 +196,10 @@ export function deadLetter(
     ...(how.reason === undefined ? {} : { reason: how.reason }),
     ...(how.description === undefined ? {} : { description: how.description }),
   };
+  message.part = 'dead';
   if (written) keep(queue, message, 'ready');
   end(queue, lock);
-  becomeDead(state, queue, message);
+  laidOut(state, queue, message);
 }
 
 /** Counts as a delivery, but never dead-letters (protocol section 6.5). */
@@ -230,13 +243,33 @@ export function giveBack(state: State, queue: Queue, lock: Lock): void {
   arrived(state, queue, message);
 }
 
+/** It cannot be forwarded. */
+export function failTransfer(
+  state: State,
+  queue: Queue,
+  message: Message,
+  info: { readonly reason: string; readonly description?: string },
+): void {
+  const written = write(state, 'broker');
+  message.part = 'transfer';
+  message.deadLetter = info;
+  if (written) keep(queue, message, 'ready');
+  laidOut(state, queue, message);
+}
+
+/** What was taken to be forwarded stands where it stood. */
+export function putBack(state: State, queue: Queue, message: Message): void {
+  if (expireIfOver(state, queue, message)) return;
+  message.place = 'ready';
+  arrived(state, queue, message);
+}
+
 // sessions ------------------------------------------------------------------------------------------------------------
 
 /** A message has become deliverable. */
 export function arrived(state: State, queue: Queue, message: Message): void {
-  const part: PartName = partOf(message);
-  if (!inSessions(queue, part)) {
-    serve(state, queue, queue[part]);
+  if (!inSessions(queue, message.part)) {
+    serve(state, queue, queue.parts[message.part]);
     return;
   }
   reconsider(state, queue, message.sessionId);
@@ -278,7 +311,7 @@ export function endSession(state: State, queue: Queue, lock: SessionLock, failed
     receiver.open = false;
     receiver.credit = 0;
   }
-  for (const messageLock of queue.active.locks.filter(({ session }) => session === lock)) {
+  for (const messageLock of queue.parts.active.locks.filter(({ session }) => session === lock)) {
     if (failed) fail(state, queue, messageLock, 'broker');
     else giveBack(state, queue, messageLock);
   }

@@ -1,5 +1,16 @@
 import type { Settings } from './settings.ts';
-import { type Message, type Place, type Queue, Refusal, type Saved, type State } from './reference-state.ts';
+import {
+  type Forwarding,
+  type Message,
+  type Part,
+  type PartName,
+  PARTS,
+  type Place,
+  type Queue,
+  Refusal,
+  type Saved,
+  type State,
+} from './reference-state.ts';
 
 /**
  * For whom something is written. A client is refused when the disk is full; what the broker does by itself goes on in memory, and happens again
@@ -31,35 +42,64 @@ export function erase(queue: Queue, message: Message): void {
   queue.disk.messages = queue.disk.messages.filter(({ text }) => text !== message.text);
 }
 
-function nothing(): Saved {
-  return { messages: [], nextSequenceNumber: 1, lastEnqueuedMs: 0, seen: [], sessionStates: {} };
+function nothing(settings: Settings): Saved {
+  return { settings, messages: [], nextSequenceNumber: 1, lastEnqueuedMs: 0, seen: [], sessionStates: {} };
 }
 
 /** A queue as the disk has it, with nothing volatile. */
-function revive(name: string, settings: Settings, disk: Saved): Queue {
+function revive(name: string, born: number, disk: Saved): Queue {
   const saved = structuredClone(disk);
-  const ready = saved.messages
-    .filter((message) => message.place === 'ready' && !message.deadLetter)
-    .sort((a, b) => a.sequenceNumber - b.sequenceNumber);
-  const offered = settings.sessions ? [...new Set(ready.map((message) => message.sessionId as string))] : [];
-  return {
+  saved.messages.sort((a, b) => a.entry - b.entry);
+  const ready = saved.messages.filter(({ place, part }) => place === 'ready' && part === 'active');
+  const offered = saved.settings.sessions ? [...new Set(ready.map((message) => message.sessionId as string))] : [];
+  const part = (own: PartName): Part => ({ name: own, row: [], locks: [], forwarding: undefined });
+  const queue: Queue = {
     ...saved,
     name,
-    settings,
-    active: { name: 'active', row: [], locks: [] },
-    dead: { name: 'dead', row: [], locks: [] },
+    born,
+    parts: { active: part('active'), dead: part('dead'), transfer: part('transfer') },
     sessionLocks: [],
     offered,
     waiting: [],
     disk,
     unnoticedUntilMs: 0,
   };
+  attend(queue);
+  return queue;
+}
+
+/** Forwarding as the settings want it; a queue that may not be received from does not forward. */
+function attend(queue: Queue): void {
+  const { status, forwardTo, forwardDeadTo } = queue.settings;
+  const forwards = status !== 'Disabled' && status !== 'ReceiveDisabled';
+  const forwarding = (to: string | undefined): Forwarding | undefined =>
+    to === undefined || !forwards ? undefined : { to, taken: [], pausedUntilMs: 0 };
+  queue.parts.active.forwarding = forwarding(forwardTo);
+  queue.parts.dead.forwarding = forwarding(forwardDeadTo);
+}
+
+function mustForwardToSomewhere(state: State, { forwardTo, forwardDeadTo }: Settings): void {
+  for (const to of [forwardTo, forwardDeadTo]) {
+    if (to !== undefined && state.queues.every(({ name }) => name !== to)) throw new Refusal('argument-invalid');
+  }
 }
 
 export function createQueue(state: State, name: string, settings: Settings): void {
   if (state.queues.some((queue) => queue.name === name)) throw new Refusal('entity-exists');
+  mustForwardToSomewhere(state, settings);
   write(state, 'client', 'send');
-  state.queues.push(revive(name, settings, nothing()));
+  state.queues.push(revive(name, ++state.births, nothing(settings)));
+}
+
+/** Locks that are held and messages that are there are as they were; what comes is by the new settings. */
+export function updateQueue(state: State, name: string, settings: Settings): void {
+  const queue = state.queues.find((candidate) => candidate.name === name);
+  if (!queue) throw new Refusal('entity-not-found');
+  mustForwardToSomewhere(state, settings);
+  write(state, 'client');
+  queue.settings = settings;
+  queue.disk.settings = settings;
+  attend(queue);
 }
 
 export function deleteQueue(state: State, name: string): void {
@@ -73,16 +113,17 @@ export function deleteQueue(state: State, name: string): void {
     lock.held = false;
     lock.accept.lost = 'entity-not-found';
   }
-  for (const lock of [...queue.active.locks, ...queue.dead.locks]) lock.held = false;
+  for (const part of PARTS) for (const lock of queue.parts[part].locks) lock.held = false;
 }
 
-/** The process ends, `downMs` later it begins again: receivers, locks and who waits are gone. */
+/** The process ends, `downMs` later it begins again: receivers, locks, transactions and who waits are gone. */
 export function restart(state: State, downMs: number): void {
   state.monotonicMs += downMs;
   state.wallMs += downMs;
   state.life++;
   state.receivers = [];
   state.accepts = [];
+  state.transactions = [];
   for (const lock of state.locks) lock.held = false;
-  state.queues = state.queues.map(({ name, settings, disk }) => revive(name, settings, disk));
+  state.queues = state.queues.map(({ name, born, disk }) => revive(name, born, disk));
 }

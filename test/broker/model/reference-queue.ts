@@ -1,6 +1,5 @@
 import type { ReceiveMode } from '../../../src/broker/index.ts';
 import {
-  arrived,
   complete,
   deadLetter,
   defer,
@@ -16,146 +15,32 @@ import {
   takeForGood,
   view,
 } from './reference-delivery.ts';
-import { erase, keep, write } from './reference-disk.ts';
+import { write } from './reference-disk.ts';
 import {
   type Accept,
   inSessions,
   listing,
   type Lock,
-  type Message,
   type PartName,
   type Queue,
   type Receiver,
   Refusal,
   type SessionLock,
+  type Settlement,
   type State,
   type View,
 } from './reference-state.ts';
-import { MAX_MESSAGE_BYTES, MAX_QUEUE_BYTES } from './settings.ts';
 
-// What clients can ask of a queue. Every function throws a `Refusal` and has changed nothing then.
-
-export interface Draft {
-  readonly text: string;
-  readonly sizeBytes: number;
-  readonly messageId: string | undefined;
-  readonly sessionId: string | undefined;
-  readonly timeToLiveMs: number | undefined;
-  readonly scheduledMs: number | undefined;
-}
-
-const MAX_ID_CHARACTERS = 128;
-
-// sending -------------------------------------------------------------------------------------------------------------
-
-function checkDrafts(queue: Queue, drafts: readonly Draft[]): void {
-  if (drafts.length === 0) throw new Refusal('argument-invalid');
-  for (const draft of drafts) {
-    if (draft.sizeBytes > MAX_MESSAGE_BYTES) throw new Refusal('message-size-exceeded');
-    if (queue.settings.sessions && draft.sessionId === undefined) throw new Refusal('not-allowed');
-    if ((draft.sessionId ?? '').length > MAX_ID_CHARACTERS) throw new Refusal('argument-invalid');
-  }
-  const held = [...queue.messages, ...drafts].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  if (held > MAX_QUEUE_BYTES) throw new Refusal('quota-exceeded');
-}
-
-/** The queue's time never goes back, whatever happens to the clock. */
-function enqueueTime(state: State, queue: Queue): number {
-  queue.lastEnqueuedMs = Math.max(queue.lastEnqueuedMs, state.wallMs);
-  return queue.lastEnqueuedMs;
-}
-
-/** All or none. The number of a duplicate, which is accepted and dropped, is 0 (section 4.6). */
-export function send(state: State, queue: Queue, drafts: readonly Draft[]): number[] {
-  checkDrafts(queue, drafts);
-  const now = enqueueTime(state, queue);
-  const { duplicateWindowMs, defaultTimeToLiveMs, sessions } = queue.settings;
-  const fresh: Draft[] = [];
-  const ids: string[] = [];
-  const known = (id: string): boolean =>
-    ids.includes(id) ||
-    queue.seen.some(({ messageId, timeMs }) => messageId === id && now < timeMs + (duplicateWindowMs as number));
-  for (const draft of drafts) {
-    if (duplicateWindowMs !== undefined && draft.messageId !== undefined) {
-      if (known(draft.messageId)) continue;
-      ids.push(draft.messageId);
-    }
-    fresh.push(draft);
-  }
-  if (fresh.length === 0) return drafts.map(() => 0);
-  write(state, 'client', 'send');
-  queue.seen.push(...ids.map((messageId) => ({ messageId, timeMs: now })));
-  queue.disk.seen = [...queue.seen];
-  const messages = fresh.map((draft): Message => {
-    const { scheduledMs = 0 } = draft;
-    const scheduled = scheduledMs > now;
-    const timeToLiveMs = Math.min(draft.timeToLiveMs ?? Infinity, defaultTimeToLiveMs);
-    return {
-      text: draft.text,
-      sizeBytes: draft.sizeBytes,
-      sessionId: sessions ? draft.sessionId : undefined,
-      wasScheduled: draft.scheduledMs !== undefined,
-      timeToLiveMs,
-      sequenceNumber: queue.nextSequenceNumber++,
-      enqueuedTimeMs: now,
-      deliveryCount: 0,
-      overlay: undefined,
-      deadLetter: undefined,
-      place: scheduled ? 'scheduled' : 'ready',
-      dueMs: scheduled ? scheduledMs : now + timeToLiveMs,
-      retryMs: undefined,
-      unwatched: false,
-    };
-  });
-  for (const message of messages) keep(queue, message, message.place);
-  for (const message of messages) {
-    queue.messages.push(message);
-    if (message.place === 'ready') arrived(state, queue, message);
-  }
-  return drafts.map(({ text }) => messages.find((message) => message.text === text)?.sequenceNumber ?? 0);
-}
-
-/** The scheduled message is replaced by an active one with a new sequence number and enqueued time, and begins to age (section 4.6). */
-export function activate(state: State, queue: Queue, message: Message): void {
-  const now = enqueueTime(state, queue);
-  if (!write(state, 'broker')) {
-    message.retryMs = state.wallMs + 1000;
-    message.unwatched = false;
-    return;
-  }
-  queue.messages = queue.messages.filter((other) => other !== message);
-  const active: Message = {
-    ...message,
-    sequenceNumber: queue.nextSequenceNumber++,
-    enqueuedTimeMs: now,
-    dueMs: now + message.timeToLiveMs,
-    place: 'ready',
-    retryMs: undefined,
-    unwatched: false,
-  };
-  queue.messages.push(active);
-  keep(queue, active, 'ready');
-  arrived(state, queue, active);
-}
-
-function find(queue: Queue, part: PartName, sequenceNumber: number): Message | undefined {
-  return listing(queue, part).find((message) => message.sequenceNumber === sequenceNumber);
-}
-
-export function cancelScheduled(state: State, queue: Queue, sequenceNumbers: readonly number[]): void {
-  const messages = [...new Set(sequenceNumbers)].map((sequenceNumber) => {
-    const message = find(queue, 'active', sequenceNumber);
-    if (message?.place !== 'scheduled') throw new Refusal('message-not-found');
-    return message;
-  });
-  write(state, 'client');
-  for (const message of messages) {
-    erase(queue, message);
-    queue.messages = queue.messages.filter((other) => other !== message);
-  }
-}
+// What receivers can ask of a queue. Every function throws a `Refusal` and has changed nothing then.
 
 // receiving -----------------------------------------------------------------------------------------------------------
+
+function mustAllowReceive(queue: Queue, part: PartName): void {
+  const { status, forwardTo, forwardDeadTo } = queue.settings;
+  if (status === 'Disabled' || status === 'ReceiveDisabled') throw new Refusal('entity-disabled');
+  const forwards = { active: forwardTo, dead: forwardDeadTo, transfer: undefined }[part];
+  if (forwards !== undefined) throw new Refusal('not-allowed');
+}
 
 export function openReceiver(
   state: State,
@@ -163,6 +48,7 @@ export function openReceiver(
   options: { id: number; part: PartName; mode: ReceiveMode; session: SessionLock | undefined },
 ): Receiver {
   const { id, part, mode, session } = options;
+  mustAllowReceive(queue, part);
   if (inSessions(queue, part) && !session) throw new Refusal('not-allowed');
   if (session) mustHold(session);
   const receiver: Receiver = { id, queueName: queue.name, part, mode, session, credit: 0, open: true };
@@ -179,7 +65,7 @@ export function setCredit(state: State, queue: Queue, receiver: Receiver, credit
     serveSession(state, queue, receiver.session.sessionId);
     return;
   }
-  const part = queue[receiver.part];
+  const part = queue.parts[receiver.part];
   // Who takes credit back and gives some again before the turn has come keeps the place in the row.
   if (!part.row.includes(receiver)) part.row.push(receiver);
   serve(state, queue, part);
@@ -189,7 +75,8 @@ export function setCredit(state: State, queue: Queue, receiver: Receiver, credit
 export function closeReceiver(queue: Queue, receiver: Receiver): void {
   receiver.open = false;
   receiver.credit = 0;
-  queue[receiver.part].row = queue[receiver.part].row.filter((other) => other !== receiver);
+  const part = queue.parts[receiver.part];
+  part.row = part.row.filter((other) => other !== receiver);
   if (receiver.session?.receiver === receiver) receiver.session.receiver = undefined;
 }
 
@@ -212,9 +99,10 @@ export function receiveBySequenceNumber(
   options: { part: PartName; sequenceNumbers: readonly number[]; mode: ReceiveMode; sessionId: string | undefined },
 ): { lock: Lock | undefined; seen: View }[] {
   const { part, mode, sessionId } = options;
+  mustAllowReceive(queue, part);
   const sessions = inSessions(queue, part);
   const messages = [...new Set(options.sequenceNumbers)].map((sequenceNumber) => {
-    const message = find(queue, part, sequenceNumber);
+    const message = listing(queue, part).find((one) => one.sequenceNumber === sequenceNumber);
     if (message?.place !== 'deferred') throw new Refusal('message-not-found');
     if (sessions && sessionId !== undefined && message.sessionId !== sessionId) throw new Refusal('message-not-found');
     if (expireIfOver(state, queue, message)) throw new Refusal('message-not-found');
@@ -229,23 +117,32 @@ export function receiveBySequenceNumber(
   return messages.map((message) => giveLock(state, queue, message));
 }
 
-// settling ------------------------------------------------------------------------------------------------------------
-
-export interface Settlement {
-  readonly kind: 'complete' | 'abandon' | 'defer' | 'dead-letter' | 'release';
-  readonly overlay: string | undefined;
-  readonly reason: string | undefined;
-  readonly description: string | undefined;
+/** The oldest messages that were enqueued before a time; locked and scheduled ones stay. */
+export function deleteMessages(
+  state: State,
+  queue: Queue,
+  options: { part: PartName; count: number; beforeMs: number; sessionId: string | undefined },
+): string[] {
+  const { part, count, beforeMs, sessionId } = options;
+  const chosen = listing(queue, part)
+    .filter(({ place, enqueuedTimeMs }) => (place === 'ready' || place === 'deferred') && enqueuedTimeMs < beforeMs)
+    .filter((message) => !inSessions(queue, part) || sessionId === undefined || message.sessionId === sessionId)
+    .slice(0, count);
+  if (chosen.length === 0) return [];
+  return takeForGood(state, queue, chosen).map(({ text }) => text);
 }
 
+// settling ------------------------------------------------------------------------------------------------------------
+
 /** `sessions`: whether the part that is asked has sessions; it need not be the one that gave the lock. */
-function mustBeLocked(state: State, lock: Lock, sessions: boolean): Queue {
+export function mustBeLocked(state: State, lock: Lock, sessions: boolean): Queue {
   const queue = state.queues.find(({ name }) => name === lock.queueName);
   if (!lock.held || !queue) throw new Refusal(sessions ? 'session-lock-lost' : 'message-lock-lost');
   return queue;
 }
 
 export function settle(state: State, lock: Lock, sessions: boolean, settlement: Settlement): void {
+  if (lock.enlisted) throw new Refusal('not-allowed');
   const queue = mustBeLocked(state, lock, sessions);
   const { kind, overlay, reason, description } = settlement;
   if (kind === 'complete') complete(state, queue, lock);
@@ -253,7 +150,7 @@ export function settle(state: State, lock: Lock, sessions: boolean, settlement: 
   else if (kind === 'defer') defer(state, queue, lock, overlay);
   else if (kind === 'release') giveBack(state, queue, lock);
   else {
-    if (lock.part === 'dead') throw new Refusal('not-allowed');
+    if (lock.part !== 'active') throw new Refusal('not-allowed');
     const told = { ...(reason === undefined ? {} : { reason }), ...(description === undefined ? {} : { description }) };
     deadLetter(state, queue, lock, { ...told, overlay, cause: 'client' });
   }
@@ -264,7 +161,8 @@ export function renewLock(state: State, lock: Lock, sessions: boolean): number {
   if (lock.session) throw new Refusal('not-allowed');
   const { lockDurationMs } = queue.settings;
   lock.expiresAtMs = state.monotonicMs + lockDurationMs;
-  queue[lock.part].locks = [...queue[lock.part].locks.filter((other) => other !== lock), lock];
+  const part = queue.parts[lock.part];
+  part.locks = [...part.locks.filter((other) => other !== lock), lock];
   return state.wallMs + lockDurationMs;
 }
 
@@ -275,6 +173,7 @@ export function acceptSession(
   queue: Queue,
   options: { id: number; part: PartName; sessionId: string | undefined; timeoutMs: number },
 ): void {
+  mustAllowReceive(queue, options.part);
   if (!inSessions(queue, options.part)) throw new Refusal('not-allowed');
   const { id, sessionId, timeoutMs } = options;
   const accept: Accept = {
@@ -342,7 +241,7 @@ export function counts(queue: Queue): object {
     active: active.length - scheduled,
     deadLetter: listing(queue, 'dead').length,
     scheduled,
-    transferDeadLetter: 0,
+    transferDeadLetter: listing(queue, 'transfer').length,
     total: queue.messages.length,
     sizeBytes: queue.messages.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };

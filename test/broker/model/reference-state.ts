@@ -5,10 +5,34 @@ import type { Settings } from './settings.ts';
 // The reference model: what a Service Bus namespace is, as plain objects and arrays that `structuredClone` copies whole. It is written from
 // service-bus-semantics.md and service-bus-protocol.md (sections 5 to 7) and takes the slow and obvious way everywhere.
 
-/** Where a message stands. Whether it is in the queue or in its dead-letter queue is told by `deadLetter`. */
+/** How a message stands in its part of the queue. */
 export type Place = 'ready' | 'locked' | 'deferred' | 'scheduled';
 
+/** The queue itself, its dead-letter queue, and the one of messages that could not be forwarded. */
+export type PartName = 'active' | 'dead' | 'transfer';
+export const PARTS: readonly PartName[] = ['active', 'dead', 'transfer'];
+
+/** A message as its sender made it. */
+export interface Draft {
+  readonly text: string;
+  readonly sizeBytes: number;
+  readonly messageId: string | undefined;
+  readonly sessionId: string | undefined;
+  readonly timeToLiveMs: number | undefined;
+  readonly scheduledMs: number | undefined;
+}
+
 export interface Message {
+  readonly draft: Draft;
+  /** Its place among all that have entered the queue. */
+  readonly entry: number;
+  /** The number at its first queue. */
+  readonly firstNumber: number;
+  /** Forwardings so far. */
+  readonly hops: number;
+  /** The queue in whose dead-letter queue it was before it was forwarded. */
+  readonly deadLetterSource: string | undefined;
+  part: PartName;
   /** The body, different in every message that is sent: this is how the model and the broker know a message again. */
   readonly text: string;
   readonly sizeBytes: number;
@@ -31,8 +55,6 @@ export interface Message {
    */
   unwatched: boolean;
 }
-
-export type PartName = 'active' | 'dead';
 
 export interface Receiver {
   readonly id: number;
@@ -57,6 +79,8 @@ export interface Lock {
   /** In which life of the process it was given. */
   readonly life: number;
   held: boolean;
+  /** A transaction is to settle it. */
+  enlisted: boolean;
   /** Monotonic. */
   expiresAtMs: number;
 }
@@ -82,17 +106,26 @@ export interface Accept {
   cancelled: boolean;
 }
 
-/** A queue's messages, or its dead-letter queue's, as receivers see them. */
+/** Messages that are to go to another queue, in order, and until when that pauses (monotonic). */
+export interface Forwarding {
+  readonly to: string;
+  taken: Message[];
+  pausedUntilMs: number;
+}
+
+/** A queue's messages, or those of one of its dead-letter queues, as receivers see them. */
 export interface Part {
   readonly name: PartName;
   /** Receivers that have credit, in the order of their turns. */
   row: Receiver[];
-  /** Held locks, in the order in which they were given or renewed, which is that of their expiry. */
+  /** Held locks, in the order in which they were given or renewed. */
   locks: Lock[];
+  forwarding: Forwarding | undefined;
 }
 
 /** What a restart finds. */
 export interface Saved {
+  settings: Settings;
   messages: Message[];
   nextSequenceNumber: number;
   lastEnqueuedMs: number;
@@ -102,10 +135,10 @@ export interface Saved {
 
 export interface Queue extends Saved {
   readonly name: string;
-  readonly settings: Settings;
-  active: Part;
-  dead: Part;
-  /** Held session locks in the order of their expiry. */
+  /** Tells it from others that have had its name. */
+  readonly born: number;
+  readonly parts: Readonly<Record<PartName, Part>>;
+  /** Held session locks in the order in which they were given or renewed. */
   sessionLocks: SessionLock[];
   /** Sessions with a deliverable message and no lock, in the order in which they came to be so. */
   offered: string[];
@@ -124,10 +157,28 @@ export interface Heard {
 }
 
 /** A message as clients see it. */
-export type View = Omit<MessageView, 'bodyId' | 'overlay' | 'partitionId' | 'deadLetterSource'> & {
+export type View = Omit<MessageView, 'bodyId' | 'overlay' | 'partitionId'> & {
   readonly text: string;
   readonly overlay: string | undefined;
 };
+
+/** Sends and settlements that happen together or not at all. */
+export interface Transaction {
+  readonly id: number;
+  readonly sends: { readonly queue: string; readonly born: number; readonly drafts: NumberedDraft[] }[];
+  readonly settlements: { readonly lock: Lock; readonly settlement: Settlement }[];
+  ended: boolean;
+}
+
+/** A scheduled message with the number that its sender has been told. */
+export type NumberedDraft = Draft & { readonly reserved?: number };
+
+export interface Settlement {
+  readonly kind: 'complete' | 'abandon' | 'defer' | 'dead-letter' | 'release';
+  readonly overlay: string | undefined;
+  readonly reason: string | undefined;
+  readonly description: string | undefined;
+}
 
 export type Disk = 'free' | 'no-sends' | 'full';
 
@@ -138,6 +189,7 @@ export interface State {
   queues: Queue[];
   receivers: Receiver[];
   accepts: Accept[];
+  transactions: Transaction[];
   /** Restarts so far. */
   life: number;
   /** Every lock ever given, also in earlier lives of the process. */
@@ -145,6 +197,9 @@ export interface State {
   heard: Heard[];
   /** Messages ever written, which gives each its text. */
   texts: number;
+  /** Messages that ever entered a queue, and queues ever made. */
+  entries: number;
+  births: number;
 }
 
 /** The reference does not do it. */
@@ -165,10 +220,13 @@ export function newState(wallMs: number): State {
     queues: [],
     receivers: [],
     accepts: [],
+    transactions: [],
     life: 0,
     locks: [],
     heard: [],
     texts: 0,
+    entries: 0,
+    births: 0,
   };
 }
 
@@ -178,15 +236,9 @@ export function queueOf(state: State, name: string): Queue {
   return queue;
 }
 
-export function partOf(message: Message): PartName {
-  return message.deadLetter ? 'dead' : 'active';
-}
-
 /** The messages of a part in the order of their sequence numbers. */
 export function listing(queue: Queue, part: PartName): Message[] {
-  return queue.messages
-    .filter((message) => partOf(message) === part)
-    .sort((a, b) => a.sequenceNumber - b.sequenceNumber);
+  return queue.messages.filter((message) => message.part === part).sort((a, b) => a.sequenceNumber - b.sequenceNumber);
 }
 
 export function deliverable(queue: Queue, part: PartName, sessionId?: string): Message[] {
@@ -195,7 +247,7 @@ export function deliverable(queue: Queue, part: PartName, sessionId?: string): M
   );
 }
 
-/** Whether messages of this part belong to sessions: the dead-letter queue has none. */
+/** Whether messages of this part belong to sessions: dead-letter queues have none. */
 export function inSessions(queue: Queue, part: PartName): boolean {
   return queue.settings.sessions && part === 'active';
 }

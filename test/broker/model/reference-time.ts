@@ -1,6 +1,15 @@
 import { endSession, expireIfOver, fail } from './reference-delivery.ts';
-import { activate } from './reference-queue.ts';
-import type { Accept, Message, Part, Queue, State } from './reference-state.ts';
+import { moveAll, movers, resume } from './reference-forwarding.ts';
+import { activate } from './reference-send.ts';
+import {
+  type Accept,
+  type Message,
+  type Part,
+  type PartName,
+  PARTS,
+  type Queue,
+  type State,
+} from './reference-state.ts';
 
 // What happens by itself. Locks and waiting run on the monotonic clock, schedules and times to live on the wall clock.
 //
@@ -23,11 +32,23 @@ function watchedTime(message: Message): number {
 export function dueTimes(state: State): number[] {
   const { monotonicMs, wallMs } = state;
   const monotonic = state.queues.flatMap((queue) => [
-    ...[...queue.active.locks, ...queue.dead.locks, ...queue.sessionLocks].map(({ expiresAtMs }) => expiresAtMs),
+    ...PARTS.flatMap((part) => queue.parts[part].locks).map(({ expiresAtMs }) => expiresAtMs),
+    ...PARTS.map((part) => queue.parts[part].forwarding?.pausedUntilMs ?? 0),
+    ...queue.sessionLocks.map(({ expiresAtMs }) => expiresAtMs),
     ...queue.waiting.map(({ timeoutAtMs }) => timeoutAtMs),
     ...queue.messages.map((message) => monotonicMs + watchedTime(message) - wallMs),
   ]);
   return [...new Set(monotonic)].filter((time) => time > monotonicMs && time < Infinity).sort((a, b) => a - b);
+}
+
+/** Those and the ends of the windows of duplicate detection: times before and after which something else comes of the same. */
+export function turningPoints(state: State): number[] {
+  const { monotonicMs, wallMs } = state;
+  const windows = state.queues.flatMap(({ seen, settings: { duplicateWindowMs = Infinity } }) =>
+    seen.map(({ timeMs }) => monotonicMs + timeMs + duplicateWindowMs - wallMs),
+  );
+  const times = new Set([...dueTimes(state), ...windows]);
+  return [...times].filter((time) => time > monotonicMs && time < Infinity).sort((a, b) => a - b);
 }
 
 /** Whether something may be overdue because the wall clock was set. */
@@ -38,25 +59,28 @@ export function mayGoUnnoticed(state: State): boolean {
 function overdue(state: State, queue: Queue): Message[] {
   return queue.messages
     .filter((message) => watchedTime(message) <= state.wallMs)
-    .sort((a, b) => watchedTime(a) - watchedTime(b) || a.sequenceNumber - b.sequenceNumber);
+    .sort((a, b) => watchedTime(a) - watchedTime(b) || a.entry - b.entry);
 }
 
 /** Something that falls due now. It names what it is about, so that it can be done to a copy of the state. */
 type Due =
-  | { readonly kind: 'locks'; readonly queue: string; readonly part: 'active' | 'dead' }
+  | { readonly kind: 'locks' | 'forwarding'; readonly queue: string; readonly part: PartName }
   | { readonly kind: 'sessions' | 'messages'; readonly queue: string }
   | { readonly kind: 'accept'; readonly queue: string; readonly accept: number };
 
 /** All orders in which what is due now may happen, the likeliest first. */
-export function possibilities(state: State): Due[][] {
+function possibilities(state: State): Due[][] {
   const { monotonicMs } = state;
   const certain: Due[] = [];
   const unsure: Due[] = [];
   for (const queue of state.queues) {
     const { name } = queue;
     const isOver = ({ expiresAtMs }: { expiresAtMs: number }): boolean => expiresAtMs <= monotonicMs;
-    for (const part of ['active', 'dead'] as const) {
-      if (queue[part].locks.some(isOver)) certain.push({ kind: 'locks', queue: name, part });
+    for (const part of PARTS) {
+      const { locks, forwarding } = queue.parts[part];
+      if (locks.some(isOver)) certain.push({ kind: 'locks', queue: name, part });
+      const pausedUntilMs = forwarding?.pausedUntilMs ?? 0;
+      if (pausedUntilMs > 0 && pausedUntilMs <= monotonicMs) certain.push({ kind: 'forwarding', queue: name, part });
     }
     if (queue.sessionLocks.some(isOver)) certain.push({ kind: 'sessions', queue: name });
     for (const accept of queue.waiting) {
@@ -66,26 +90,55 @@ export function possibilities(state: State): Due[][] {
       (queue.unnoticedUntilMs > monotonicMs ? unsure : certain).push({ kind: 'messages', queue: name });
     }
   }
-  return subsets(unsure).flatMap((some) => permutations([...certain, ...some]));
+  return subsets(unsure).flatMap((some) => orders([...certain, ...some]));
 }
 
 function subsets<T>(items: readonly T[]): T[][] {
   return items.reduceRight<T[][]>((sets, item) => [...sets.map((set) => [item, ...set]), ...sets], [[]]);
 }
 
-/** Beyond this many things at once not every order is tried. */
-const MAX_PERMUTED = 5;
-
-function permutations<T>(items: readonly T[]): T[][] {
-  if (items.length <= 1) return [[...items]];
-  if (items.length > MAX_PERMUTED) return [[...items], [...items].reverse()];
-  return items.flatMap((item, i) => permutations(items.filter((_, j) => j !== i)).map((rest) => [item, ...rest]));
+/** Who waits is told in the order in which they came; all else in any order. */
+function orders(due: readonly Due[]): Due[][] {
+  if (due.length <= 1) return [[...due]];
+  const isFirst = (one: Due): boolean => one.kind !== 'accept' || due.find(sameRow(one)) === one;
+  return due
+    .filter(isFirst)
+    .flatMap((one) => orders(due.filter((other) => other !== one)).map((rest) => [one, ...rest]));
 }
 
-export function happen(state: State, order: readonly Due[]): void {
+function sameRow(one: Due): (other: Due) => boolean {
+  return (other) => other.kind === 'accept' && other.queue === one.queue;
+}
+
+/** Every state that this one may have become when all that is due has happened, and all that is forwarded has arrived. */
+export function outcomes(state: State): State[] {
+  const orders = possibilities(state);
+  return orders.flatMap((order) => {
+    const outcome = orders.length > 1 ? structuredClone(state) : state;
+    happen(outcome, order);
+    return forwarded(outcome);
+  });
+}
+
+function forwarded(state: State): State[] {
+  const all = movers(state);
+  if (all.length === 0) return [state];
+  return all.flatMap(({ queue: name, part }) => {
+    const outcome = all.length > 1 ? structuredClone(state) : state;
+    const queue = outcome.queues.find((one) => one.name === name) as Queue;
+    moveAll(outcome, queue, queue.parts[part]);
+    // What arrives makes its new queue look at the clock.
+    return mayGoUnnoticed(outcome)
+      ? [structuredClone(outcome), ...outcomes(outcome)].flatMap(forwarded)
+      : forwarded(outcome);
+  });
+}
+
+function happen(state: State, order: readonly Due[]): void {
   for (const due of order) {
     const queue = state.queues.find(({ name }) => name === due.queue) as Queue;
-    if (due.kind === 'locks') expireLocks(state, queue, queue[due.part]);
+    if (due.kind === 'locks') expireLocks(state, queue, queue.parts[due.part]);
+    else if (due.kind === 'forwarding') resume(state, queue, queue.parts[due.part]);
     else if (due.kind === 'accept') timeOut(queue, due.accept);
     else if (due.kind === 'sessions') expireSessions(state, queue);
     else for (const message of overdue(state, queue)) fallDue(state, queue, message);
@@ -93,13 +146,18 @@ export function happen(state: State, order: readonly Due[]): void {
 }
 
 function expireLocks(state: State, queue: Queue, part: Part): void {
-  for (const lock of part.locks.filter(({ expiresAtMs }) => expiresAtMs <= state.monotonicMs)) {
+  for (const lock of over(part.locks, state)) {
     if (lock.held) fail(state, queue, lock, 'broker');
   }
 }
 
+/** Those that have expired, in that order. */
+function over<T extends { readonly expiresAtMs: number }>(locks: readonly T[], { monotonicMs }: State): T[] {
+  return locks.filter(({ expiresAtMs }) => expiresAtMs <= monotonicMs).sort((a, b) => a.expiresAtMs - b.expiresAtMs);
+}
+
 function expireSessions(state: State, queue: Queue): void {
-  for (const lock of queue.sessionLocks.filter(({ expiresAtMs }) => expiresAtMs <= state.monotonicMs)) {
+  for (const lock of over(queue.sessionLocks, state)) {
     if (lock.held) endSession(state, queue, lock, true);
   }
 }

@@ -7,6 +7,8 @@ import type {
   Receiver,
   Subqueue,
 } from '../../../src/broker/index.ts';
+import type { DeadLetterInfo } from '../../../src/broker/message.ts';
+import type { Transaction } from '../../../src/broker/transaction.ts';
 import { parseQueueDescription } from '../../../src/topology/index.ts';
 import { Accepting, BrokerHarness } from '../broker-harness.ts';
 import type { Disk, PartName, View } from './reference-state.ts';
@@ -18,6 +20,15 @@ export interface HeardDelivery {
   readonly subqueue: Subqueue;
   readonly delivery: Delivery;
 }
+
+const TRANSFER_REASONS = new Set([
+  'MessagingEntityNotFound',
+  'MessagingEntityDisabled',
+  'QuotaExceeded',
+  'MessageSizeExceeded',
+  'Session id is null.',
+  'TransferFailed',
+]);
 
 interface GivenLock {
   readonly lock: MessageLock;
@@ -33,6 +44,7 @@ export class Rig {
   #life = 0;
   receivers = new Map<number, Receiver>();
   accepts = new Map<number, Accepting>();
+  transactions = new Map<number, Transaction>();
   #heard: HeardDelivery[] = [];
 
   queue(name: string): Queue {
@@ -40,8 +52,8 @@ export class Rig {
   }
 
   part(queue: string, part: PartName): Subqueue {
-    const found = this.queue(queue);
-    return part === 'active' ? found.active : found.deadLetterQueue;
+    const { active, deadLetterQueue, transferDeadLetterQueue } = this.queue(queue);
+    return { active, dead: deadLetterQueue, transfer: transferDeadLetterQueue }[part];
   }
 
   /** What receivers were told since the last call. */
@@ -58,6 +70,10 @@ export class Rig {
 
   createQueue(name: string, settings: Settings): void {
     this.harness.namespace.createQueue(parseQueueDescription(describeQueue(name, settings)));
+  }
+
+  updateQueue(name: string, settings: Settings): void {
+    this.harness.namespace.updateQueue(parseQueueDescription(describeQueue(name, settings)));
   }
 
   openReceiver(options: {
@@ -120,6 +136,7 @@ export class Rig {
     this.#life++;
     this.receivers = new Map();
     this.accepts = new Map();
+    this.transactions = new Map();
     this.#heard = [];
   }
 
@@ -144,9 +161,15 @@ export class Rig {
       sessionId: view.sessionId,
       lockedUntilMs: view.lockedUntilMs,
       overlay: view.overlay?.toString(),
-      deadLetter: view.deadLetter,
+      deadLetter: told(view.deadLetter),
+      deadLetterSource: view.deadLetterSource,
     };
   }
+}
+
+/** The texts of refusals, which tell why a message was not forwarded, are not the model's business. */
+function told(info: DeadLetterInfo | undefined): DeadLetterInfo | undefined {
+  return info?.reason !== undefined && TRANSFER_REASONS.has(info.reason) ? { reason: info.reason } : info;
 }
 
 /** The journal in memory gives bodies at once. */

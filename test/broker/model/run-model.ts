@@ -2,14 +2,21 @@ import fc from 'fast-check';
 import { commandsOf } from './action.ts';
 import { agree, type Model, type Tally } from './agreement.ts';
 import { Ledger } from './ledger.ts';
-import { creating, deleting, fillingDisk, QUEUES, restarting } from './life-actions.ts';
-import { closing, crediting, fetching, opening, peeking } from './receive-actions.ts';
-import { createQueue } from './reference-disk.ts';
+import { creating, deleting, fillingDisk, restarting, updating } from './life-actions.ts';
+import {
+  beginning,
+  committing,
+  rollingBack,
+  sendingInTransaction,
+  settlingInTransaction,
+} from './transaction-actions.ts';
+import { closing, crediting, fetching, opening, peeking, purging } from './receive-actions.ts';
+import { createQueue, updateQueue } from './reference-disk.ts';
 import { newState } from './reference-state.ts';
 import { Rig } from './rig.ts';
 import { cancelling, sending } from './send-actions.ts';
 import { accepting, ceasing, readingState, releasing, renewingSession, settingState } from './session-actions.ts';
-import { type Settings, settingsArbitrary, tellSettings } from './settings.ts';
+import { fitting, QUEUES, type Settings, settingsArbitrary, tellSettings } from './settings.ts';
 import { renewing, settling } from './settle-actions.ts';
 import { passing, settingClock } from './time-actions.ts';
 
@@ -38,16 +45,29 @@ const command = fc.oneof(
   { weight: 3, arbitrary: commandsOf(restarting) },
   { weight: 4, arbitrary: commandsOf(creating) },
   { weight: 1, arbitrary: commandsOf(deleting) },
+  { weight: 3, arbitrary: commandsOf(updating) },
+  { weight: 5, arbitrary: commandsOf(purging) },
+  { weight: 4, arbitrary: commandsOf(beginning) },
+  { weight: 8, arbitrary: commandsOf(sendingInTransaction) },
+  { weight: 12, arbitrary: commandsOf(settlingInTransaction) },
+  { weight: 8, arbitrary: commandsOf(committing) },
+  { weight: 1, arbitrary: commandsOf(rollingBack) },
 );
 
 function begin(settings: readonly Settings[], tally: Tally): { model: Model; real: Rig } {
   const real = new Rig();
   const state = newState(real.harness.clock.wallMs());
   const model: Model = { states: [state], ledger: new Ledger(), trace: [], tally };
-  for (const [i, name] of QUEUES.entries()) {
-    const own = settings[i] as Settings;
-    createQueue(state, name, own);
-    real.createQueue(name, own);
+  const queues = QUEUES.map((name, i) => ({ name, own: fitting(name, settings[i] as Settings) }));
+  for (const { name, own } of queues) {
+    const alone: Settings = { ...own, forwardTo: undefined, forwardDeadTo: undefined };
+    createQueue(state, name, alone);
+    real.createQueue(name, alone);
+  }
+  // Only a queue that is there can be forwarded to.
+  for (const { name, own } of queues) {
+    updateQueue(state, name, own);
+    real.updateQueue(name, own);
     model.trace.push(`queue ${name}: ${tellSettings(own)}`);
   }
   agree(model, real);

@@ -1,23 +1,8 @@
 import fc from 'fast-check';
-import { message } from '../broker-harness.ts';
 import { type Action, choice, pick, seldom, whichQueue } from './action.ts';
-import { cancelScheduled, type Draft, send } from './reference-queue.ts';
-import { listing, queueOf, type State } from './reference-state.ts';
-
-interface DraftDraw {
-  readonly sessionId: string | undefined;
-  readonly messageId: string | undefined;
-  readonly timeToLiveMs: number | undefined;
-  readonly scheduleMs: number | undefined;
-  readonly sizeBytes: number;
-}
-
-/** Of a session of its own a message of a plain queue may know nothing; of a session queue it must. */
-interface SendDraw {
-  readonly queue: number;
-  readonly drafts: readonly DraftDraw[];
-  readonly careless: boolean;
-}
+import { cancelScheduled, send } from './reference-send.ts';
+import { type Draft, listing, queueOf } from './reference-state.ts';
+import { fitDrafts, draftsDraw, type DraftsDraw, incoming, mayExpireAt, tellDrafts } from './drafts.ts';
 
 interface SendTarget {
   readonly queue: string;
@@ -25,56 +10,16 @@ interface SendTarget {
   readonly mayExpireAtMs: readonly number[];
 }
 
-const draft = fc.record<DraftDraw>({
-  sessionId: fc.constantFrom('a', 'a', 'a', 'b', 'b', ''),
-  messageId: fc.oneof(
-    { weight: 2, arbitrary: fc.constant(undefined) },
-    { weight: 1, arbitrary: fc.constantFrom('x', 'y') },
-  ),
-  timeToLiveMs: fc.oneof(
-    { weight: 2, arbitrary: fc.constant(undefined) },
-    { weight: 1, arbitrary: fc.constantFrom(1000, 5000, 10_000, 30_000) },
-  ),
-  scheduleMs: fc.oneof(
-    { weight: 4, arbitrary: fc.constant(undefined) },
-    { weight: 1, arbitrary: fc.constantFrom(-1000, 0, 1, 1000, 5000, 10_000) },
-  ),
-  sizeBytes: fc.oneof(
-    { weight: 40, arbitrary: fc.integer({ min: 1, max: 9 }) },
-    { weight: 1, arbitrary: fc.constantFrom(200_000, 262_144, 262_145) },
-  ),
-});
-
 /** A message or a batch, to a queue that takes it or not. */
-export const sending: Action<SendDraw, SendTarget> = {
+export const sending: Action<DraftsDraw, SendTarget> = {
   name: 'send',
-  draw: fc.record<SendDraw>({
-    queue: whichQueue,
-    drafts: fc.oneof(
-      { weight: 5, arbitrary: fc.array(draft, { minLength: 1, maxLength: 1 }) },
-      { weight: 2, arbitrary: fc.array(draft, { minLength: 0, maxLength: 4, size: 'max' }) },
-    ),
-    careless: seldom(30),
-  }),
+  draw: draftsDraw,
 
-  aim(state: State, { queue: number, drafts, careless }) {
-    const queue = pick(state.queues, number);
+  aim(state, draw) {
+    const queue = pick(state.queues, draw.queue);
     if (!queue) return undefined;
-    const { sessions, defaultTimeToLiveMs, deadLetterExpired } = queue.settings;
-    const now = Math.max(state.wallMs, queue.lastEnqueuedMs);
-    return {
-      queue: queue.name,
-      drafts: drafts.map(({ sessionId, scheduleMs, ...rest }, i) => ({
-        ...rest,
-        text: `m${state.texts + i + 1}`,
-        // Careless: no session where one is needed, a session where there are none.
-        sessionId: sessions === careless ? undefined : sessionId,
-        scheduledMs: scheduleMs === undefined ? undefined : state.wallMs + scheduleMs,
-      })),
-      mayExpireAtMs: drafts.map(({ timeToLiveMs }) =>
-        deadLetterExpired ? Infinity : now + Math.min(timeToLiveMs ?? Infinity, defaultTimeToLiveMs),
-      ),
-    };
+    const drafts = fitDrafts(state, queue, draw);
+    return { queue: queue.name, drafts, mayExpireAtMs: drafts.map((draft) => mayExpireAt(state, queue, draft)) };
   },
 
   predict(state, { queue, drafts }) {
@@ -82,40 +27,15 @@ export const sending: Action<SendDraw, SendTarget> = {
     return send(state, queueOf(state, queue), drafts);
   },
 
-  perform(rig, { queue, drafts }) {
-    const messages = drafts.map(({ text, sizeBytes, messageId, sessionId, timeToLiveMs, scheduledMs }) =>
-      message(text, {
-        sizeBytes,
-        ...(messageId === undefined ? {} : { messageId }),
-        ...(sessionId === undefined ? {} : { sessionId }),
-        ...(timeToLiveMs === undefined ? {} : { timeToLiveMs }),
-        ...(scheduledMs === undefined ? {} : { scheduledEnqueueTimeMs: scheduledMs }),
-      }),
-    );
-    return rig.queue(queue).send(messages).sequenceNumbers;
-  },
+  perform: (rig, { queue, drafts }) => rig.queue(queue).send(incoming(rig, drafts)).sequenceNumbers,
 
-  promised({ ledger }, { queue, drafts, mayExpireAtMs }, numbers) {
+  promised({ ledger }, { drafts, mayExpireAtMs }, numbers) {
     for (const [i, { text }] of drafts.entries()) {
-      if ((numbers as number[])[i] !== 0) {
-        ledger.accepted(text, { queue, mayExpireAtMs: mayExpireAtMs[i] as number });
-      }
+      if ((numbers as number[])[i] !== 0) ledger.accepted(text, mayExpireAtMs[i] as number);
     }
   },
 
-  tell({ queue, drafts }) {
-    const told = drafts.map(({ text, sizeBytes, messageId, sessionId, timeToLiveMs, scheduledMs }) =>
-      [
-        text,
-        ...(sessionId === undefined ? [] : [`session '${sessionId}'`]),
-        ...(messageId === undefined ? [] : [`id ${messageId}`]),
-        ...(timeToLiveMs === undefined ? [] : [`lives ${timeToLiveMs} ms`]),
-        ...(scheduledMs === undefined ? [] : [`at ${scheduledMs}`]),
-        ...(sizeBytes < 10 ? [] : [`${sizeBytes} bytes`]),
-      ].join(' '),
-    );
-    return `to ${queue}: [${told.join('; ')}]`;
-  },
+  tell: ({ queue, drafts }) => `to ${queue}: ${tellDrafts(drafts)}`,
 };
 
 interface CancelDraw {

@@ -1,21 +1,21 @@
 import fc from 'fast-check';
 import type { Outcome, Subqueue } from '../../../src/broker/index.ts';
 import { type Action, choice, pick, seldom } from './action.ts';
-import { renewLock, settle, type Settlement } from './reference-queue.ts';
-import { inSessions, type Lock, type PartName, queueOf, type State } from './reference-state.ts';
+import { renewLock, settle } from './reference-queue.ts';
+import { inSessions, type Lock, type PartName, queueOf, type Settlement, type State } from './reference-state.ts';
 import type { Rig } from './rig.ts';
 
-interface LockDraw {
+export interface LockDraw {
   readonly lock: number;
   readonly stale: boolean;
 }
 
-const lockDraw = {
+export const lockDraw = {
   lock: choice,
   stale: seldom(7),
 };
 
-interface LockTarget {
+export interface LockTarget {
   readonly lock: number;
   readonly text: string;
   readonly queue: string;
@@ -27,7 +27,7 @@ interface LockTarget {
 }
 
 /** A held lock, or, stale, any that was ever given: settled, expired, of a session that is over, of an earlier life of queue or process. */
-function aimAtLock(state: State, { lock, stale }: LockDraw): LockTarget | undefined {
+export function aimAtLock(state: State, { lock, stale }: LockDraw): LockTarget | undefined {
   const askable = (one: Lock): boolean =>
     one.held || (stale && (one.life === state.life || state.queues.some(({ name }) => name === one.queueName)));
   const chosen = pick(state.locks.filter(askable), lock);
@@ -38,11 +38,11 @@ function aimAtLock(state: State, { lock, stale }: LockDraw): LockTarget | undefi
   return { lock: id, text: message.text, queue, part, known, sessions };
 }
 
-function partAsked(rig: Rig, { lock, queue, part, known }: LockTarget): Subqueue {
+export function partAsked(rig: Rig, { lock, queue, part, known }: LockTarget): Subqueue {
   return known ? rig.lock(lock).subqueue : rig.part(queue, part);
 }
 
-function outcomeOf({ kind, overlay, reason, description }: Settlement): Outcome {
+export function outcomeOf({ kind, overlay, reason, description }: Settlement): Outcome {
   const attached = overlay === undefined ? {} : { overlay: Buffer.from(overlay) };
   if (kind === 'complete' || kind === 'release') return { kind };
   if (kind !== 'dead-letter') return { kind, ...attached };
@@ -54,7 +54,7 @@ function outcomeOf({ kind, overlay, reason, description }: Settlement): Outcome 
   };
 }
 
-const settlement = fc.record<Settlement>({
+export const settlement = fc.record<Settlement>({
   kind: fc.constantFrom('complete', 'abandon', 'abandon', 'defer', 'dead-letter', 'release'),
   overlay: fc.constantFrom(undefined, undefined, 'o1', 'o2'),
   reason: fc.constantFrom(undefined, 'why'),

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { type Action, choice, pick } from './action.ts';
 import { agree, type Model, presentState } from './agreement.ts';
 import type { State } from './reference-state.ts';
-import { dueTimes, mayGoUnnoticed, stepWallClock } from './reference-time.ts';
+import { dueTimes, mayGoUnnoticed, stepWallClock, turningPoints } from './reference-time.ts';
 import type { Rig } from './rig.ts';
 
 /** Lets time pass, and compares whenever something falls due on the way. */
@@ -55,7 +55,7 @@ type PassingDraw = { readonly ms: number } | { readonly due: number; readonly of
 /** A drawn span, or the span to a time at which something falls due, or to just before or after it. */
 function spanMs(state: State, draw: PassingDraw): number | undefined {
   if ('ms' in draw) return draw.ms;
-  const due = pick(dueTimes(state), draw.due);
+  const due = pick(turningPoints(state), draw.due);
   return due === undefined ? undefined : Math.max(0, due + draw.offMs - state.monotonicMs);
 }
 
@@ -79,7 +79,7 @@ export const settingClock: Action<{ due: number; offMs: number; ms: number }, nu
   }),
   aim(state, { due, offMs, ms }) {
     if (ms !== 0) return ms;
-    const time = pick(dueTimes(state), due);
+    const time = pick(turningPoints(state), due);
     return time === undefined ? undefined : time + offMs - state.monotonicMs;
   },
   predict: (state, ms) => stepWallClock(state, ms),

@@ -1,0 +1,90 @@
+import { mustBeLocked, settle } from './reference-queue.ts';
+import { checkDrafts, enter, withoutDuplicates } from './reference-send.ts';
+import { write } from './reference-disk.ts';
+import {
+  type Draft,
+  type Lock,
+  type NumberedDraft,
+  type Queue,
+  Refusal,
+  type Settlement,
+  type State,
+  type Transaction,
+} from './reference-state.ts';
+
+// Sends and settlements that happen together or not at all (section 4.9). Nothing is seen of them before the commit.
+
+export function begin(state: State, id: number): void {
+  state.transactions.push({ id, sends: [], settlements: [], ended: false });
+}
+
+export function transactionOf(state: State, id: number): Transaction {
+  const transaction = state.transactions.find((one) => one.id === id);
+  if (!transaction) throw new Error(`the model has no transaction ${id}`);
+  return transaction;
+}
+
+export function enlistSend(transaction: Transaction, queue: Queue, drafts: readonly NumberedDraft[]): void {
+  const own = transaction.sends.find(({ born }) => born === queue.born);
+  checkDrafts(queue, drafts, own?.drafts);
+  if (own) own.drafts.push(...drafts);
+  else transaction.sends.push({ queue: queue.name, born: queue.born, drafts: [...drafts] });
+}
+
+/** The numbers that the messages will have, if their time has not come by the commit. */
+export function enlistSchedule(transaction: Transaction, queue: Queue, drafts: readonly Draft[]): number[] {
+  checkDrafts(queue, drafts, transaction.sends.find(({ born }) => born === queue.born)?.drafts);
+  const numbered = drafts.map((draft) => ({ ...draft, reserved: queue.nextSequenceNumber++ }));
+  enlistSend(transaction, queue, numbered);
+  return numbered.map(({ reserved }) => reserved);
+}
+
+export function enlistSettlement(
+  state: State,
+  transaction: Transaction,
+  lock: Lock,
+  how: { sessions: boolean; settlement: Settlement },
+): void {
+  if (lock.enlisted) throw new Refusal('not-allowed');
+  mustBeLocked(state, lock, how.sessions);
+  if (how.settlement.kind === 'dead-letter' && lock.part !== 'active') throw new Refusal('not-allowed');
+  lock.enlisted = true;
+  transaction.settlements.push({ lock, settlement: how.settlement });
+}
+
+/** All of it, or nothing. */
+export function commit(state: State, transaction: Transaction): void {
+  if (transaction.ended) throw new Refusal('transaction-rolled-back');
+  try {
+    for (const { lock } of transaction.settlements) mustBeLocked(state, lock, false);
+    const sends = transaction.sends.map(({ queue: name, born, drafts }) => {
+      const queue = state.queues.find((one) => one.name === name && one.born === born);
+      if (!queue) throw new Refusal('entity-not-found');
+      checkDrafts(queue, drafts);
+      return { queue, fresh: withoutDuplicates(state, queue, drafts) };
+    });
+    const nothing =
+      transaction.settlements.every(({ settlement }) => settlement.kind === 'release') &&
+      sends.every(({ fresh }) => fresh.length === 0);
+    if (!nothing) write(state, 'client', sends.length > 0 ? 'send' : 'settle');
+    end(transaction);
+    for (const { lock, settlement } of transaction.settlements) {
+      settle(state, lock, lock.inSession, settlement);
+    }
+    for (const { queue, fresh } of sends) if (fresh.length > 0) enter(state, queue, fresh);
+  } catch (error) {
+    rollBack(transaction);
+    throw error instanceof Refusal ? new Refusal('transaction-rolled-back') : error;
+  }
+}
+
+/** Locks go on as they are. */
+export function rollBack(transaction: Transaction): void {
+  end(transaction);
+  transaction.sends.splice(0);
+}
+
+function end(transaction: Transaction): void {
+  transaction.ended = true;
+  for (const { lock } of transaction.settlements) lock.enlisted = false;
+}

@@ -168,6 +168,9 @@ export interface Transaction {
   readonly sends: { readonly queue: string; readonly born: number; readonly drafts: NumberedDraft[] }[];
   readonly settlements: { readonly lock: Lock; readonly settlement: Settlement }[];
   ended: boolean;
+  /** Monotonic. */
+  readonly timesOutAtMs: number;
+  timedOut: boolean;
 }
 
 /** A scheduled message with the number that its sender has been told. */

@@ -1,6 +1,7 @@
 import { endSession, expireIfOver, fail } from './reference-delivery.ts';
 import { moveAll, movers, resume } from './reference-forwarding.ts';
 import { activate } from './reference-send.ts';
+import { timeOut as timeOutTransaction, transactionOf } from './reference-transactions.ts';
 import {
   type Accept,
   type Message,
@@ -31,14 +32,17 @@ function watchedTime(message: Message): number {
 /** The times to come at which something falls due, monotonic, ascending, without those that are over. */
 export function dueTimes(state: State): number[] {
   const { monotonicMs, wallMs } = state;
-  const monotonic = state.queues.flatMap((queue) => [
+  const transactions = state.transactions.filter(({ ended }) => !ended).map(({ timesOutAtMs }) => timesOutAtMs);
+  const queues = state.queues.flatMap((queue) => [
     ...PARTS.flatMap((part) => queue.parts[part].locks).map(({ expiresAtMs }) => expiresAtMs),
     ...PARTS.map((part) => queue.parts[part].forwarding?.pausedUntilMs ?? 0),
     ...queue.sessionLocks.map(({ expiresAtMs }) => expiresAtMs),
     ...queue.waiting.map(({ timeoutAtMs }) => timeoutAtMs),
     ...queue.messages.map((message) => monotonicMs + watchedTime(message) - wallMs),
   ]);
-  return [...new Set(monotonic)].filter((time) => time > monotonicMs && time < Infinity).sort((a, b) => a - b);
+  return [...new Set([...transactions, ...queues])]
+    .filter((time) => time > monotonicMs && time < Infinity)
+    .sort((a, b) => a - b);
 }
 
 /** Those and the ends of the windows of duplicate detection: times before and after which something else comes of the same. */
@@ -66,13 +70,17 @@ function overdue(state: State, queue: Queue): Message[] {
 type Due =
   | { readonly kind: 'locks' | 'forwarding'; readonly queue: string; readonly part: PartName }
   | { readonly kind: 'sessions' | 'messages'; readonly queue: string }
-  | { readonly kind: 'accept'; readonly queue: string; readonly accept: number };
+  | { readonly kind: 'accept'; readonly queue: string; readonly accept: number }
+  | { readonly kind: 'transaction'; readonly transaction: number };
 
 /** All orders in which what is due now may happen, the likeliest first. */
 function possibilities(state: State): Due[][] {
   const { monotonicMs } = state;
   const certain: Due[] = [];
   const unsure: Due[] = [];
+  for (const { id, ended, timesOutAtMs } of state.transactions) {
+    if (!ended && timesOutAtMs <= monotonicMs) certain.push({ kind: 'transaction', transaction: id });
+  }
   for (const queue of state.queues) {
     const { name } = queue;
     const isOver = ({ expiresAtMs }: { expiresAtMs: number }): boolean => expiresAtMs <= monotonicMs;
@@ -97,17 +105,16 @@ function subsets<T>(items: readonly T[]): T[][] {
   return items.reduceRight<T[][]>((sets, item) => [...sets.map((set) => [item, ...set]), ...sets], [[]]);
 }
 
-/** Who waits is told in the order in which they came; all else in any order. */
+/** Who waits at a queue is told in the order in which they came; all else in any order. */
 function orders(due: readonly Due[]): Due[][] {
   if (due.length <= 1) return [[...due]];
-  const isFirst = (one: Due): boolean => one.kind !== 'accept' || due.find(sameRow(one)) === one;
   return due
-    .filter(isFirst)
+    .filter((one) => one.kind !== 'accept' || one === due.find((other) => waitsAt(other) === one.queue))
     .flatMap((one) => orders(due.filter((other) => other !== one)).map((rest) => [one, ...rest]));
 }
 
-function sameRow(one: Due): (other: Due) => boolean {
-  return (other) => other.kind === 'accept' && other.queue === one.queue;
+function waitsAt(due: Due): string | undefined {
+  return due.kind === 'accept' ? due.queue : undefined;
 }
 
 /** Every state that this one may have become when all that is due has happened, and all that is forwarded has arrived. */
@@ -136,6 +143,10 @@ function forwarded(state: State): State[] {
 
 function happen(state: State, order: readonly Due[]): void {
   for (const due of order) {
+    if (due.kind === 'transaction') {
+      timeOutTransaction(transactionOf(state, due.transaction));
+      continue;
+    }
     const queue = state.queues.find(({ name }) => name === due.queue) as Queue;
     if (due.kind === 'locks') expireLocks(state, queue, queue.parts[due.part]);
     else if (due.kind === 'forwarding') resume(state, queue, queue.parts[due.part]);

@@ -14,8 +14,20 @@ import {
 
 // Sends and settlements that happen together or not at all (section 4.9). Nothing is seen of them before the commit.
 
+const TIMEOUT_MS = 120_000;
+
 export function begin(state: State, id: number): void {
-  state.transactions.push({ id, sends: [], settlements: [], ended: false });
+  const timesOutAtMs = state.monotonicMs + TIMEOUT_MS;
+  state.transactions.push({ id, sends: [], settlements: [], ended: false, timesOutAtMs, timedOut: false });
+}
+
+export function timeOut(transaction: Transaction): void {
+  rollBack(transaction);
+  transaction.timedOut = true;
+}
+
+function mustBeOpen({ ended, timedOut }: Transaction): void {
+  if (ended) throw new Refusal(timedOut ? 'transaction-timed-out' : 'transaction-rolled-back');
 }
 
 export function transactionOf(state: State, id: number): Transaction {
@@ -25,6 +37,7 @@ export function transactionOf(state: State, id: number): Transaction {
 }
 
 export function enlistSend(transaction: Transaction, queue: Queue, drafts: readonly NumberedDraft[]): void {
+  mustBeOpen(transaction);
   const own = transaction.sends.find(({ born }) => born === queue.born);
   checkDrafts(queue, drafts, own?.drafts);
   if (own) own.drafts.push(...drafts);
@@ -33,6 +46,7 @@ export function enlistSend(transaction: Transaction, queue: Queue, drafts: reado
 
 /** The numbers that the messages will have, if their time has not come by the commit. */
 export function enlistSchedule(transaction: Transaction, queue: Queue, drafts: readonly Draft[]): number[] {
+  mustBeOpen(transaction);
   checkDrafts(queue, drafts, transaction.sends.find(({ born }) => born === queue.born)?.drafts);
   const numbered = drafts.map((draft) => ({ ...draft, reserved: queue.nextSequenceNumber++ }));
   enlistSend(transaction, queue, numbered);
@@ -45,6 +59,7 @@ export function enlistSettlement(
   lock: Lock,
   how: { sessions: boolean; settlement: Settlement },
 ): void {
+  mustBeOpen(transaction);
   if (lock.enlisted) throw new Refusal('not-allowed');
   mustBeLocked(state, lock, how.sessions);
   if (how.settlement.kind === 'dead-letter' && lock.part !== 'active') throw new Refusal('not-allowed');
@@ -54,7 +69,7 @@ export function enlistSettlement(
 
 /** All of it, or nothing. */
 export function commit(state: State, transaction: Transaction): void {
-  if (transaction.ended) throw new Refusal('transaction-rolled-back');
+  mustBeOpen(transaction);
   try {
     for (const { lock } of transaction.settlements) mustBeLocked(state, lock, false);
     const sends = transaction.sends.map(({ queue: name, born, drafts }) => {

@@ -96,7 +96,8 @@ export function checkModel({ runs, replay }: { runs: number; replay: Replay }): 
     size: 'max',
     ...(replay.commands === undefined ? {} : { replayPath: replay.commands }),
   });
-  const property = fc.property(fc.tuple(settingsArbitrary, settingsArbitrary), commands, (settings, drawn) => {
+  // The commands come first: those that were run are what shrinking goes on with, and with other settings others are.
+  const property = fc.property(commands, fc.tuple(settingsArbitrary, settingsArbitrary), (drawn, settings) => {
     const { model, real } = begin(settings, tally);
     try {
       fc.modelRun(() => ({ model, real }), drawn);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type Action, choice, pick } from './action.ts';
+import { type Action, choice, pick, seldom } from './action.ts';
 import { draftsDraw, type DraftsDraw, fitDrafts, incoming, tellDrafts } from './drafts.ts';
 import {
   begin,
@@ -10,7 +10,7 @@ import {
   rollBack,
   transactionOf,
 } from './reference-transactions.ts';
-import { type Draft, type Lock, queueOf, type Settlement, type State } from './reference-state.ts';
+import { type Draft, type Lock, queueOf, type Settlement, type State, type Transaction } from './reference-state.ts';
 import {
   aimAtLock,
   type LockDraw,
@@ -40,9 +40,19 @@ function nextId(state: State): number {
   return Math.max(-1, ...state.transactions.map(({ id }) => id)) + 1;
 }
 
-function open(state: State, number: number): number | undefined {
-  const ids = state.transactions.filter(({ ended }) => !ended).map(({ id }) => id);
-  return pick(ids, number);
+/** Mostly an open one, sometimes one that has ended. */
+interface TransactionDraw {
+  readonly transaction: number;
+  readonly ended: boolean;
+}
+
+const transactionDraw = { transaction: choice, ended: seldom(10) };
+
+function aimAtTransaction(state: State, { transaction: number, ended }: TransactionDraw): Transaction | undefined {
+  return pick(
+    state.transactions.filter((one) => one.ended === ended),
+    number,
+  );
 }
 
 /** When a message is to come that is scheduled and not drawn with a time. */
@@ -56,15 +66,15 @@ interface SendTarget {
 }
 
 /** A send in a transaction, or a schedule, whose sender is told numbers. */
-export const sendingInTransaction: Action<DraftsDraw & { transaction: number; numbered: boolean }, SendTarget> = {
+export const sendingInTransaction: Action<DraftsDraw & TransactionDraw & { numbered: boolean }, SendTarget> = {
   name: 'send',
   draw: fc
-    .tuple(draftsDraw, fc.record({ transaction: choice, numbered: fc.boolean() }))
+    .tuple(draftsDraw, fc.record({ ...transactionDraw, numbered: fc.boolean() }))
     .map(([drafts, more]) => ({ ...drafts, ...more })),
 
-  aim(state, { transaction: number, numbered, ...draw }) {
+  aim(state, { numbered, ...draw }) {
     const queue = pick(state.queues, draw.queue);
-    const transaction = open(state, number);
+    const transaction = aimAtTransaction(state, draw)?.id;
     if (!queue || transaction === undefined) return undefined;
     const later = (one: DraftsDraw['drafts'][number]) => ({ ...one, scheduleMs: one.scheduleMs ?? LATER_MS });
     const drafts = fitDrafts(state, queue, numbered ? { ...draw, drafts: draw.drafts.map(later) } : draw);
@@ -100,13 +110,13 @@ export const sendingInTransaction: Action<DraftsDraw & { transaction: number; nu
 
 type SettleTarget = LockTarget & { readonly transaction: number; readonly settlement: Settlement };
 
-export const settlingInTransaction: Action<LockDraw & { settlement: Settlement; transaction: number }, SettleTarget> = {
+export const settlingInTransaction: Action<LockDraw & TransactionDraw & { settlement: Settlement }, SettleTarget> = {
   name: 'settle',
-  draw: fc.record({ ...lockDraw, settlement, transaction: choice }),
+  draw: fc.record({ ...lockDraw, ...transactionDraw, settlement }),
 
-  aim(state, { settlement, transaction: number, ...draw }) {
+  aim(state, { settlement, ...draw }) {
     const target = aimAtLock(state, draw);
-    const transaction = open(state, number);
+    const transaction = aimAtTransaction(state, draw)?.id;
     return target && transaction !== undefined ? { ...target, settlement, transaction } : undefined;
   },
 
@@ -127,25 +137,16 @@ interface EndTarget {
   readonly completed: readonly string[];
 }
 
-/** Mostly an open one, sometimes one that has ended. */
-function aimAtEnd(state: State, { transaction: number, ended }: { transaction: number; ended: boolean }) {
-  const transaction = pick(
-    state.transactions.filter((one) => one.ended === ended),
-    number,
-  );
+function aimAtEnd(state: State, draw: TransactionDraw): EndTarget | undefined {
+  const transaction = aimAtTransaction(state, draw);
   if (!transaction) return undefined;
   const completed = transaction.settlements.filter(({ settlement: { kind } }) => kind === 'complete');
   return { transaction: transaction.id, completed: completed.map(({ lock }) => lock.message.text) };
 }
 
-const endDraw = fc.record({
-  transaction: choice,
-  ended: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
-});
-
-export const committing: Action<{ transaction: number; ended: boolean }, EndTarget> = {
+export const committing: Action<TransactionDraw, EndTarget> = {
   name: 'commit',
-  draw: endDraw,
+  draw: fc.record(transactionDraw),
   aim: aimAtEnd,
   predict: (state, { transaction }) => commit(state, transactionOf(state, transaction)),
   perform(rig, { transaction }) {
@@ -155,9 +156,9 @@ export const committing: Action<{ transaction: number; ended: boolean }, EndTarg
   tell: ({ transaction }) => `transaction ${transaction}`,
 };
 
-export const rollingBack: Action<{ transaction: number; ended: boolean }, EndTarget> = {
+export const rollingBack: Action<TransactionDraw, EndTarget> = {
   name: 'roll back',
-  draw: endDraw,
+  draw: fc.record(transactionDraw),
   aim: (state, draw) => aimAtEnd(state, { ...draw, ended: false }),
   predict: (state, { transaction }) => rollBack(transactionOf(state, transaction)),
   perform: (rig, { transaction }) => transactionIn(rig, transaction).rollBack(),

@@ -179,7 +179,7 @@ export class Queue implements SubqueueOwner {
 
   /** Whether the queue would take these messages now. `besides`: bytes that are to come with them. @throws BrokerRefusal as `send` */
   checkSend(messages: readonly MessageToCheck[], besides = 0): void {
-    if (this.#deleted) throw this.#notFound();
+    this.mustExist();
     checkSend(messages, {
       description: this.#description,
       heldBytes: this.#sizeBytes + besides,
@@ -194,8 +194,9 @@ export class Queue implements SubqueueOwner {
     return this.arrivals.forwardStep(message);
   }
 
-  /** Deletes scheduled messages, all or none. @throws BrokerRefusal `message-not-found` */
+  /** Deletes scheduled messages, all or none. @throws BrokerRefusal `message-not-found`, `entity-not-found` */
   cancelScheduled(sequenceNumbers: readonly number[]): { position: number } {
+    this.mustExist();
     const { messages } = this.#broker;
     const slots = [...new Set(sequenceNumbers)].map((sequenceNumber) => {
       const slot = this.active.slotOf(sequenceNumber);
@@ -258,7 +259,12 @@ export class Queue implements SubqueueOwner {
     mustAllowSend(this.#description);
   }
 
+  mustExist(): void {
+    if (this.#deleted) throw this.#notFound();
+  }
+
   mustAllowReceive(subqueue: Subqueue): void {
+    this.mustExist();
     const { status, name, forwardTo, forwardDeadLetteredMessagesTo } = this.#description;
     if (status === 'Disabled' || status === 'ReceiveDisabled') {
       throw new BrokerRefusal(
@@ -323,7 +329,10 @@ export class Queue implements SubqueueOwner {
         yield messages.entryId[slot] as number;
         this.forget(slot);
       }
+      // The slots are other queues' from now on.
+      index.clear();
     }
+    this.#scheduled = 0;
   }
 
   /** Ends timers, locks and waiting receivers. The messages stay where they are. */

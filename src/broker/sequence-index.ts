@@ -48,6 +48,12 @@ export class SequenceIndex {
     this.#numbers.splice(this.#placeOf(number), 1);
   }
 
+  clear(): void {
+    this.#chunks.clear();
+    this.#numbers.length = 0;
+    this.#count = 0;
+  }
+
   /** Slots in ascending order of sequence number, from `sequenceNumber` on. The index must not change while it is walked. */
   *from(sequenceNumber: number): Generator<number> {
     const first = Math.floor(sequenceNumber / CHUNK_LENGTH);

@@ -11,7 +11,9 @@ export interface SubqueueOwner {
   admitDead(slot: number, place: Exclude<Place, 'active'>): void;
   /** The message may have outlived its time to live; if so it has expired and is gone from here. */
   expireIfOver(slot: number): boolean;
-  /** @throws BrokerRefusal `entity-disabled`, `not-allowed` when messages of the subqueue are forwarded */
+  /** @throws BrokerRefusal `entity-not-found` when the queue was deleted */
+  mustExist(): void;
+  /** @throws BrokerRefusal `entity-not-found`, `entity-disabled`, `not-allowed` when messages of the subqueue are forwarded */
   mustAllowReceive(subqueue: Subqueue): void;
   /** Somebody uses the subqueue. */
   use(): void;

@@ -242,11 +242,12 @@ export class Subqueue {
 
   // looking and fetching --------------------------------------------------------------------------------------------
 
-  /** Active, locked, deferred and scheduled messages in the order of their sequence numbers. */
+  /** Active, locked, deferred and scheduled messages in the order of their sequence numbers. @throws BrokerRefusal `entity-not-found` */
   peek(options: { fromSequenceNumber: number; count: number; sessionId?: string }): {
     messages: MessageView[];
     position: number;
   } {
+    this.#owner.mustExist();
     this.#owner.use();
     const count = Math.min(options.count, MAX_MESSAGES_PER_CALL);
     const views: MessageView[] = [];
@@ -294,12 +295,13 @@ export class Subqueue {
   /**
    * Deletes the oldest active and deferred messages that were enqueued before a time; locked and scheduled ones stay.
    *
-   * @throws BrokerRefusal `quota-exceeded`; nothing is deleted then
+   * @throws BrokerRefusal `entity-not-found`, `quota-exceeded`; nothing is deleted then
    */
   deleteMessages(options: { count: number; enqueuedBeforeMs: number; sessionId?: string }): {
     count: number;
     position: number;
   } {
+    this.#owner.mustExist();
     this.#owner.use();
     const slots = oldestDeletable(this.#broker.messages, this.#from(options), {
       ...options,

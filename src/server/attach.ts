@@ -46,10 +46,12 @@ export function attachLink(client: ClientConnection, link: Link, attach: Attach)
 
   try {
     if (kind === 'management') {
-      if (!sends) return new ReplyEndpoint({ client, link, claim, node: managementPath(path).toLowerCase() }).accept();
+      const { queue } = entity;
+      if (!sends)
+        return new ReplyEndpoint({ client, link, claim, node: managementPath(path).toLowerCase(), queue }).accept();
       const node = new ManagementNode(client, path, entity);
-      const maxMessageSizeBytes = entity.queue.maxMessageSizeBytes + LIMITS.requestEnvelopeBytes;
-      return new RequestEndpoint({ client, link, claim, node, maxMessageSizeBytes }).accept();
+      const maxMessageSizeBytes = queue.maxMessageSizeBytes + LIMITS.requestEnvelopeBytes;
+      return new RequestEndpoint({ client, link, claim, node, maxMessageSizeBytes, queue }).accept();
     }
     if (!sends) return openReceiver({ client, link, attach, claim, entity });
     if (entity.subqueue !== entity.queue.active)

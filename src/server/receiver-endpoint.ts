@@ -5,13 +5,14 @@ import type { CancelTimer } from '../runtime/clock.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { DeliveryWindow } from './delivery-window.ts';
-import { entityNotFoundText, failure, failureOf, refusalOf } from './error-mapping.ts';
+import { failure, failureOf, refusalOf } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
 import type { Claim } from './link-endpoint.ts';
 import { swapGuidOrder } from './lock-token.ts';
 import { encodeMessage } from './message-encoder.ts';
+import { watchQueue } from './queue-watch.ts';
 import { settlementOf } from './settlement.ts';
 import type { Settlement } from './settlement.ts';
 import { isFailure } from './transactions.ts';
@@ -43,7 +44,7 @@ export class ReceiverEndpoint extends LinkEndpoint {
   readonly #window = new DeliveryWindow();
   readonly #deliveries: Exit<Delivery, Body>;
   readonly #settlements: Exit<OutgoingDelivery, DeliveryState>;
-  readonly #stopListening: () => void;
+  readonly #stopWatching: () => void;
   /** Durable messages whose bytes are still being read, or that stand behind such a one, or that wait for credit. */
   readonly #reading = new Fifo<Waiting>();
   #taken = 0;
@@ -62,7 +63,7 @@ export class ReceiverEndpoint extends LinkEndpoint {
     readonly session?: SessionLock;
   }) {
     super(options.link, options.claim);
-    const { client, claim, subqueue, mode, session } = options;
+    const { client, queue, subqueue, mode, session } = options;
     this.#client = client;
     this.#subqueue = subqueue;
     this.#session = session;
@@ -72,13 +73,7 @@ export class ReceiverEndpoint extends LinkEndpoint {
     this.#settlements = { held: 0, leave: (delivery, echo) => this.#answer(delivery, echo), fault };
     const onDelivery = (delivery: Delivery): void => this.#take(delivery);
     this.#receiver = subqueue.openReceiver(session ? { mode, session, onDelivery } : { mode, onDelivery });
-    this.#stopListening = options.queue.listen({
-      onDeleted: () => client.detach(this, failure('amqp:not-found', entityNotFoundText(client.host, claim.path))),
-      onUpdated: () => {
-        const refusal = refusalOf(() => options.queue.mustAllowReceive(subqueue));
-        if (refusal) client.detach(this, refusal);
-      },
-    });
+    this.#stopWatching = watchQueue(client, this, { queue, check: () => queue.mustAllowReceive(subqueue) });
     client.add(this);
   }
 
@@ -151,7 +146,7 @@ export class ReceiverEndpoint extends LinkEndpoint {
   override close(): void {
     super.close();
     this.#cancelDetach?.();
-    this.#stopListening();
+    this.#stopWatching();
     this.#receiver.close();
     // A session goes with its link; locks of other messages run on, so that `$management` may still settle them (§6.5).
     this.#session?.release();

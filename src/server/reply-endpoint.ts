@@ -1,10 +1,12 @@
 import { Fifo, SENDER_SETTLE_MODE } from '../amqp/index.ts';
 import type { DeliveryState, Link, OutgoingDelivery, Session } from '../amqp/index.ts';
+import type { Queue } from '../broker/index.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
 import type { Claim } from './link-endpoint.ts';
+import { watchQueue } from './queue-watch.ts';
 
 /** A link on which a client takes the replies of `$cbs` or of a `$management` node. */
 export class ReplyEndpoint extends LinkEndpoint {
@@ -12,6 +14,7 @@ export class ReplyEndpoint extends LinkEndpoint {
   readonly node: string;
   readonly #client: ClientConnection;
   readonly #waiting = new Fifo<Buffer>();
+  readonly #stopWatching: (() => void) | undefined;
   #lastTag = 0;
 
   constructor(options: {
@@ -19,10 +22,13 @@ export class ReplyEndpoint extends LinkEndpoint {
     readonly link: Link;
     readonly claim: Claim | undefined;
     readonly node: string;
+    /** The queue that the node belongs to. */
+    readonly queue?: Queue;
   }) {
     super(options.link, options.claim);
     this.#client = options.client;
     this.node = options.node;
+    this.#stopWatching = options.queue && watchQueue(options.client, this, { queue: options.queue });
     this.#client.add(this);
     this.#client.replies.add(this);
   }
@@ -66,6 +72,7 @@ export class ReplyEndpoint extends LinkEndpoint {
 
   override close(): void {
     super.close();
+    this.#stopWatching?.();
     this.#client.replies.delete(this);
   }
 }

@@ -12,6 +12,7 @@ import {
   writeComposite,
 } from '../amqp/index.ts';
 import type { AmqpMap, AmqpValue, IncomingDelivery, Link } from '../amqp/index.ts';
+import type { Queue } from '../broker/index.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { failure, failureOf } from './error-mapping.ts';
@@ -20,6 +21,7 @@ import { LIMITS } from './limits.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
 import type { Claim } from './link-endpoint.ts';
 import { readAnnotations } from './message-intake.ts';
+import { watchQueue } from './queue-watch.ts';
 import { findReplyLink } from './reply-endpoint.ts';
 import type { ReplyEndpoint } from './reply-endpoint.ts';
 import type { NodeReply, NodeRequest, RequestNode } from './request-node.ts';
@@ -40,6 +42,7 @@ export class RequestEndpoint extends LinkEndpoint implements Exit<ReplyEndpoint,
   readonly #client: ClientConnection;
   readonly #node: RequestNode;
   readonly #maxMessageSizeBytes: number;
+  readonly #stopWatching: (() => void) | undefined;
   #answered = 0;
 
   constructor(options: {
@@ -48,11 +51,14 @@ export class RequestEndpoint extends LinkEndpoint implements Exit<ReplyEndpoint,
     readonly claim: Claim | undefined;
     readonly node: RequestNode;
     readonly maxMessageSizeBytes: number;
+    /** The queue that the node belongs to. */
+    readonly queue?: Queue;
   }) {
     super(options.link, options.claim);
     this.#client = options.client;
     this.#node = options.node;
     this.#maxMessageSizeBytes = options.maxMessageSizeBytes;
+    this.#stopWatching = options.queue && watchQueue(options.client, this, { queue: options.queue });
     this.#client.add(this);
   }
 
@@ -108,6 +114,11 @@ export class RequestEndpoint extends LinkEndpoint implements Exit<ReplyEndpoint,
 
   fault(cause: unknown): void {
     this.#client.fault(cause);
+  }
+
+  override close(): void {
+    super.close();
+    this.#stopWatching?.();
   }
 
   #answer(request: Request, replies: ReplyEndpoint): void {

@@ -3,12 +3,13 @@ import type { IncomingDelivery, Link } from '../amqp/index.ts';
 import type { IncomingMessage, Queue } from '../broker/index.ts';
 import type { Exit } from './barrier.ts';
 import type { ClientConnection } from './client-connection.ts';
-import { entityNotFoundText, failure, failureOf, refusalOf } from './error-mapping.ts';
+import { failure, failureOf } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
 import type { Claim } from './link-endpoint.ts';
 import { BATCH_MESSAGE_FORMAT, readBatch, readMessage } from './message-intake.ts';
+import { watchQueue } from './queue-watch.ts';
 import { isFailure } from './transactions.ts';
 
 const NO_BYTES = Buffer.alloc(0);
@@ -19,7 +20,7 @@ export class SenderEndpoint extends LinkEndpoint implements Exit<IncomingDeliver
   held = 0;
   readonly #client: ClientConnection;
   readonly #queue: Queue;
-  readonly #stopListening: () => void;
+  readonly #stopWatching: () => void;
   /** Deliveries answered since credit was last given. */
   #answered = 0;
 
@@ -32,14 +33,8 @@ export class SenderEndpoint extends LinkEndpoint implements Exit<IncomingDeliver
     super(options.link, options.claim);
     this.#client = options.client;
     this.#queue = options.queue;
-    const { client, claim, queue } = options;
-    this.#stopListening = queue.listen({
-      onDeleted: () => client.detach(this, failure('amqp:not-found', entityNotFoundText(client.host, claim.path))),
-      onUpdated: () => {
-        const refusal = refusalOf(() => queue.mustAllowSend());
-        if (refusal) client.detach(this, refusal);
-      },
-    });
+    const { client, queue } = options;
+    this.#stopWatching = watchQueue(client, this, { queue, check: () => queue.mustAllowSend() });
     this.#client.add(this);
   }
 
@@ -95,7 +90,7 @@ export class SenderEndpoint extends LinkEndpoint implements Exit<IncomingDeliver
 
   override close(): void {
     super.close();
-    this.#stopListening();
+    this.#stopWatching();
   }
 
   /** The messages wait in the transaction; whether they are durable is answered at its end. */

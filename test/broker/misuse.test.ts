@@ -130,9 +130,10 @@ test('a session of a deleted queue is lost to its holder at once', () => {
   const { granted } = holder;
   h.namespace.deleteQueue('q');
   assert.equal(holder.lost?.reason, 'entity-not-found');
+  assert.throws(() => granted.renew(), refusedAs('session-lock-lost'));
   assert.throws(
     () => q.active.openReceiver({ mode: 'peek-lock', session: granted, onDelivery: () => undefined }),
-    refusedAs('session-lock-lost'),
+    refusedAs('entity-not-found'),
   );
 });
 

@@ -206,3 +206,37 @@ test('sessions whose state was set after a time can be listed', () => {
   h.restart();
   assert.deepEqual(h.queue('q').active.sessionIds({ skip: 0, top: 9, updatedAfterMs }), ['late']);
 });
+
+test('whoever still holds a deleted queue reaches none of its messages, nor those of others that have their place now', () => {
+  const h = new BrokerHarness();
+  const q = h.create({ name: 'q' });
+  const sessions = h.create({ name: 'sessions', requiresSession: true });
+  const later = { scheduledEnqueueTimeMs: h.clock.wallMs() + 1000 };
+  q.send([message('a'), message('b'), message('later', later)]);
+  sessions.send([message('c', { sessionId: 's' })]);
+  settle(q.active, h.receive(q.active)[0], { kind: 'dead-letter' });
+  settle(q.active, h.receive(q.active)[0], { kind: 'defer' });
+  const other = h.create({ name: 'other' });
+  h.namespace.deleteQueue('q');
+  h.namespace.deleteQueue('sessions');
+  other.send(['1', '2', '3', '4'].map((text) => message(text, text === '4' ? later : {})));
+
+  const notFound = refusedAs('entity-not-found');
+  for (const subqueue of [q.active, q.deadLetterQueue, sessions.active]) {
+    assert.throws(() => subqueue.peek({ fromSequenceNumber: 0, count: 10, sessionId: 's' }), notFound);
+    assert.throws(() => subqueue.deleteMessages({ count: 10, enqueuedBeforeMs: Infinity, sessionId: 's' }), notFound);
+    assert.throws(
+      () => subqueue.receiveBySequenceNumber({ sequenceNumbers: [2], mode: 'receive-and-delete' }),
+      notFound,
+    );
+    assert.throws(() => h.receive(subqueue), notFound);
+  }
+  assert.throws(() => q.cancelScheduled([3]), notFound);
+  assert.throws(() => q.send([message('d')]), notFound);
+  assert.deepEqual([q.counts().total, sessions.counts().total], [0, 0]);
+
+  assert.equal(other.counts().scheduled, 1);
+  h.restart();
+  assert.deepEqual(h.texts(h.queue('other').active), ['1', '2', '3']);
+  assert.equal(h.queue('other').counts().scheduled, 1);
+});

@@ -25,7 +25,14 @@ test('a queue is made, changed and deleted while clients are at work, and each c
 test('links of a deleted queue are detached with amqp:not-found, and its name is free at once', async (context) => {
   const world = await World.start(context, [{ name: 'q' }, { name: 's', requiresSession: true }]);
   const peer = await Peer.authorized(world);
-  const links = [await peer.sender('q'), await peer.receiver('q'), await peer.receiver('q/$DeadLetterQueue')];
+  const links = [
+    await peer.sender('q'),
+    await peer.receiver('q'),
+    await peer.receiver('q/$DeadLetterQueue'),
+    await peer.sender('q/$management'),
+    await peer.receiver('q/$management'),
+    await peer.sender('q/$DeadLetterQueue/$management'),
+  ];
   const filter = new Map([['com.microsoft:session-filter', null]]);
   const waiting = await peer.receiver('s', { source: { address: 's', filter } });
   await world.until(world.server.queues.delete('q'));

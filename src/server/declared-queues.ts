@@ -1,3 +1,4 @@
+import { BrokerRefusal } from '../broker/index.ts';
 import type { Namespace } from '../broker/index.ts';
 import { RetrainError } from '../errors.ts';
 import type { QueueDescription } from '../topology/index.ts';
@@ -20,11 +21,16 @@ export function inOrderOfForwarding(queues: readonly QueueDescription[]): QueueD
   return [...ordered];
 }
 
-/** @throws RetrainError `CONFIGURATION_INVALID` when the queue exists with other settings */
+/** @throws RetrainError `CONFIGURATION_INVALID` when the queue cannot be made, or exists with other settings */
 export function ensureQueue(namespace: Namespace, wanted: QueueDescription): void {
   const existing = namespace.queue(wanted.name)?.description;
   if (!existing) {
-    namespace.createQueue(wanted);
+    try {
+      namespace.createQueue(wanted);
+    } catch (error) {
+      if (!(error instanceof BrokerRefusal)) throw error;
+      throw new RetrainError('CONFIGURATION_INVALID', `queue '${wanted.name}': ${error.message}`, { cause: error });
+    }
     return;
   }
   const names = Object.keys({ ...existing, ...wanted }) as (keyof QueueDescription)[];

@@ -192,12 +192,17 @@ describe('operation', { concurrency: AT_A_TIME }, () => {
     await assert.rejects(second, withCode('DATA_LOCKED', /./));
   });
 
-  test('a queue that exists with other settings is refused, naming them', async (context) => {
+  test('a queue that exists with other settings, or forwards to one that is not declared, is refused, naming them', async (context) => {
     const fixture = await Fixture.start(context, [{ name: 'q' }]);
     await fixture.stopServer();
-    const queues = [parseQueueDescription({ name: 'q', lockDuration: 'PT2M' })];
-    const restart = startServer({ dataFolder: fixture.dataFolder, amqpPort: 0, httpPort: 0, queues });
-    await assert.rejects(restart, withCode('CONFIGURATION_INVALID', /lockDuration is PT1M, not PT2M/));
+    for (const [input, text] of [
+      [{ name: 'q', lockDuration: 'PT2M' }, /lockDuration is PT1M, not PT2M/],
+      [{ name: 'p', forwardTo: 'nowhere' }, /queue 'p': .*'nowhere' \(forwardTo/],
+    ] as const) {
+      const queues = [parseQueueDescription(input)];
+      const restart = startServer({ dataFolder: fixture.dataFolder, amqpPort: 0, httpPort: 0, queues });
+      await assert.rejects(restart, withCode('CONFIGURATION_INVALID', text));
+    }
   });
 
   test('an address that others can reach needs a key of its own; the generated one is for the owner only', async () => {

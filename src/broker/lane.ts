@@ -1,5 +1,8 @@
 import { MessageState, type MessageTable, NONE } from './message-table.ts';
 
+/** Taken ones at the front of the array of returned messages, before it is made shorter. */
+const MAX_TAKEN = 1024;
+
 /**
  * The deliverable messages of one session, or of a queue without sessions, in the order of their sequence numbers.
  *
@@ -42,7 +45,9 @@ export class Lane {
   /** Takes a message back to its place in the order. */
   putBack(slot: number): void {
     this.#table.state[slot] = MessageState.returned;
-    this.#returned.splice(this.#placeOf(slot), 0, slot);
+    const place = this.#placeOf(slot);
+    if (place === this.#returnedFrom && place > 0) this.#returned[--this.#returnedFrom] = slot;
+    else this.#returned.splice(place, 0, slot);
     this.#count++;
   }
 
@@ -59,13 +64,7 @@ export class Lane {
       this.#unlink(slot);
       return slot;
     }
-    this.#count--;
-    this.#returnedFrom++;
-    // Without this the array would keep every slot that ever came back.
-    if (this.#returnedFrom === this.#returned.length) {
-      this.#returned = [];
-      this.#returnedFrom = 0;
-    }
+    this.#removeFirstReturned();
     return returned;
   }
 
@@ -81,8 +80,24 @@ export class Lane {
       this.#unlink(slot);
       return;
     }
-    this.#returned.splice(this.#placeOf(slot), 1);
+    const place = this.#placeOf(slot);
+    // Whoever removes many begins with the first: moving all behind it each time would take a time that grows with their square.
+    if (place === this.#returnedFrom) {
+      this.#removeFirstReturned();
+      return;
+    }
+    this.#returned.splice(place, 1);
     this.#count--;
+  }
+
+  #removeFirstReturned(): void {
+    this.#count--;
+    const taken = ++this.#returnedFrom;
+    const { length } = this.#returned;
+    if (taken < length && (taken < MAX_TAKEN || taken * 2 < length)) return;
+    // Without this the array would keep every slot that ever came back.
+    this.#returned = this.#returned.slice(taken);
+    this.#returnedFrom = 0;
   }
 
   #unlink(slot: number): void {

@@ -10,7 +10,8 @@ export interface Expiring<T> {
 
 /**
  * Locks of one duration. As all last equally long, the order of granting and renewing is the order of expiry: a linked list does what a heap
- * would, in constant time (only a lock that is granted after the duration was shortened looks for its place). One timer stands for the first.
+ * would, in constant time. When the duration is changed, the place of a lock is looked for from that of the one before, so each former lock is
+ * passed once, not by every new one. One timer stands for the first.
  */
 export class LockExpiry<T extends Expiring<T>> {
   /** Of locks that are added or renewed from now on. */
@@ -18,7 +19,8 @@ export class LockExpiry<T extends Expiring<T>> {
   readonly #clock: Clock;
   readonly #onExpired: (lock: T) => void;
   #first: T | undefined;
-  #last: T | undefined;
+  /** Where the lock stands that was added last, or what stands before its place. */
+  #latest: T | undefined;
   #cancelTimer: CancelTimer | undefined;
   #timerAtMs = Infinity;
 
@@ -31,12 +33,17 @@ export class LockExpiry<T extends Expiring<T>> {
   /** Starts the lock's time. Returns when it ends, by the wall clock. */
   add(lock: T): number {
     lock.expiresAtMs = this.#clock.monotonicMs() + this.durationMs;
-    let earlier = this.#last;
+    let earlier = this.#latest;
     while (earlier && earlier.expiresAtMs > lock.expiresAtMs) earlier = earlier.earlier;
+    let later = earlier ? earlier.later : this.#first;
+    while (later && later.expiresAtMs <= lock.expiresAtMs) {
+      earlier = later;
+      later = later.later;
+    }
+    this.#latest = lock;
     lock.earlier = earlier;
-    lock.later = earlier ? earlier.later : this.#first;
-    if (lock.later) lock.later.earlier = lock;
-    else this.#last = lock;
+    lock.later = later;
+    if (later) later.earlier = lock;
     if (earlier) earlier.later = lock;
     else this.#first = lock;
     this.#arm();
@@ -51,10 +58,10 @@ export class LockExpiry<T extends Expiring<T>> {
   /** A lock that is not in the list stays out of it. */
   remove(lock: T): void {
     if (!lock.earlier && this.#first !== lock) return;
+    if (this.#latest === lock) this.#latest = lock.earlier;
     if (lock.earlier) lock.earlier.later = lock.later;
     else this.#first = lock.later;
     if (lock.later) lock.later.earlier = lock.earlier;
-    else this.#last = lock.earlier;
     lock.earlier = undefined;
     lock.later = undefined;
   }
@@ -63,7 +70,7 @@ export class LockExpiry<T extends Expiring<T>> {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#first = undefined;
-    this.#last = undefined;
+    this.#latest = undefined;
   }
 
   /** The timer may stand for a lock that is gone; it is set anew when it fires, not at every settlement. */

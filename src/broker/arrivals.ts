@@ -4,7 +4,7 @@ import type { BrokerState } from './broker-state.ts';
 import type { DuplicateDetection } from './duplicate-detection.ts';
 import type { ForwardedInfo, IncomingMessage, MessageFacts } from './message.ts';
 import { keepChange } from './message-records.ts';
-import { PARTITIONS, partitionOf, withoutPartition, withPartition } from './partition.ts';
+import { PARTITIONS, partitionKeyOf, partitionOf, withoutPartition, withPartition } from './partition.ts';
 import {
   type Counters,
   encodeCounters,
@@ -203,8 +203,7 @@ export class Arrivals {
 
   #partitionFor(facts: MessageFacts, sequenceNumber: number): number | undefined {
     if (!this.#description.enablePartitioning) return undefined;
-    const { sessionId, partitionKey, messageId } = facts;
-    const key = sessionId ?? partitionKey ?? (this.#duplicates ? messageId : undefined);
+    const key = partitionKeyOf(facts) ?? (this.#duplicates ? facts.messageId : undefined);
     return key === undefined ? sequenceNumber % PARTITIONS : partitionOf(key);
   }
 

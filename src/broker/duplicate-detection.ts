@@ -4,6 +4,7 @@ import { DuplicateHistory, MAX_REMEMBERED_IDS } from './duplicate-history.ts';
 import { gone } from './gone.ts';
 import type { MessageFacts } from './message.ts';
 import type { MessageRecords } from './message-records.ts';
+import { partitionKeyOf } from './partition.ts';
 import { encodeHistoryBucket, encodeHistoryItem, type QueueRecord } from './records.ts';
 import { BrokerRefusal } from './refusal.ts';
 
@@ -59,9 +60,10 @@ export class DuplicateDetection {
     this.#forgetParts(now);
     const duplicates = new Set<number>();
     const fresh = new Map<string, Buffer>();
-    for (const [i, { messageId, partitionKey = '' }] of messages.entries()) {
+    for (const [i, message] of messages.entries()) {
+      const { messageId } = message;
       if (messageId === undefined) continue;
-      const digest = history.digest(this.#partitioned ? `${messageId}\n${partitionKey}` : messageId);
+      const digest = history.digest(this.#partitioned ? `${messageId}\n${partitionKeyOf(message) ?? ''}` : messageId);
       const key = digest.toString('latin1');
       if (fresh.has(key) || history.has(digest, now)) duplicates.add(i);
       else fresh.set(key, digest);

@@ -1,3 +1,5 @@
+import type { MessageFacts } from './message.ts';
+
 /** Partitions of a queue with `enablePartitioning` (service-bus-partitioning, Standard tier). */
 export const PARTITIONS = 16;
 
@@ -11,6 +13,11 @@ export function withPartition(sequenceNumber: number, partition: number): number
 /** The part of a sequence number that counts within the queue. */
 export function withoutPartition(sequenceNumber: number): number {
   return sequenceNumber % UNIT;
+}
+
+/** What decides about the partition of a message; a session is in one partition (service-bus-partitioning). */
+export function partitionKeyOf({ sessionId, partitionKey }: MessageFacts): string | undefined {
+  return sessionId ?? partitionKey;
 }
 
 const FNV_OFFSET = 0x811c9dc5;

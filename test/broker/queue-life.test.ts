@@ -194,6 +194,19 @@ test('in a partitioned queue duplicates are the same id under the same partition
   s.send([message('m', { sessionId: 's', partitionKey: 's' })]);
 });
 
+test('in a partitioned queue equal ids of different sessions are no duplicates', () => {
+  const h = new BrokerHarness();
+  const q = h.create({
+    name: 'q',
+    enablePartitioning: true,
+    requiresDuplicateDetection: true,
+    requiresSession: true,
+  });
+  q.send(['a', 'b', 'a'].map((sessionId) => message('m', { messageId: 'id', sessionId })));
+  q.send([message('m', { messageId: 'id', sessionId: 'b', partitionKey: 'b' })]);
+  assert.equal(q.counts().active, 2);
+});
+
 test('sessions whose state was set after a time can be listed', () => {
   const h = new BrokerHarness();
   const q = h.create({ name: 'q', requiresSession: true });

@@ -321,7 +321,7 @@ export class Queue implements SubqueueOwner {
     else this.active.admit(slot);
   }
 
-  /** Frees every message and yields their entries, which are to be killed. The queue must have been stopped. */
+  /** Frees every message and yields their entries and those of the message ids, which are to be killed. The queue must have been stopped. */
   *forgetAll(): Generator<number> {
     const { messages } = this.#broker;
     for (const { index } of this.#subqueues) {
@@ -333,6 +333,7 @@ export class Queue implements SubqueueOwner {
       index.clear();
     }
     this.#scheduled = 0;
+    if (this.#history) yield* this.#history.prune(Infinity);
   }
 
   /** Ends timers, locks and waiting receivers. The messages stay where they are. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { RecordKind } from '../../src/storage/index.ts';
 import { changeQueueDescription, type QueueDescriptionChanges } from '../../src/topology/index.ts';
 import { BrokerHarness, message, refusedAs, settle } from './broker-harness.ts';
 
@@ -252,4 +253,21 @@ test('whoever still holds a deleted queue reaches none of its messages, nor thos
   h.restart();
   assert.deepEqual(h.texts(h.queue('other').active), ['1', '2', '3']);
   assert.equal(h.queue('other').counts().scheduled, 1);
+});
+
+test('of a deleted queue nothing stays in the log, nor the message ids that it remembered', () => {
+  const h = new BrokerHarness();
+  const q = h.create({ name: 'q', requiresDuplicateDetection: true, requiresSession: true });
+  h.accept(q.active, 's').granted.setState(Buffer.from('state'));
+  for (let i = 0; i < 10; i++) {
+    q.send([message('m', { messageId: `id ${i}`, sessionId: 's' })]);
+    h.clock.advance(60_000);
+  }
+  h.namespace.updateQueue(changeQueueDescription(q.description, { maxDeliveryCount: 3 }));
+  h.namespace.deleteQueue('q');
+  h.journal.compact();
+  const left = [...h.journal.records.values()].filter(
+    ({ kind }) => kind === RecordKind.entry || kind === RecordKind.change,
+  );
+  assert.deepEqual(left, []);
 });

@@ -149,9 +149,9 @@ export class Queue implements SubqueueOwner {
     this.#usedAtMs = this.#broker.clock.monotonicMs();
   }
 
-  /** Monotonic time of the last use, now while receivers are attached or messages are scheduled. */
+  /** Monotonic time of the last use, now while receivers are attached or wait, or messages are scheduled. */
   get usedAtMs(): number {
-    const inUse = this.#scheduled > 0 || this.#subqueues.some(({ receivers }) => receivers > 0);
+    const inUse = this.#scheduled > 0 || this.#subqueues.some(({ inUse }) => inUse);
     return inUse ? this.#broker.clock.monotonicMs() : this.#usedAtMs;
   }
 

@@ -69,6 +69,11 @@ export class SessionDirectory implements SessionLockOwner {
     this.#maxStateBytes = options.maxStateBytes;
   }
 
+  /** Receivers wait for a session. */
+  get isAwaited(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   find(sessionId: string): MessageSession | undefined {
     return this.#byId.get(sessionId);
   }

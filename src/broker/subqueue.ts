@@ -95,8 +95,9 @@ export class Subqueue {
       : undefined;
   }
 
-  get receivers(): number {
-    return this.#receivers;
+  /** Receivers are attached, or wait for a session. */
+  get inUse(): boolean {
+    return this.#receivers > 0 || this.sessions?.isAwaited === true;
   }
 
   /** Locks that are held go on for as long as they were given. */
@@ -155,7 +156,11 @@ export class Subqueue {
     this.#owner.mustAllowReceive(this);
     this.#owner.use();
     if (!this.sessions) throw noSessions();
-    return this.sessions.accept(options);
+    const refused = (refusal: BrokerRefusal): void => {
+      this.#owner.use();
+      options.onRefused(refusal);
+    };
+    return this.sessions.accept({ ...options, onRefused: refused });
   }
 
   session(sessionId: string): SessionLock | undefined {

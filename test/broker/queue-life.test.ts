@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RecordKind } from '../../src/storage/index.ts';
 import { changeQueueDescription, type QueueDescriptionChanges } from '../../src/topology/index.ts';
-import { BrokerHarness, message, refusedAs, settle } from './broker-harness.ts';
+import { Accepting, BrokerHarness, message, refusedAs, settle } from './broker-harness.ts';
 
 function update(h: BrokerHarness, name: string, changes: QueueDescriptionChanges): void {
   h.namespace.updateQueue(changeQueueDescription(h.queue(name).description, changes));
@@ -270,4 +270,17 @@ test('of a deleted queue nothing stays in the log, nor the message ids that it r
     ({ kind }) => kind === RecordKind.entry || kind === RecordKind.change,
   );
   assert.deepEqual(left, []);
+});
+
+test('a queue is not idle while a receiver waits for one of its sessions', () => {
+  const h = new BrokerHarness();
+  const minutes = 60_000;
+  const q = h.create({ name: 'q', requiresSession: true, autoDeleteOnIdle: 'PT5M' });
+  const waiting = new Accepting(q.active, { sessionId: undefined, holder: 'link', timeoutMs: 12 * minutes });
+  h.clock.advance(12 * minutes);
+  assert.equal(waiting.refusal?.reason, 'timeout');
+  h.clock.advance(4 * minutes);
+  assert.ok(h.namespace.queue('q'));
+  h.clock.advance(2 * minutes);
+  assert.equal(h.namespace.queue('q'), undefined);
 });

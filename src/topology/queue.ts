@@ -61,6 +61,9 @@ export const queueDescription = z.strictObject({
 /** What is decided when the queue is made (service-bus-queues-topics-subscriptions). */
 const FIXED = ['name', 'requiresSession', 'requiresDuplicateDetection', 'enablePartitioning'] as const;
 
+/** What a queue may be without; everything else has a default. */
+const MAY_BE_ABSENT: ReadonlySet<string> = new Set(['forwardTo', 'forwardDeadLetteredMessagesTo']);
+
 export type QueueDescription = z.infer<typeof queueDescription>;
 /** What a caller may leave out of a description. */
 export type QueueDescriptionInput = z.input<typeof queueDescription>;
@@ -84,12 +87,13 @@ export function parseQueueDescription(input: unknown): QueueDescription {
 
 /**
  * The description of a queue after a change of some of its properties. `undefined` for forwardTo or forwardDeadLetteredMessagesTo switches
- * the forwarding off.
+ * the forwarding off; any other property that is undefined stays as it is.
  *
  * @throws RetrainError `CONFIGURATION_INVALID` also when a property changes that is decided when the queue is made
  */
 export function changeQueueDescription(present: QueueDescription, changes: QueueDescriptionChanges): QueueDescription {
-  const changed = parseQueueDescription({ ...present, ...changes });
+  const given = Object.entries(changes).filter(([name, value]) => value !== undefined || MAY_BE_ABSENT.has(name));
+  const changed = parseQueueDescription({ ...present, ...Object.fromEntries(given) });
   for (const property of FIXED) {
     if (changed[property] === present[property]) continue;
     throw invalid(

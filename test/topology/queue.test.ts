@@ -86,3 +86,9 @@ test('what is decided when a queue is made cannot be changed; everything else ca
   for (const fixed of ['requiresDuplicateDetection', 'enablePartitioning'] as const)
     assert.throws(() => changeQueueDescription(queue, { [fixed]: true }), refusal(new RegExp(`${fixed} is false`)));
 });
+
+test('a change that names a property without a value leaves it as it is, but for the forwardings', () => {
+  const queue = parseQueueDescription({ name: 'q', requiresSession: true, maxDeliveryCount: 3, lockDuration: 'PT5S' });
+  const unsaid = { maxDeliveryCount: undefined, lockDuration: undefined, requiresSession: undefined };
+  assert.deepEqual(changeQueueDescription(queue, { ...unsaid, status: 'Disabled' }), { ...queue, status: 'Disabled' });
+});

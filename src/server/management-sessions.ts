@@ -1,6 +1,6 @@
 import { AmqpArray, AmqpTimestamp, AmqpTyped } from '../amqp/index.ts';
 import type { AmqpMap } from '../amqp/index.ts';
-import type { SessionLock, Subqueue } from '../broker/index.ts';
+import type { SessionLock } from '../broker/index.ts';
 import { RetrainError } from '../errors.ts';
 import { LIMITS } from './limits.ts';
 import type { Operation } from './management-node.ts';
@@ -39,12 +39,7 @@ export function listSessions({ arguments: given, subqueue, client }: Operation):
   const skip = Math.max(0, given.optionalInteger('skip') ?? 0);
   const top = Math.min(LIMITS.requestItems, Math.max(0, given.optionalInteger('top') ?? LIMITS.requestItems));
   const updatedAfterMs = given.optionalTimestamp('last-updated-time') ?? END_OF_TIME_MS;
-  const all = subqueue.sessionIds({
-    skip: 0,
-    top: Number.MAX_SAFE_INTEGER,
-    ...(updatedAfterMs < END_OF_TIME_MS && { updatedAfterMs }),
-  });
-  const ids = all.filter((id) => isInUse(subqueue, id)).slice(skip, skip + top);
+  const ids = subqueue.sessionIds({ skip, top, ...(updatedAfterMs < END_OF_TIME_MS && { updatedAfterMs }) });
   const position = client.service.journal.appended;
   if (ids.length === 0) return { statusCode: 204, description: 'There are no further sessions.', position };
   const body: AmqpMap = new Map<string, AmqpTyped | AmqpArray>([
@@ -52,13 +47,6 @@ export function listSessions({ arguments: given, subqueue, client }: Operation):
     ['sessions-ids', new AmqpArray('string', ids)],
   ]);
   return { statusCode: 200, description: 'OK', body, position };
-}
-
-/** The broker knows a session that has neither messages nor a state only while somebody holds it. */
-function isInUse(subqueue: Subqueue, sessionId: string): boolean {
-  if (subqueue.peek({ fromSequenceNumber: 0, count: 1, sessionId }).messages.length > 0) return true;
-  const lock = subqueue.session(sessionId);
-  return !lock || lock.state().bytes !== undefined;
 }
 
 /** The lock of the session that the request names, which the link that it comes from must hold. */

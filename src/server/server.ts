@@ -65,7 +65,10 @@ export class Server implements AsyncDisposable {
   readonly #drivers = new Set<ConnectionDriver>();
   /** Those of them that are only told that they are too many. */
   readonly #refused = new Set<ConnectionDriver>();
+  /** Those who wait for the disk outside of connections. */
+  readonly #waiting = new Set<(why: RetrainError) => void>();
   #state: 'open' | 'closing' | 'failed' = 'open';
+  #failure: RetrainError | undefined;
   #closed: Promise<void> = Promise.resolve();
   #reportFailure: (error: RetrainError) => void = () => undefined;
   #emptied: { readonly promise: Promise<void>; resolve(): void } | undefined;
@@ -78,6 +81,7 @@ export class Server implements AsyncDisposable {
     this.queues = new QueueAdmin({
       namespace: service.namespace,
       maxBatchBytes,
+      mustBeOpen: () => this.#mustBeOpen(),
       durable: (position) => this.#durable(position),
     });
     this.failed = new Promise((resolve) => {
@@ -213,29 +217,37 @@ export class Server implements AsyncDisposable {
   }
 
   async #shutDown(): Promise<void> {
-    const { namespace, barrier } = this.#service;
+    const { namespace } = this.#service;
     await this.#flushed();
     // First: what the links of one client give back must not be handed to the next one, who is about to go as well.
     namespace.stop();
     this.#sendAway(GOODBYE);
     await this.#empty();
-    barrier.close();
+    this.#closeBarrier(shutDown());
     await this.#closeLog();
   }
 
-  /** Resolves when the log is durable up to `position`; rejects when its disk has failed. */
+  #mustBeOpen(): void {
+    if (this.#state !== 'open') throw this.#failure ?? shutDown();
+  }
+
+  /** Resolves when the log is durable up to `position`; rejects when its disk fails or the server closes before. */
   #durable(position: number): Promise<void> {
-    const { promise, resolve } = deferred();
-    this.#service.barrier.hold(
-      position,
-      { held: 0, leave: resolve, fault: this.#service.onFault },
-      undefined,
-      undefined,
-    );
-    const failed = this.failed.then((error) => {
-      throw error;
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#waiting.delete(reject);
+        resolve();
+      };
+      this.#waiting.add(reject);
+      this.#service.barrier.hold(position, { held: 0, leave, fault: this.#service.onFault }, undefined, undefined);
     });
-    return Promise.race([promise, failed]);
+  }
+
+  /** Nothing leaves the barrier any more. */
+  #closeBarrier(why: RetrainError): void {
+    this.#service.barrier.close();
+    for (const reject of this.#waiting) reject(why);
+    this.#waiting.clear();
   }
 
   #release(position: number): void {
@@ -298,7 +310,8 @@ export class Server implements AsyncDisposable {
   #fail(error: RetrainError): void {
     if (this.#state === 'failed') return;
     this.#state = 'failed';
-    this.#service.barrier.close();
+    this.#failure = error;
+    this.#closeBarrier(error);
     try {
       this.#service.namespace.stop();
     } catch (fault) {
@@ -325,6 +338,10 @@ function tooManyConnections({ maxConnections }: Settings): Failure {
     'amqp:resource-limit-exceeded',
     `Cannot take another connection: the ${maxConnections} that are allowed are in use. Close some, share one among the parts of a program, or start the broker with a higher --max-connections.`,
   );
+}
+
+function shutDown(): RetrainError {
+  return new RetrainError('INTERRUPTED', 'the broker shuts down; start it again');
 }
 
 function deferred(): { promise: Promise<void>; resolve: () => void } {

@@ -210,3 +210,19 @@ test('a partitioned queue tells the partition, as a short and in the upper bits 
   assert.equal(BigInt(number.value) & 0xffffffffffffn, 1n);
   assert.equal(seen.get('x-opt-partition-key'), 'k');
 });
+
+test('what the program asks for is refused once the broker closes, and does not wait for ever when its disk fails', async (context) => {
+  const world = await World.start(context, [{ name: 'q' }]);
+  const closing = world.server.close();
+  await assert.rejects(world.server.queues.create({ name: 'late' }), { code: 'INTERRUPTED' });
+  await assert.rejects(world.server.queues.update('q', {}), { code: 'INTERRUPTED' });
+  await assert.rejects(world.server.queues.delete('q'), { code: 'INTERRUPTED' });
+  await world.until(closing);
+  await world.startServer();
+  assert.deepEqual(world.server.queues.names, ['q']);
+
+  world.disk.failNth('write', 1);
+  await assert.rejects(world.until(world.server.queues.create({ name: 'unsaved' })), { code: 'DISK_FAILED' });
+  await assert.rejects(world.server.queues.delete('q'), { code: 'DISK_FAILED' });
+  await world.settle();
+});

@@ -1,4 +1,4 @@
-import { RetrainError } from '../errors.ts';
+import { type ErrorCode, RetrainError } from '../errors.ts';
 import { type AppendPurpose, type LogRecord, RecordKind } from '../storage/index.ts';
 import type { BrokerState } from './broker-state.ts';
 import { gone } from './gone.ts';
@@ -12,6 +12,9 @@ import type { Step } from './step.ts';
  * expires, a message is too old) goes on in memory, and happens again after a restart.
  */
 export type Cause = 'client' | 'broker';
+
+/** The log has failed or is closed: nothing is written any more, and whoever runs the broker has been told. */
+const LOG_GONE: ReadonlySet<ErrorCode> = new Set(['DISK_FAILED', 'DATA_CORRUPT', 'INTERRUPTED']);
 
 /** Writes the records of a queue's messages and keeps what they say of a message. */
 export class MessageRecords {
@@ -70,7 +73,7 @@ export class MessageRecords {
     try {
       return this.append(records, 'settle');
     } catch (error) {
-      const failed = error instanceof RetrainError && error.code === 'DISK_FAILED';
+      const failed = error instanceof RetrainError && LOG_GONE.has(error.code);
       const full = error instanceof BrokerRefusal && error.reason === 'quota-exceeded';
       if (cause === 'broker' && (failed || full)) return undefined;
       throw error;

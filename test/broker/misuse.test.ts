@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { RetrainError } from '../../src/errors.ts';
 import { BrokerHarness, message, refusedAs, settle } from './broker-harness.ts';
 
 // What clients can ask that makes no sense, and what a full disk must not bring about.
@@ -217,4 +218,19 @@ test('a receiver that closes on an idle queue is forgotten', async () => {
   await new Promise((resolve) => setImmediate(resolve));
   gc();
   assert.ok(closed.filter((ref) => ref.deref()).length <= 1, 'closed receivers are still reachable');
+});
+
+test('what the broker does by itself goes on without a log that has failed, so that the rest can be brought to its end', () => {
+  for (const code of ['DISK_FAILED', 'DATA_CORRUPT', 'INTERRUPTED'] as const) {
+    const h = new BrokerHarness();
+    const q = h.create({ name: 'q', lockDuration: 'PT5S' });
+    q.send([message('a'), message('mortal', { timeToLiveMs: 1000 })]);
+    h.receive(q.active);
+    h.journal.append = () => {
+      throw new RetrainError(code, 'gone');
+    };
+    assert.throws(() => q.send([message('b')]), { code });
+    h.clock.advance(60_000);
+    h.namespace.stop();
+  }
 });

@@ -23,6 +23,11 @@ const REASONS: Partial<Record<RefusalReason, string>> = {
   'message-size-exceeded': 'MessageSizeExceeded',
 };
 
+const UNREADABLE: DeadLetterInfo = {
+  reason: 'MessageUnreadable',
+  description: 'The stored bytes of the message cannot be read, so it cannot be forwarded.',
+};
+
 const NO_SESSION: DeadLetterInfo = {
   reason: 'Session id is null.',
   description: "Session enabled entity doesn't allow a message whose session identifier is null.",
@@ -40,6 +45,7 @@ export class Forwarder {
   readonly #destination: string;
   readonly #find: (name: string) => Queue | undefined;
   readonly #inspect: (bytes: Buffer) => MessageFacts;
+  readonly #onFault: (fault: unknown) => void;
   readonly #taken: Delivery[] = [];
   #receiver: Receiver | undefined;
   #cancelRetry: CancelTimer | undefined;
@@ -54,6 +60,8 @@ export class Forwarder {
     find: (name: string) => Queue | undefined;
     /** Reads of a stored message what the destination has to know. */
     inspect: (bytes: Buffer) => MessageFacts;
+    /** Told of messages whose bytes cannot be read. */
+    onFault: (fault: unknown) => void;
   }) {
     this.#broker = options.broker;
     this.#source = options.source;
@@ -61,6 +69,7 @@ export class Forwarder {
     this.#destination = options.destination;
     this.#find = options.find;
     this.#inspect = options.inspect;
+    this.#onFault = options.onFault;
     this.#open();
   }
 
@@ -73,6 +82,8 @@ export class Forwarder {
 
   #open(): void {
     this.#receiver = this.#subqueue.openForwarding((delivery) => {
+      // A read that fails before its turn must not count as unhandled: `#moveAll` deals with it.
+      if (!Buffer.isBuffer(delivery.body)) delivery.body.catch(() => undefined);
       this.#taken.push(delivery);
       this.#moveSoon();
     });
@@ -96,11 +107,7 @@ export class Forwarder {
       const read = next;
       body.then(
         (bytes) => this.#onRead(read, bytes),
-        () => {
-          // The log has told of it already.
-          this.#pause();
-          this.#moving = false;
-        },
+        (cause: unknown) => this.#onUnreadable(read, cause),
       );
       return;
     }
@@ -112,6 +119,16 @@ export class Forwarder {
     // It may have been given back in the meantime.
     if (this.#taken[0] === delivery && !this.#move(delivery, body)) this.#moving = false;
     else this.#moveAll();
+  }
+
+  /** It gives way to those behind it, and whoever runs the broker is told. */
+  #onUnreadable(delivery: Delivery, cause: unknown): void {
+    this.#onFault(cause);
+    if (this.#taken[0] === delivery) {
+      this.#taken.shift();
+      this.#refuse(delivery.lock as MessageLock, UNREADABLE);
+    }
+    this.#moveAll();
   }
 
   /** False when it has to wait: everything goes back then. */
@@ -128,14 +145,12 @@ export class Forwarder {
       return true;
     } catch (error) {
       if (!(error instanceof RetrainError)) throw error;
-      const reason = error instanceof BrokerRefusal ? error.reason : undefined;
-      if (reason === 'message-lock-lost') return true;
-      if (reason === 'server-busy') {
+      if (error instanceof BrokerRefusal && error.reason === 'server-busy') {
         this.#taken.unshift(delivery);
         this.#pause();
         return false;
       }
-      this.#refuse(lock, error, reason);
+      this.#refuse(lock, this.#infoOf(error));
       return true;
     }
   }
@@ -166,12 +181,17 @@ export class Forwarder {
     });
   }
 
-  #refuse(lock: MessageLock, error: RetrainError, reason: RefusalReason | undefined): void {
+  #infoOf(error: RetrainError): DeadLetterInfo {
+    const reason = error instanceof BrokerRefusal ? error.reason : undefined;
     const needsSession = this.#find(this.#destination)?.description.requiresSession === true;
-    let info: DeadLetterInfo;
-    if (error instanceof TooManyHops) info = { reason: 'MaxTransferHopCountExceeded' };
-    else if (reason === 'not-allowed' && needsSession) info = NO_SESSION;
-    else info = { reason: (reason && REASONS[reason]) ?? 'TransferFailed', description: error.message };
+    if (error instanceof TooManyHops) return { reason: 'MaxTransferHopCountExceeded' };
+    if (reason === 'not-allowed' && needsSession) return NO_SESSION;
+    return { reason: (reason && REASONS[reason]) ?? 'TransferFailed', description: error.message };
+  }
+
+  /** Unless its lock has expired in the meantime: then it is back, and its turn comes again. */
+  #refuse(lock: MessageLock, info: DeadLetterInfo): void {
+    if (this.#subqueue.lockedMessage(lock.token) !== lock) return;
     this.#source.records.carryOut(this.#subqueue.transferFailed(lock, info), 'broker');
   }
 

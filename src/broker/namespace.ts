@@ -35,6 +35,7 @@ export class Namespace {
   readonly #queues = new Map<string, Queue>();
   readonly #inspect: (bytes: Buffer) => MessageFacts;
   readonly #onDeleted: ((queue: Queue) => void) | undefined;
+  readonly #onFault: (fault: unknown) => void;
   /** What goes on by itself at a queue: forwarding, deletion when idle. */
   readonly #duties = new Map<Queue, readonly { stop(): void }[]>();
   #recovery: Recovery | undefined;
@@ -49,11 +50,14 @@ export class Namespace {
     inspect: (bytes: Buffer) => MessageFacts;
     /** A queue is gone, by command or because it was idle. */
     onDeleted?: (queue: Queue) => void;
+    /** Told of messages that cannot be forwarded because their bytes cannot be read. */
+    onFault?: (fault: unknown) => void;
   }) {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#inspect = options.inspect;
     this.#onDeleted = options.onDeleted;
+    this.#onFault = options.onFault ?? (() => undefined);
     this.#recovery = new Recovery(this.#messages);
   }
 
@@ -219,7 +223,10 @@ export class Namespace {
     const forward = (subqueue: Subqueue, destination: string): void => {
       if (status === 'Disabled' || status === 'ReceiveDisabled') return;
       const find = (name: string): Queue | undefined => this.queue(name);
-      duties.push(new Forwarder({ broker, source: queue, subqueue, destination, find, inspect: this.#inspect }));
+      const onFault = this.#onFault;
+      duties.push(
+        new Forwarder({ broker, source: queue, subqueue, destination, find, inspect: this.#inspect, onFault }),
+      );
     };
     if (forwardTo !== undefined) forward(queue.active, forwardTo);
     if (forwardDeadLetteredMessagesTo !== undefined) forward(queue.deadLetterQueue, forwardDeadLetteredMessagesTo);

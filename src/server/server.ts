@@ -106,6 +106,7 @@ export class Server implements AsyncDisposable {
       onDeleted: ({ name }) => {
         if (server) server.#forgetRules(name);
       },
+      onFault: (fault) => options.onFault?.(fault),
     });
     let failure: RetrainError | undefined;
     const sizes = logSizesFor(options.queues);

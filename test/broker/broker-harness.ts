@@ -26,6 +26,8 @@ class MemoryJournal implements Journal {
   full = false;
   /** Bodies come later, as from the disk. */
   slow = false;
+  /** Bodies that cannot be read. */
+  readonly damaged = new Set<number>();
   /** Only what takes work away can be written while it is set, as when the reserve of a full disk is in use. */
   refusesSends = false;
   #lastId = 0;
@@ -50,6 +52,7 @@ class MemoryJournal implements Journal {
   }
 
   read(id: number): Buffer | Promise<Buffer> {
+    if (this.damaged.has(id)) return Promise.reject(new RetrainError('DATA_CORRUPT', `record ${id}`));
     return this.slow ? Promise.resolve(this.bytesOf(id)) : this.bytesOf(id);
   }
 
@@ -78,6 +81,7 @@ export class BrokerHarness {
   readonly journal = new MemoryJournal();
   /** What a forwarder reads of the messages with these texts. */
   readonly facts = new Map<string, MessageFacts>();
+  readonly faults: unknown[] = [];
   readonly #random = countingRandom();
   namespace = this.#start();
 
@@ -131,7 +135,8 @@ export class BrokerHarness {
 
   #start(): Namespace {
     const inspect = (bytes: Buffer): MessageFacts => this.facts.get(bytes.toString()) ?? {};
-    const namespace = new Namespace({ clock: this.clock, random: this.#random, inspect });
+    const onFault = (fault: unknown): void => void this.faults.push(fault);
+    const namespace = new Namespace({ clock: this.clock, random: this.#random, inspect, onFault });
     for (const record of this.journal.records.values()) {
       if (record.kind === RecordKind.entry || record.kind === RecordKind.change) {
         namespace.replay({ ...record, kind: record.kind, bytes: record.bytes as Buffer }, this.journal.isLive(record));

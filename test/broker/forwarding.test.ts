@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { RecordKind } from '../../src/storage/index.ts';
 import { BrokerHarness, message, refusedAs, settle } from './broker-harness.ts';
 
 /** Lets forwarders move what they have taken, hop by hop. */
@@ -198,4 +199,25 @@ test('a body that must be read from the disk is forwarded in its turn', async ()
   await new Promise((resolve) => setImmediate(resolve));
   forward(h);
   assert.deepEqual(h.texts(to.active), ['a', 'b', 'c']);
+});
+
+test('a message whose bytes cannot be read gives way to those behind it, and the fault is told', async () => {
+  const h = new BrokerHarness();
+  h.create({ name: 'to' });
+  const from = h.create({ name: 'from', forwardTo: 'to' });
+  from.send(['a', 'b', 'c', 'd'].map((text) => message(text)));
+  const bodies = [...h.journal.records.values()].filter(({ kind }) => kind === RecordKind.body).map(({ id }) => id);
+  for (const at of [0, 2]) h.journal.damaged.add(bodies[at] as number);
+  h.restart();
+  for (let turn = 0; turn < 10; turn++) {
+    h.clock.advance(0);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.deepEqual(h.texts(h.queue('to').active), ['b', 'd']);
+  const { messages } = h.queue('from').transferDeadLetterQueue.peek({ fromSequenceNumber: 0, count: 10 });
+  assert.deepEqual(
+    messages.map(({ deadLetter }) => deadLetter?.reason),
+    ['MessageUnreadable', 'MessageUnreadable'],
+  );
+  assert.equal(h.faults.length, 2);
 });

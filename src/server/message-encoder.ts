@@ -8,7 +8,8 @@ import { DEAD_LETTER_DESCRIPTION, DEAD_LETTER_REASON, readOverlay } from './sett
  * A stored message as a client gets it: header and annotations are written anew with what the broker knows, everything
  * behind them passes through as it came. Application properties are only touched when something was laid over them.
  *
- * The common message (no header of its own but with delivery count, no annotations) costs one copy of a template.
+ * The common message (no header of its own but with delivery count and perhaps the queue's time to live, no annotations) costs one copy of a
+ * template.
  */
 
 const STATE_CODE = { active: 0, deferred: 1, scheduled: 2 } as const;
@@ -53,11 +54,11 @@ export function encodeMessage(stored: Buffer, view: MessageView, options: Encode
     sections.headerStart === sections.headerEnd &&
     sections.messageAnnotationsStart === sections.messageAnnotationsEnd &&
     sections.deliveryAnnotationsStart === sections.deliveryAnnotationsEnd &&
-    view.timeToLiveMs === undefined &&
     view.partitionId === undefined &&
     view.deadLetterSource === undefined &&
     !options.lockToken;
-  const head = plain ? TEMPLATE.fill(view) : writeHead(stored, sections, view, options);
+  const template = view.timeToLiveMs === undefined ? IMMORTAL_HEAD : MORTAL_HEAD;
+  const head = plain ? template.fill(view) : writeHead(stored, sections, view, options);
   if (!view.overlay && !view.deadLetter) return [head, stored.subarray(sections.propertiesStart)];
   return [
     head,
@@ -119,9 +120,13 @@ function isLockToken(key: AmqpValue): boolean {
   return keyText(key) === LOCK_TOKEN;
 }
 
+function shownTtl(timeToLiveMs: number): number {
+  return Math.min(timeToLiveMs, MAX_UINT);
+}
+
 /** The time to live is what the queue has made of it (message-expiration), from which clients reckon when the message expires. */
 function writeHeader(writer: Writer, header: MessageHeader | undefined, view: MessageView): void {
-  const ttl = view.timeToLiveMs === undefined ? header?.ttl : Math.min(view.timeToLiveMs, MAX_UINT);
+  const ttl = view.timeToLiveMs === undefined ? header?.ttl : shownTtl(view.timeToLiveMs);
   writer.writeDescriptor(HEADER.code);
   writer.beginList();
   if (header?.durable === undefined) writer.writeNull();
@@ -176,15 +181,25 @@ function writeApplicationProperties(stored: Buffer, sections: MessageSections, v
 
 /** Header and annotations of a message that has none of its own, encoded by hand so that one copy and five writes make it. */
 class HeadTemplate {
-  readonly #unlocked = templateOf([SEQUENCE_NUMBER, ENQUEUED_TIME, ENQUEUE_SEQUENCE_NUMBER, MESSAGE_STATE]);
-  readonly #locked = templateOf([SEQUENCE_NUMBER, ENQUEUED_TIME, ENQUEUE_SEQUENCE_NUMBER, MESSAGE_STATE, LOCKED_UNTIL]);
+  readonly #header: Header;
+  readonly #unlocked: Template;
+  readonly #locked: Template;
+
+  constructor(header: Header) {
+    const names = [SEQUENCE_NUMBER, ENQUEUED_TIME, ENQUEUE_SEQUENCE_NUMBER, MESSAGE_STATE];
+    this.#header = header;
+    this.#unlocked = templateOf(header.bytes, names);
+    this.#locked = templateOf(header.bytes, [...names, LOCKED_UNTIL]);
+  }
 
   fill(view: MessageView): Buffer {
     const template = view.lockedUntilMs === undefined ? this.#unlocked : this.#locked;
     const { offsets } = template;
+    const { ttlAt, deliveryCountAt } = this.#header;
     const head = Buffer.allocUnsafe(template.bytes.length);
     template.bytes.copy(head);
-    head.writeUInt32BE(view.deliveryCount, DELIVERY_COUNT_AT);
+    if (view.timeToLiveMs !== undefined) head.writeUInt32BE(shownTtl(view.timeToLiveMs), ttlAt);
+    head.writeUInt32BE(view.deliveryCount, deliveryCountAt);
     writeInt64(head, view.sequenceNumber, offsets[0] as number);
     writeInt64(head, view.enqueuedTimeMs, offsets[1] as number);
     writeInt64(head, view.enqueuedSequenceNumber, offsets[2] as number);
@@ -194,9 +209,30 @@ class HeadTemplate {
   }
 }
 
-/** Header: described list8 of four nulls and delivery-count as uint. */
-const HEADER_BYTES = Buffer.from([0x00, 0x53, 0x70, 0xc0, 0x0a, 0x05, 0x40, 0x40, 0x40, 0x40, 0x70, 0, 0, 0, 0]);
-const DELIVERY_COUNT_AT = 11;
+interface Header {
+  readonly bytes: Buffer;
+  readonly ttlAt: number;
+  readonly deliveryCountAt: number;
+}
+
+interface Template {
+  readonly bytes: Buffer;
+  /** Of the annotations' values. */
+  readonly offsets: readonly number[];
+}
+
+/** Described list8 of four nulls and delivery-count as uint. */
+const IMMORTAL: Header = {
+  bytes: Buffer.from([0x00, 0x53, 0x70, 0xc0, 0x0a, 0x05, 0x40, 0x40, 0x40, 0x40, 0x70, 0, 0, 0, 0]),
+  ttlAt: 0,
+  deliveryCountAt: 11,
+};
+/** The same with ttl as uint in the place of the third null. */
+const MORTAL: Header = {
+  bytes: Buffer.from([0x00, 0x53, 0x70, 0xc0, 0x0e, 0x05, 0x40, 0x40, 0x70, 0, 0, 0, 0, 0x40, 0x70, 0, 0, 0, 0]),
+  ttlAt: 9,
+  deliveryCountAt: 15,
+};
 const LONG = { code: 0x81, bytes: 8 };
 const TIMESTAMP = { code: 0x83, bytes: 8 };
 const INT = { code: 0x71, bytes: 4 };
@@ -208,11 +244,11 @@ const TYPE_OF: Record<string, { readonly code: number; readonly bytes: number }>
   [LOCKED_UNTIL]: TIMESTAMP,
 };
 
-function templateOf(names: readonly string[]): { readonly bytes: Buffer; readonly offsets: readonly number[] } {
+function templateOf(header: Buffer, names: readonly string[]): Template {
   const map = Buffer.from([0x00, 0x53, MESSAGE_ANNOTATIONS, 0xd1, 0, 0, 0, 0, 0, 0, 0, names.length * 2]);
-  const parts = [HEADER_BYTES, map];
+  const parts = [header, map];
   const offsets: number[] = [];
-  let length = HEADER_BYTES.length + map.length;
+  let length = header.length + map.length;
   for (const name of names) {
     const type = TYPE_OF[name] ?? LONG;
     const key = Buffer.concat([Buffer.from([0xa3, name.length]), Buffer.from(name), Buffer.from([type.code])]);
@@ -221,7 +257,7 @@ function templateOf(names: readonly string[]): { readonly bytes: Buffer; readonl
     length += key.length + type.bytes;
   }
   // The size of a map32 counts what follows it.
-  map.writeUInt32BE(length - HEADER_BYTES.length - 8, 4);
+  map.writeUInt32BE(length - header.length - 8, 4);
   return { bytes: Buffer.concat(parts), offsets };
 }
 
@@ -231,4 +267,5 @@ function writeInt64(buffer: Buffer, value: number, offset: number): void {
   buffer.writeUInt32BE(value >>> 0, offset + 4);
 }
 
-const TEMPLATE = new HeadTemplate();
+const IMMORTAL_HEAD = new HeadTemplate(IMMORTAL);
+const MORTAL_HEAD = new HeadTemplate(MORTAL);

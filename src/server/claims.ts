@@ -14,11 +14,11 @@ export interface Grant {
 }
 
 /** Why claims have ended. */
-export type Loss = 'expired' | 'rule-changed';
+export type Loss = 'expired' | 'replaced' | 'rule-changed';
 
 /**
  * What one connection may do: the tokens that it has put, by path. A later token for the same path replaces the former, so
- * that clients renew by putting again (service-bus-protocol.md §2.4).
+ * that clients renew by putting again (service-bus-protocol.md §2.4); what the former alone allowed ends with it.
  */
 export class Claims {
   readonly #clock: Clock;
@@ -46,9 +46,11 @@ export class Claims {
   add(path: string, grant: Grant): boolean {
     const key = path.toLowerCase();
     if (this.#grants.size >= LIMITS.tokensPerConnection && !this.#grants.has(key)) return false;
+    const former = this.#grants.get(key);
     this.#grants.set(key, grant);
     this.#arm();
     this.#onGranted();
+    if (former && former.credential?.rule !== grant.credential?.rule) this.#onLost('replaced');
     return true;
   }
 

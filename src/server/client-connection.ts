@@ -41,6 +41,7 @@ const TRUSTED = { maxLinks: LIMITS.linksPerConnection, maxPartialBytes: LIMITS.p
 
 const LOSS_TEXTS: Record<Loss, string> = {
   expired: 'ExpiredToken: The token of this link has expired.',
+  replaced: 'InvalidToken: The token of this link was replaced by one of another access rule, which does not allow it.',
   'rule-changed': 'InvalidSignature: The access rule or the key that this link lived from was changed or removed.',
 };
 

@@ -85,6 +85,19 @@ test('a link goes when its token expires, unless the token was renewed', async (
   assert.match(link.detach?.error?.description ?? '', /ExpiredToken/);
 });
 
+test('a link does not outlive its token behind one of another rule that is put for the same queue', async (context) => {
+  const listener = { name: 'listener', primaryKey: 'key-of-the-listener', rights: ['Listen'] } as const;
+  const world = await World.start(context, [{ name: 'q' }], { rules: [SENDER, listener] });
+  const peer = await Peer.authorized(world, { audience: 'sb://host/q', rule: SENDER.name, key: SENDER.primaryKey });
+  const sender = await peer.sender('q');
+  await peer.putToken({ audience: 'sb://host/Q', rule: listener.name, key: listener.primaryKey });
+  assert.equal(sender.condition, 'amqp:unauthorized-access');
+  assert.match(sender.detach?.error?.description ?? '', /^InvalidToken: .* replaced by one of another access rule/);
+  const receiver = await peer.receiver('q');
+  await peer.putToken({ audience: 'sb://host/q' });
+  assert.equal(receiver.condition, undefined, 'the root rule allows what the former rule did');
+});
+
 test('a rule gives its rights only, on links and for operations', async (context) => {
   const world = await World.start(context, [{ name: 'q' }], { rules: [SENDER] });
   const peer = await Peer.authorized(world, { rule: SENDER.name, key: SENDER.primaryKey });

@@ -86,13 +86,13 @@ function attachSender(
     return new SenderEndpoint({ client, link, claim, queue }).accept();
   }
   const { path } = parseAddress(via);
-  if (!client.permits({ path, rights: ['Send'] }))
-    return client.refuse(link, unauthorized(client, path, ['Send']), path);
+  const both: Claim = { ...claim, and: { path, rights: ['Send'] } };
+  if (!client.permits(both)) return client.refuse(link, unauthorized(client, path, ['Send']), path);
   const entity = client.service.namespace.resolve(path);
   if (!entity || entity.subqueue !== entity.queue.active)
     return client.refuse(link, failure('amqp:not-found', entityNotFoundText(client.host, path)), path);
   entity.queue.mustAllowSend();
-  new SenderEndpoint({ client, link, claim, queue: entity.queue }).accept();
+  new SenderEndpoint({ client, link, claim: both, queue: entity.queue }).accept();
 }
 
 function unauthorized(client: ClientConnection, path: string, rights: readonly AccessRight[]): Failure {

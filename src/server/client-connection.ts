@@ -81,7 +81,9 @@ export class ClientConnection implements ConnectionHandler {
   }
 
   permits(claim: Claim): boolean {
-    return claim.rights.some((right) => this.claims.permits(claim.path, right));
+    return (
+      claim.rights.some((right) => this.claims.permits(claim.path, right)) && (!claim.and || this.permits(claim.and))
+    );
   }
 
   /** The link of `endpoint` has been accepted, or waits to be. */

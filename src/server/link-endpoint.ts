@@ -5,6 +5,8 @@ import type { AccessRight } from './access-rule.ts';
 export interface Claim {
   readonly path: string;
   readonly rights: readonly AccessRight[];
+  /** What it needs besides. */
+  readonly and?: Claim;
 }
 
 /**

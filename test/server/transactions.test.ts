@@ -221,6 +221,22 @@ test('a sender by way of one queue to another needs the right to send to both', 
   assert.equal(refused.condition, 'amqp:unauthorized-access');
 });
 
+test('a sender by way of one queue to another goes when its token for either expires', async (context) => {
+  const world = await World.start(context, [{ name: 'via' }, { name: 'to' }]);
+  const properties = new Map([['com.microsoft:transfer-destination-address', 'to']]);
+  for (const [viaMs, toMs] of [
+    [60_000, 3_600_000],
+    [3_600_000, 60_000],
+  ] as const) {
+    const peer = await Peer.authorized(world, { audience: 'sb://localhost/via', lifetimeMs: viaMs });
+    await peer.putToken({ audience: 'sb://localhost/to', lifetimeMs: toMs });
+    const sender = await peer.attach({ role: 'sender', target: { address: 'via' }, properties });
+    assert.equal(sender.condition, undefined);
+    await world.pass(61_000);
+    assert.equal(sender.condition, 'amqp:unauthorized-access');
+  }
+});
+
 test('what is no request to the coordinator is refused, and so are too many transactions', async (context) => {
   const world = await World.start(context, [{ name: 'q' }]);
   const peer = await Peer.authorized(world);

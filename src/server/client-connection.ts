@@ -51,6 +51,8 @@ export class ClientConnection implements ConnectionHandler {
   readonly claims: Claims;
   /** Links on which replies of `$cbs` and `$management` leave. */
   readonly replies = new Set<ReplyEndpoint>();
+  /** Bytes of replies that wait for credit on them; they count themselves. */
+  replyBytesWaiting = 0;
   readonly transactions: Transactions;
   opened = false;
   connection: Connection | undefined;

@@ -29,6 +29,8 @@ export const LIMITS = {
   requestCredit: 100,
   /** Replies of `$management` and `$cbs` that wait for credit on one link. */
   repliesWaiting: 1_000,
+  /** Bytes of such replies over all links of a connection; one reply may always wait. */
+  replyBytesWaiting: 64 * 1024 * 1024,
   /** Transactions that one connection may have open. */
   transactionsPerConnection: 100,
   /** Largest request to `$cbs`: a token and its audience. Whoever has none yet may send it, so it is small. */

@@ -49,8 +49,14 @@ export class ReplyEndpoint extends LinkEndpoint {
       const text = `${LIMITS.repliesWaiting} replies wait for credit on this link. Give credit before sending requests.`;
       return this.#client.detach(this, failure('amqp:resource-limit-exceeded', text));
     }
+    const bytes = this.#client.replyBytesWaiting;
+    if (bytes > 0 && bytes + payload.length > LIMITS.replyBytesWaiting) {
+      const text = `Replies of ${bytes} bytes wait for credit on the links of this connection; the limit is ${LIMITS.replyBytesWaiting}. Give credit before sending requests.`;
+      return this.#client.detach(this, failure('amqp:resource-limit-exceeded', text));
+    }
     this.used = true;
     this.#waiting.push(payload);
+    this.#client.replyBytesWaiting += payload.length;
     this.onFlow();
   }
 
@@ -59,6 +65,7 @@ export class ReplyEndpoint extends LinkEndpoint {
     while (link.credit > 0) {
       const payload = this.#waiting.shift();
       if (!payload) break;
+      this.#client.replyBytesWaiting -= payload.length;
       const tag = Buffer.allocUnsafe(4);
       tag.writeUInt32BE((this.#lastTag = (this.#lastTag + 1) >>> 0));
       link.send({ tag, payload: [payload], settled: link.sndSettleMode === SENDER_SETTLE_MODE.settled });
@@ -74,6 +81,8 @@ export class ReplyEndpoint extends LinkEndpoint {
     super.close();
     this.#stopWatching?.();
     this.#client.replies.delete(this);
+    for (let payload = this.#waiting.shift(); payload; payload = this.#waiting.shift())
+      this.#client.replyBytesWaiting -= payload.length;
   }
 }
 

@@ -4,7 +4,7 @@ import { ATTACH, BEGIN, DISPOSITION, FLOW, OPEN, TRANSFER } from '../../src/amqp
 import { AmqpTyped } from '../../src/amqp/index.ts';
 import { LIMITS } from '../../src/server/index.ts';
 import { encodeComposite, frameBytes } from '../amqp/raw-peer.ts';
-import { Peer, bodyOf, messageOf } from './peer.ts';
+import { Peer, bodyOf, messageOf, requestOf } from './peer.ts';
 import { World } from './world.ts';
 
 // What a client with a valid token gets that breaks the protocol: its connection ends with a reason, what it held is as after any
@@ -112,6 +112,42 @@ test('who asks and takes no answers has its reply link detached when too many wa
   assert.match(replies.detach?.error?.description ?? '', /^1000 replies wait for credit on this link\. Give credit/);
   assert.deepEqual([requests.detach, peer.closed], [undefined, false]);
   assert.equal((await peer.manage('q', 'no-such-operation', new Map())).status, 501);
+});
+
+test('replies that wait for credit hold a bounded number of bytes, over all links of a connection', async (context) => {
+  const world = await World.start(context, QUEUES);
+  const peer = await Peer.authorized(world);
+  const sender = await peer.sender('q');
+  for (let i = 0; i < 8; i++) await peer.send(sender, messageOf(Buffer.alloc(100_000)));
+  const requests = await peer.sender('q/$management');
+  const peek = new Map([['operation', 'com.microsoft:peek-message']]);
+  const body = new Map([
+    ['from-sequence-number', new AmqpTyped('long', 0n)],
+    ['message-count', new AmqpTyped('int', 8)],
+  ]);
+  const replies = await Promise.all(
+    ['one', 'two'].map((replyTo) =>
+      peer.attach({ role: 'receiver', source: { address: 'q/$management' }, target: { address: replyTo } }),
+    ),
+  );
+  const fitting = Math.floor(LIMITS.replyBytesWaiting / 801_000);
+  for (let i = 0; i <= fitting; i++) {
+    assert.deepEqual(
+      replies.map(({ condition }) => condition),
+      [undefined, undefined],
+    );
+    const replyTo = i % 2 === 0 ? 'one' : 'two';
+    await peer.send(requests, requestOf({ application: peek, body, messageId: i, replyTo }));
+  }
+  const refused = replies.filter(({ condition }) => condition === 'amqp:resource-limit-exceeded');
+  assert.equal(refused.length, 1);
+  assert.match(refused[0]?.detach?.error?.description ?? '', /^Replies of \d+ bytes wait for credit on the links of/);
+  const other = replies.find(({ condition }) => condition === undefined);
+  assert.ok(other);
+  await peer.grant(other, fitting);
+  assert.equal(other.deliveries.length, Math.ceil(fitting / 2), 'what waited on the other link is there');
+  const reply = await peer.manage('q', 'peek-message', body);
+  assert.equal(reply.status, 200, 'and there is room again');
 });
 
 test('a message of which the last frame never comes is nowhere', async (context) => {

@@ -70,10 +70,12 @@ export const LIMITS = {
   accessRules: 10_000,
   /** Tokens that one connection may hold at a time. */
   tokensPerConnection: 1_000,
-  /** Messages of one answer to peek-message or receive-by-sequence-number. */
+  /** Messages of one answer to peek-message. */
   replyMessages: 1_000,
   /** Bytes of messages of one such answer; the first message always fits. */
   replyBytes: 1024 * 1024,
+  /** Bytes of messages of one answer to receive-by-sequence-number; one message always fits. */
+  fetchedBytes: 16 * 1024 * 1024,
   /** Lock tokens or sequence numbers in one `$management` request. */
   requestItems: 4_500,
   /** Wait for a free session when the client states none (Service Bus: 1 minute). */

@@ -1,6 +1,7 @@
 import { AmqpTyped, AmqpUuid } from '../amqp/index.ts';
 import type { AmqpMap, AmqpValue } from '../amqp/index.ts';
-import type { Delivery, MessageView } from '../broker/index.ts';
+import type { Delivery, MessageView, Subqueue } from '../broker/index.ts';
+import { RetrainError } from '../errors.ts';
 import { LIMITS } from './limits.ts';
 import type { Operation } from './management-node.ts';
 import { encodeMessage } from './message-encoder.ts';
@@ -72,12 +73,14 @@ export function deleteMessages({ arguments: given, subqueue }: Operation): NodeR
   };
 }
 
-/** `receive-by-sequence-number`: fetches deferred messages, all or none. */
+/** `receive-by-sequence-number`: fetches deferred messages, all or none, as many as fit one answer. */
 export async function receiveBySequenceNumber({ arguments: given, subqueue, client }: Operation): Promise<NodeReply> {
   const sessionId = given.optionalString('session-id');
   const mode = given.integer('receiver-settle-mode') === RECEIVE_AND_DELETE ? 'receive-and-delete' : 'peek-lock';
+  const sequenceNumbers = given.integers('sequence-numbers');
+  checkFetchedBytes(subqueue, sequenceNumbers);
   const { deliveries, position } = subqueue.receiveBySequenceNumber({
-    sequenceNumbers: given.integers('sequence-numbers'),
+    sequenceNumbers,
     mode,
     ...(sessionId === undefined ? {} : { sessionId }),
   });
@@ -92,6 +95,20 @@ export async function receiveBySequenceNumber({ arguments: given, subqueue, clie
     return [];
   });
   return items.length === 0 ? { ...NOTHING_FOUND, position } : { ...found(items), position };
+}
+
+/** Before any message is locked or deleted. @throws RetrainError `ARGUMENT_INVALID` */
+function checkFetchedBytes(subqueue: Subqueue, sequenceNumbers: readonly number[]): void {
+  let bytes = 0;
+  for (const [i, sequenceNumber] of [...new Set(sequenceNumbers)].entries()) {
+    const [found] = subqueue.peek({ fromSequenceNumber: sequenceNumber, count: 1 }).messages;
+    if (found?.sequenceNumber === sequenceNumber) bytes += found.sizeBytes;
+    if (bytes > LIMITS.fetchedBytes && i > 0)
+      throw new RetrainError(
+        'ARGUMENT_INVALID',
+        `The first ${i + 1} of these messages have ${bytes} bytes; the limit for one answer is ${LIMITS.fetchedBytes}. Ask for fewer at a time.`,
+      );
+  }
 }
 
 /** Go and Python take the token from the message's own annotation, the others from the map (service-bus-protocol.md §8.2). */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AmqpArray, AmqpTimestamp, AmqpTyped, AmqpUuid, lookup, scanSections, decode } from '../../src/amqp/index.ts';
 import type { AmqpDescribed, AmqpMap, AmqpValue, IncomingDelivery } from '../../src/amqp/index.ts';
+import { LIMITS } from '../../src/server/index.ts';
 import { swapGuidOrder } from '../../src/server/lock-token.ts';
 import { Peer, bodyOf, messageOf } from './peer.ts';
 import type { Reply } from './peer.ts';
@@ -133,6 +134,35 @@ test('receive-by-sequence-number gives the lock token beside the message and in 
     map({ 'from-sequence-number': long(0), 'message-count': int(1) }),
   );
   assert.deepEqual([peeked.status, peeked.condition], [204, 'com.microsoft:message-not-found']);
+});
+
+test('receive-by-sequence-number of more bytes than one answer may have is refused before anything is locked', async (context) => {
+  const world = await World.start(context, QUEUES);
+  const peer = await Peer.authorized(world);
+  const sender = await peer.sender('q');
+  const receiver = await peer.receiver('q');
+  const bytes = 100_000;
+  const fitting = Math.floor(LIMITS.fetchedBytes / bytes);
+  for (let i = 0; i <= fitting; i++) await peer.send(sender, messageOf(Buffer.alloc(bytes), { messageId: String(i) }));
+  for (const delivery of await peer.grant(receiver, fitting + 1))
+    await peer.dispose(receiver, delivery, { kind: 'modified', undeliverableHere: true });
+  assert.equal(receiver.deliveries.length, fitting + 1);
+  const fetch = (count: number, mode: number) => {
+    const numbers = Array.from({ length: count }, (_, i) => BigInt(i + 1));
+    const request = map({ 'sequence-numbers': new AmqpArray('long', numbers), 'receiver-settle-mode': int(mode) });
+    return peer.manage('q', 'receive-by-sequence-number', request);
+  };
+  for (const mode of [0, 1]) {
+    const refused = await fetch(fitting + 1, mode);
+    assert.deepEqual([refused.status, refused.condition], [400, 'com.microsoft:argument-error']);
+    assert.match(
+      refused.application.get('statusDescription') as string,
+      /^The first 168 of these messages have 16\d{6} bytes; the limit for one answer is 16777216\. Ask for fewer/,
+    );
+  }
+  const reply = await fetch(fitting, 0);
+  assert.equal((bodyMap(reply).get('messages') as AmqpMap[]).length, fitting);
+  assert.equal(world.server.queues.get('q')?.counts.active, 1);
 });
 
 test('peek-message answers with a list of maps, schedule-message with an array of longs', async (context) => {

@@ -87,17 +87,19 @@ test('zeros in the middle of a log are damage', async () => {
   await assert.rejects(fixture.open(), (error) => codeOf(error) === 'DATA_CORRUPT');
 });
 
-test('an unknown format version refuses to start, naming both versions', async () => {
+test('a format version of another release refuses to start, naming both versions', async () => {
   const fixture = new LogFixture();
   await fixture.open();
   fixture.send('first');
   await fixture.close();
-  fixture.disk.damage(FIRST, (content) => content.writeUInt32LE(7, 8));
-  await assert.rejects(fixture.open(), (error: Error) => {
-    assert.equal(codeOf(error), 'DATA_VERSION');
-    assert.ok(error.message.includes('version 7') && error.message.includes(`version ${FORMAT_VERSION}`));
-    return true;
-  });
+  for (const other of [FORMAT_VERSION - 1, FORMAT_VERSION + 1]) {
+    fixture.disk.damage(FIRST, (content) => content.writeUInt32LE(other, 8));
+    await assert.rejects(fixture.open(), (error: Error) => {
+      assert.equal(codeOf(error), 'DATA_VERSION');
+      assert.ok(error.message.includes(`version ${other}`) && error.message.includes(`version ${FORMAT_VERSION}`));
+      return true;
+    });
+  }
 });
 
 test('a file that is no segment refuses to start', async () => {

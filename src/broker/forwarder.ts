@@ -6,6 +6,7 @@ import type { MessageLock } from './message-lock.ts';
 import type { Queue } from './queue.ts';
 import type { Receiver } from './receiver.ts';
 import { BrokerRefusal, type RefusalReason } from './refusal.ts';
+import { together } from './step.ts';
 import type { Subqueue } from './subqueue.ts';
 
 /** Forwardings that one message may go through (service-bus-auto-forwarding). */
@@ -137,11 +138,10 @@ export class Forwarder {
     this.#taken.shift();
     try {
       const leaving = this.#subqueue.stepOf(lock, { kind: 'complete' });
-      const arriving = this.#arrival(delivery, body);
-      if (this.#source.records.write([...arriving.records, ...leaving.records], 'broker') === undefined)
+      const step = together([leaving, this.#arrival(delivery, body)]);
+      if (this.#source.records.write(step.records, 'broker') === undefined)
         throw new BrokerRefusal('server-busy', 'The disk is full.');
-      leaving.apply(true);
-      arriving.apply(true);
+      step.apply(true);
       return true;
     } catch (error) {
       if (!(error instanceof RetrainError)) throw error;

@@ -7,6 +7,12 @@ import { BrokerRefusal } from './refusal.ts';
 import type { Step } from './step.ts';
 import type { SubqueueOwner } from './subqueue-owner.ts';
 
+/** What the holder of a lock decides about its message. */
+export interface Settlement {
+  readonly lock: MessageLock;
+  readonly outcome: Outcome;
+}
+
 /** How messages leave a lock: the only ways are back to their place, out of the subqueue, or aside. */
 export interface Unlocking {
   /** Ends the lock and puts the message back where it was, unless it is over. */

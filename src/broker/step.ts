@@ -10,3 +10,13 @@ export interface Step {
   /** To be called once. `written` is false when the disk did not take the records and the broker goes on without. */
   apply(written: boolean): void;
 }
+
+/** Several steps of different messages as one: all are made before any is applied. */
+export function together(steps: readonly Step[]): Step {
+  return {
+    records: steps.flatMap(({ records }) => records),
+    apply: (written) => {
+      for (const step of steps) step.apply(written);
+    },
+  };
+}

@@ -15,8 +15,8 @@ import { ReceiverRow } from './receiver-row.ts';
 import { BrokerRefusal, enlisted, noSessions, sessionRequired, tooManyReceivers } from './refusal.ts';
 import { SequenceIndex } from './sequence-index.ts';
 import { type AcceptOptions, SessionDirectory } from './session-directory.ts';
-import { Settlements } from './settlements.ts';
-import type { Step } from './step.ts';
+import { type Settlement, Settlements } from './settlements.ts';
+import { type Step, together } from './step.ts';
 
 /** Receivers of one subqueue at a time (service-bus-quotas: concurrent receive requests on a single entity). */
 export const MAX_RECEIVERS = 5000;
@@ -221,6 +221,15 @@ export class Subqueue {
   settle(lock: MessageLock, outcome: Outcome): { position: number } {
     if (lock.enlisted) throw enlisted();
     return { position: this.#owner.records.carryOut(this.stepOf(lock, outcome), 'client') };
+  }
+
+  /** Settles several messages, all or none. @throws BrokerRefusal as `settle` */
+  settleAll(settlements: readonly Settlement[]): { position: number } {
+    const steps = settlements.map(({ lock, outcome }) => {
+      if (lock.enlisted) throw enlisted();
+      return this.stepOf(lock, outcome);
+    });
+    return { position: this.#owner.records.carryOut(together(steps), 'client') };
   }
 
   /** What `settle` does, to be written with other steps. @throws BrokerRefusal as `settle` */

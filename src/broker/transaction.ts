@@ -1,12 +1,13 @@
 import { RetrainError } from '../errors.ts';
 import type { CancelTimer } from '../runtime/clock.ts';
 import type { BrokerState } from './broker-state.ts';
-import { checkOutcome, type IncomingMessage, type Outcome } from './message.ts';
+import type { IncomingMessage, Outcome } from './message.ts';
 import type { MessageLock } from './message-lock.ts';
 import type { NumberedMessage } from './arrivals.ts';
 import type { Queue } from './queue.ts';
 import { BrokerRefusal, enlisted } from './refusal.ts';
-import type { Step } from './step.ts';
+import type { Settlement } from './settlements.ts';
+import { type Step, together } from './step.ts';
 import type { Subqueue } from './subqueue.ts';
 
 /** Messages that one transaction may send (service-bus-quotas). */
@@ -20,10 +21,8 @@ const RECORD_BYTES = 1024;
 /** Settlements that one transaction may hold. */
 export const MAX_TRANSACTION_SETTLEMENTS = 1000;
 
-interface Settlement {
+interface Enlisted extends Settlement {
   readonly subqueue: Subqueue;
-  readonly lock: MessageLock;
-  readonly outcome: Outcome;
 }
 
 /**
@@ -33,7 +32,7 @@ interface Settlement {
 export class Transaction {
   readonly #broker: BrokerState;
   readonly #sends = new Map<Queue, NumberedMessage[]>();
-  readonly #settlements: Settlement[] = [];
+  readonly #settlements: Enlisted[] = [];
   readonly #cancelTimer: CancelTimer;
   #messages = 0;
   #bytes = 0;
@@ -67,18 +66,26 @@ export class Transaction {
 
   /** @throws BrokerRefusal as `Subqueue.settle` */
   settle(subqueue: Subqueue, lock: MessageLock, outcome: Outcome): void {
+    this.settleAll(subqueue, [{ lock, outcome }]);
+  }
+
+  /** Enlists all or none. @throws BrokerRefusal as `Subqueue.settle` */
+  settleAll(subqueue: Subqueue, settlements: readonly Settlement[]): void {
     this.#mustBeOpen();
-    if (lock.enlisted) throw enlisted();
-    if (this.#settlements.length >= MAX_TRANSACTION_SETTLEMENTS)
+    if (this.#settlements.length + settlements.length > MAX_TRANSACTION_SETTLEMENTS)
       throw new BrokerRefusal(
         'quota-exceeded',
         `A transaction has at most ${MAX_TRANSACTION_SETTLEMENTS} settlements. Commit it and begin another one.`,
       );
-    checkOutcome(outcome);
-    // Refuses what could not be done now either; the step itself is made anew when the transaction commits.
-    subqueue.stepOf(lock, outcome);
-    lock.enlisted = true;
-    this.#settlements.push({ subqueue, lock, outcome });
+    for (const { lock, outcome } of settlements) {
+      if (lock.enlisted) throw enlisted();
+      // Refuses what could not be done now either; the step itself is made anew when the transaction commits.
+      subqueue.stepOf(lock, outcome);
+    }
+    for (const { lock, outcome } of settlements) {
+      lock.enlisted = true;
+      this.#settlements.push({ subqueue, lock, outcome });
+    }
   }
 
   /** An operation was refused whose sender does not hear of it: the transaction can only be rolled back. */
@@ -91,9 +98,9 @@ export class Transaction {
    */
   commit(): { position: number } {
     this.#mustBeOpen();
-    const { steps, position } = this.#writeSteps();
+    const { step, position } = this.#writeStep();
     this.#end();
-    for (const step of steps) step.apply(true);
+    step.apply(true);
     return { position };
   }
 
@@ -106,16 +113,15 @@ export class Transaction {
     throw this.#doom ?? rolledBack('It has ended already.');
   }
 
-  #writeSteps(): { steps: readonly Step[]; position: number } {
+  #writeStep(): { step: Step; position: number } {
     const { journal } = this.#broker;
     try {
       if (this.#doom) throw this.#doom;
       const settlements = this.#settlements.map(({ subqueue, lock, outcome }) => subqueue.stepOf(lock, outcome));
       const sends = [...this.#sends].map(([queue, messages]) => queue.sendStep(messages));
-      const steps = [...settlements, ...sends];
-      const records = steps.flatMap((step) => step.records);
-      if (records.length === 0) return { steps, position: journal.appended };
-      return { steps, position: journal.append(records, sends.length > 0 ? 'send' : 'settle') };
+      const step = together([...settlements, ...sends]);
+      if (step.records.length === 0) return { step, position: journal.appended };
+      return { step, position: journal.append(step.records, sends.length > 0 ? 'send' : 'settle') };
     } catch (error) {
       this.rollBack();
       throw error instanceof RetrainError ? rolledBack(error.message) : error;

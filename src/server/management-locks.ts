@@ -19,16 +19,15 @@ export function renewLocks(operation: Operation): NodeReply {
   };
 }
 
-/** `update-disposition`: settles locked messages whose link is gone, or that were fetched by sequence number. */
+/** `update-disposition`: settles locked messages whose link is gone, or that were fetched by sequence number, all or none. */
 export function updateDisposition(operation: Operation): NodeReply {
   const { arguments: given, subqueue, transaction } = operation;
   const status = given.string('disposition-status');
   const properties = given.optionalMap('properties-to-modify');
   const reason = given.optionalString('deadletter-reason');
   const description = given.optionalString('deadletter-description');
-  let position = 0;
   // A token that is named twice is settled once.
-  for (const lock of new Set(heldLocks(operation))) {
+  const settlements = [...new Set(heldLocks(operation))].map((lock) => {
     const overlay = properties && mergeOverlay(subqueue.view(lock.slot, lock.lockedUntilMs).overlay, properties);
     const detail = overlay ? { overlay } : {};
     const outcome = outcomeOf(status, {
@@ -36,13 +35,13 @@ export function updateDisposition(operation: Operation): NodeReply {
       ...(reason === undefined ? {} : { reason }),
       ...(description === undefined ? {} : { description }),
     });
-    if (transaction) transaction.settle(subqueue, lock, outcome);
-    else position = subqueue.settle(lock, outcome).position;
-  }
-  return { statusCode: 200, description: 'OK', position };
+    return { lock, outcome };
+  });
+  if (!transaction) return { statusCode: 200, description: 'OK', position: subqueue.settleAll(settlements).position };
+  transaction.settleAll(subqueue, settlements);
+  return { statusCode: 200, description: 'OK' };
 }
 
-/** All or none: a token without a lock fails the request before anything is done. */
 function heldLocks({ arguments: given, subqueue }: Operation): MessageLock[] {
   return given.uuids('lock-tokens').map((token) => {
     const lock = subqueue.lockedMessage(token);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import type { MessageLock } from '../../src/broker/index.ts';
 import { RetrainError } from '../../src/errors.ts';
 import { BrokerHarness, message, refusedAs, settle } from './broker-harness.ts';
 
@@ -233,4 +234,29 @@ test('what the broker does by itself goes on without a log that has failed, so t
     h.clock.advance(60_000);
     h.namespace.stop();
   }
+});
+
+test('several messages are settled together or not at all, also in a transaction', () => {
+  const h = new BrokerHarness();
+  const q = h.create({ name: 'q' });
+  q.send(['a', 'b', 'c'].map((text) => message(text)));
+  const locks = h.receive(q.active, { count: 3 }).map(({ lock }) => lock as MessageLock);
+  const [a, b, c] = locks as [MessageLock, MessageLock, MessageLock];
+  const completed = (...these: MessageLock[]) =>
+    these.map((lock) => ({ lock, outcome: { kind: 'complete' } as const }));
+  const transaction = h.namespace.beginTransaction();
+  transaction.settle(q.active, b, { kind: 'complete' });
+  assert.throws(() => q.active.settleAll(completed(a, b)), refusedAs('not-allowed'));
+  const other = h.namespace.beginTransaction();
+  assert.throws(() => other.settleAll(q.active, completed(a, b)), refusedAs('not-allowed'));
+  other.commit();
+  h.journal.full = true;
+  assert.throws(() => q.active.settleAll(completed(a, c)), refusedAs('quota-exceeded'));
+  h.journal.full = false;
+  assert.equal(q.counts().total, 3);
+  q.active.settleAll(completed(a, c));
+  transaction.rollBack();
+  assert.equal(q.counts().total, 1);
+  h.restart();
+  assert.deepEqual(h.texts(h.queue('q').active), ['b']);
 });

@@ -43,7 +43,8 @@ export function checkMessageLimits(
   checkHead(sections, propertiesBytes);
 }
 
-function checkId(name: string, value: AmqpValue | undefined): void {
+/** An id that is no string is as long as it likes. @throws RetrainError `ARGUMENT_INVALID` */
+export function checkId(name: string, value: AmqpValue | undefined): void {
   if (typeof value !== 'string' || value.length <= LIMITS.idCharacters) return;
   throw new RetrainError(
     'ARGUMENT_INVALID',

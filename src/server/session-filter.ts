@@ -1,6 +1,7 @@
 import { AmqpDescribed } from '../amqp/index.ts';
 import type { AmqpValue, Source } from '../amqp/index.ts';
 import { RetrainError } from '../errors.ts';
+import { checkId } from './message-limits.ts';
 
 const SESSION_FILTER = 'com.microsoft:session-filter';
 
@@ -14,7 +15,7 @@ export interface SessionFilter {
   granted(sessionId: string): Source;
 }
 
-/** The session filter of a receiver's source, or undefined when it has none. */
+/** The session filter of a receiver's source, or undefined when it has none. @throws RetrainError `ARGUMENT_INVALID` */
 export function sessionFilterOf(source: Source): SessionFilter | undefined {
   const value = source.filter?.get(SESSION_FILTER);
   if (value === undefined) return undefined;
@@ -25,6 +26,8 @@ export function sessionFilterOf(source: Source): SessionFilter | undefined {
       'ARGUMENT_INVALID',
       `The filter ${SESSION_FILTER} must be a session id as string, or null for the next session`,
     );
+  // No message can have a longer one, but a state would be kept under it.
+  checkId('SessionId', wanted);
   return {
     sessionId: wanted ?? undefined,
     granted(sessionId) {

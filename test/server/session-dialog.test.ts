@@ -87,6 +87,16 @@ test('a time-out of 0 is refused at once when no session is free, and takes one 
   assert.equal((await acceptWithin(peer, new AmqpTyped('uint', 0))).condition, 'com.microsoft:timeout');
 });
 
+test('a session cannot be asked for by an id that no message can have', async (context) => {
+  const [world, peer] = await open(context);
+  const longest = 'i'.repeat(128);
+  assert.equal(grantedTo(await accept(peer, longest)), longest);
+  const refused = await accept(peer, `${longest}i`);
+  assert.equal(refused.condition, 'com.microsoft:argument-error');
+  assert.match(refused.detach?.error?.description ?? '', /^SessionId has 129 characters; the limit is 128\. /);
+  assert.equal(world.server.connections, 1);
+});
+
 test('those who wait for the next session are served in the order in which they came', async (context) => {
   const [, peer] = await open(context);
   const waiting = [await accept(peer, null), await accept(peer, null), await accept(peer, null)];

@@ -11,10 +11,18 @@ export interface NodeAddress {
 const SCHEME_AND_AUTHORITY = /^[a-z][a-z0-9+.-]*:\/\/[^/]*/i;
 const MANAGEMENT_SUFFIX = '/$management';
 
-/** The path of an address or of a token's audience: what is left without scheme, authority and surrounding slashes. */
+/**
+ * The path of an address or of a token's audience: what is left without scheme, authority, query and surrounding slashes. Anybody
+ * may send an address of many thousand characters, without a token, so this takes a time in proportion to their number.
+ */
 export function pathOf(address: string): string {
-  const path = address.replace(SCHEME_AND_AUTHORITY, '').replace(/[?#].*$/, '');
-  const trimmed = path.replace(/^\/+|\/+$/g, '');
+  const whole = address.replace(SCHEME_AND_AUTHORITY, '');
+  const query = whole.search(/[?#]/);
+  let start = 0;
+  let end = query < 0 ? whole.length : query;
+  while (start < end && whole[start] === '/') start++;
+  while (end > start && whole[end - 1] === '/') end--;
+  const trimmed = whole.slice(start, end);
   try {
     return decodeURIComponent(trimmed);
   } catch {

@@ -93,6 +93,19 @@ test('addresses are compared by path: scheme, host, slashes, percent-encoding an
   assert.ok(!isUnder('q1', 'q1/x'));
 });
 
+test('the path of a long address takes a time in proportion to its length', () => {
+  const secondsFor = (characters: number): number => {
+    const fill = (text: string): string => text.repeat(characters / text.length);
+    const before = process.cpuUsage();
+    for (const address of [`a${fill('/')}a`, `${fill('?')}\n`, `sb://a${fill('#')}\n`, fill('a:'), `/${fill('%')}`])
+      pathOf(address);
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1e6;
+  };
+  // A frame's worth took 8 s of CPU time when it grew with the square, and takes some milliseconds.
+  assert.ok(secondsFor(60_000) < 1);
+});
+
 test('both keys of a rule sign tokens', () => {
   const verdict = verify(sign({ resource: 'sb://localhost/', key: 'second-key-of-root' }));
   assert.equal(verdict.granted && verdict.credential.key, 'second-key-of-root');

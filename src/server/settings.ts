@@ -111,8 +111,11 @@ function checked(name: SettingName, value: number | undefined): number {
   const { default: normal, min, max, unit, mayBeOff, flag }: Setting = SETTINGS[name];
   if (value === undefined) return normal;
   if (Number.isInteger(value) && ((value >= min && value <= max) || (value === 0 && mayBeOff))) return value;
+  // A flag takes a span with its unit.
+  const asFlag = (bound: number): string => (unit === 'milliseconds' ? `${bound / SECOND}s` : String(bound));
+  const range = (text: (bound: number) => string): string => `${text(min)} to ${text(max)}`;
   throw new RetrainError(
     'CONFIGURATION_INVALID',
-    `${name} (--${flag}) is ${value} ${unit}: give a whole number from ${min} to ${max}${mayBeOff ? ', or 0 for never' : ''}`,
+    `${name} (--${flag}) is ${value} ${unit}: give a whole number from ${range(String)}${mayBeOff ? ', or 0 for never' : ''}; for the flag ${range(asFlag)}${mayBeOff ? `, or ${asFlag(0)}` : ''}`,
   );
 }

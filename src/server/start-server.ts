@@ -136,7 +136,7 @@ function checkAccess({ key, rules = [], auth = 'sas', allowAnyone = false }: Sta
   if (auth === 'sas' && key === undefined)
     throw new RetrainError(
       'CONFIGURATION_INVALID',
-      `host '${host}' can be reached by other machines, and no access key was given. Give a key of your own, or listen on 127.0.0.1.`,
+      `host '${host}' can be reached by other machines, and no access key was given. Give a key of your own (RETRAIN_ACCESS_KEY), or listen on 127.0.0.1.`,
     );
 }
 

@@ -211,7 +211,7 @@ describe('operation', { concurrency: AT_A_TIME }, () => {
       const options = { dataFolder: folder, amqpPort: 0, httpPort: 0, queues: [] };
       await assert.rejects(
         startServer({ ...options, host: '0.0.0.0' }),
-        withCode('CONFIGURATION_INVALID', /no access key was given/),
+        withCode('CONFIGURATION_INVALID', /no access key was given\. .*RETRAIN_ACCESS_KEY/),
       );
       await assert.rejects(startServer({ ...options, key: 'short' }), withCode('CONFIGURATION_INVALID', /at least 16/));
       const server = await startServer(options);

@@ -199,10 +199,16 @@ test('a setting that cannot be is refused with its name, its flag and its bounds
   assert.deepEqual(settingsOf({}), settingsOf());
   assert.equal(settingsOf({ linkIdleMs: 0 }).linkIdleMs, 0);
   const cases: [Partial<Settings>, RegExp][] = [
-    [{ linkIdleMs: 999 }, /linkIdleMs \(--link-idle\) is 999 milliseconds: .* from 1000 to 86400000, or 0 for never/],
-    [{ authenticationMs: 0 }, /authenticationMs \(--token-wait\) is 0 milliseconds: .* from 1000 to 86400000$/],
+    [
+      { linkIdleMs: 999 },
+      /linkIdleMs \(--link-idle\) is 999 milliseconds: .* from 1000 to 86400000, or 0 for never; for the flag 1s to 86400s, or 0s$/,
+    ],
+    [
+      { authenticationMs: 0 },
+      /authenticationMs \(--token-wait\) is 0 milliseconds: .* from 1000 to 86400000; for the flag 1s to 86400s$/,
+    ],
     [{ maxConnections: 1.5 }, /maxConnections \(--max-connections\) is 1\.5 connections/],
-    [{ maxConnections: 100_001 }, /from 1 to 100000$/],
+    [{ maxConnections: 100_001 }, /from 1 to 100000; for the flag 1 to 100000$/],
     [{ idleTimeoutMs: Number.NaN }, /idleTimeoutMs/],
   ];
   for (const [given, message] of cases)

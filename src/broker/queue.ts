@@ -40,7 +40,6 @@ export interface QueueListener {
 export class Queue implements SubqueueOwner {
   /** The record that its messages and states belong to. */
   readonly id: number;
-  readonly historyKey: Buffer;
   readonly active: Subqueue;
   readonly records: MessageRecords;
   readonly arrivals: Arrivals;
@@ -69,7 +68,6 @@ export class Queue implements SubqueueOwner {
     const { description } = record;
     const { enablePartitioning: partitioned, requiresSession, maxDeliveryCount } = description;
     this.id = id;
-    this.historyKey = record.historyKey;
     this.#description = description;
     this.#changeId = options.changeId;
     this.#broker = broker;

@@ -1,7 +1,7 @@
 import { AmqpTyped, HEADER, Writer, readComposite, scanSections } from '../amqp/index.ts';
 import type { AmqpMap, AmqpValue, MessageHeader, MessageSections } from '../amqp/index.ts';
 import type { MessageView } from '../broker/index.ts';
-import { keyText, readAnnotations } from './message-intake.ts';
+import { keyText, readAnnotations } from './annotations.ts';
 import { DEAD_LETTER_DESCRIPTION, DEAD_LETTER_REASON, readOverlay } from './settlement.ts';
 
 /**

@@ -1,7 +1,6 @@
 import {
   AmqpDecodeError,
   AmqpDescribed,
-  AmqpSymbol,
   AmqpTimestamp,
   AmqpTyped,
   AmqpUuid,
@@ -17,6 +16,7 @@ import {
 import type { AmqpMap, AmqpValue, MessageHeader, MessageProperties, MessageSections } from '../amqp/index.ts';
 import type { IncomingMessage, MessageFacts } from '../broker/index.ts';
 import type { Random } from '../runtime/random.ts';
+import { readAnnotations } from './annotations.ts';
 import { LIMITS } from './limits.ts';
 import { checkMessageLimits } from './message-limits.ts';
 
@@ -54,7 +54,7 @@ export function readMessage(received: Buffer, random: Random): IncomingMessage {
     sections.applicationPropertiesStart,
     sections.applicationPropertiesEnd,
   );
-  checkMessageLimits(sections, { properties, annotations, applicationProperties }, keyText);
+  checkMessageLimits(sections, { properties, annotations, applicationProperties });
   const messageId = properties?.messageId ?? undefined;
   const scheduledEnqueueTimeMs = annotations && scheduledTimeOf(annotations);
   const stored = messageId === undefined ? withMessageId(bytes, sections, { properties, random }) : bytes;
@@ -172,16 +172,4 @@ function scheduledTimeOf(annotations: AmqpMap): number | undefined {
 
 function readSection(bytes: Buffer, start: number, end: number): AmqpMap | undefined {
   return end > start ? readAnnotations(bytes, start) : undefined;
-}
-
-/** The map of an annotations or application-properties section that begins at `start`, in the typed form. */
-export function readAnnotations(bytes: Buffer, start: number): AmqpMap {
-  const { value } = decode(bytes, start, 'typed');
-  if (value instanceof AmqpDescribed && value.value instanceof Map) return value.value as AmqpMap;
-  throw new AmqpDecodeError('An annotations or application-properties section must be a map');
-}
-
-/** The text of a map key, which clients write as a symbol or as a string. */
-export function keyText(key: AmqpValue): string | undefined {
-  return key instanceof AmqpSymbol ? key.value : typeof key === 'string' ? key : undefined;
 }

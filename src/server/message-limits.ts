@@ -1,13 +1,11 @@
 import { Writer } from '../amqp/index.ts';
 import type { AmqpMap, AmqpValue, MessageProperties, MessageSections } from '../amqp/index.ts';
 import { RetrainError } from '../errors.ts';
+import { keyText } from './annotations.ts';
 import { LIMITS } from './limits.ts';
 
 /** Message annotations of the sender that have the limit of an id. */
 const KEY_ANNOTATIONS = { PartitionKey: 'x-opt-partition-key', ViaPartitionKey: 'x-opt-via-partition-key' } as const;
-
-/** The text of a map key, which clients write as a symbol or as a string. */
-type KeyText = (key: AmqpValue) => string | undefined;
 
 /**
  * The service's limits on what stands before a message's body (service-bus-quotas): ids and keys of 128 characters, properties of
@@ -22,7 +20,6 @@ export function checkMessageLimits(
     readonly annotations: AmqpMap | undefined;
     readonly applicationProperties: AmqpMap | undefined;
   },
-  keyText: KeyText,
 ): void {
   const { properties, annotations, applicationProperties } = message;
   if (properties) {
@@ -39,7 +36,7 @@ export function checkMessageLimits(
   }
   // Properties this small in all have none that is too large.
   const propertiesBytes = sections.applicationPropertiesEnd - sections.applicationPropertiesStart;
-  if (applicationProperties && propertiesBytes > LIMITS.propertyBytes) checkProperties(applicationProperties, keyText);
+  if (applicationProperties && propertiesBytes > LIMITS.propertyBytes) checkProperties(applicationProperties);
   checkHead(sections, propertiesBytes);
 }
 
@@ -52,7 +49,7 @@ export function checkId(name: string, value: AmqpValue | undefined): void {
   );
 }
 
-function checkProperties(properties: AmqpMap, keyText: KeyText): void {
+function checkProperties(properties: AmqpMap): void {
   for (const [key, value] of properties) {
     const bytes = bytesOf(value);
     if (bytes <= LIMITS.propertyBytes) continue;

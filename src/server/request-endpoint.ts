@@ -20,7 +20,7 @@ import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
 import type { Claim } from './link-endpoint.ts';
-import { readAnnotations } from './message-intake.ts';
+import { readAnnotations } from './annotations.ts';
 import { watchQueue } from './queue-watch.ts';
 import { findReplyLink } from './reply-endpoint.ts';
 import type { ReplyEndpoint } from './reply-endpoint.ts';

@@ -2,7 +2,7 @@ import { ACCEPTED, RELEASED, Writer } from '../amqp/index.ts';
 import type { AmqpMap, AmqpValue, DeliveryState } from '../amqp/index.ts';
 import { decode } from '../amqp/index.ts';
 import type { Outcome } from '../broker/index.ts';
-import { keyText } from './message-intake.ts';
+import { keyText } from './annotations.ts';
 
 /** Answers to a settlement: the same outcome type, without annotations and without error (service-bus-protocol.md §7). */
 const ABANDONED: DeliveryState = Object.freeze({ kind: 'modified', undeliverableHere: false });

@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BrokerRefusal, MessageLock } from '../../src/broker/index.ts';
+import type { QueueDescriptionInput } from '../../src/topology/index.ts';
 import { BrokerHarness, message, refusedAs, settle } from './broker-harness.ts';
 
 function lockOf(delivery: { lock: MessageLock | undefined } | undefined): MessageLock {
   if (!delivery?.lock) throw new Error('nothing is locked');
   return delivery.lock;
+}
+
+/** A queue with one message, which is locked, and a transaction that has nothing in it. */
+function begun(description: Partial<QueueDescriptionInput> = {}) {
+  const h = new BrokerHarness();
+  const q = h.create({ name: 'q', ...description });
+  q.send([message('1')]);
+  const [one] = h.receive(q.active);
+  return { h, q, one, lock: lockOf(one), transaction: h.namespace.beginTransaction() };
 }
 
 test('sends and settlements of a transaction happen at the commit, as one batch', () => {
@@ -34,12 +44,8 @@ test('sends and settlements of a transaction happen at the commit, as one batch'
 });
 
 test('after a roll-back nothing has happened, and the locks are held as before', () => {
-  const h = new BrokerHarness();
-  const q = h.create({ name: 'q' });
-  q.send([message('1')]);
-  const [one] = h.receive(q.active);
-  const transaction = h.namespace.beginTransaction();
-  transaction.settle(q.active, lockOf(one), { kind: 'complete' });
+  const { q, one, lock, transaction } = begun();
+  transaction.settle(q.active, lock, { kind: 'complete' });
   transaction.send(q, [message('x')]);
   transaction.rollBack();
   assert.equal(q.counts().active, 1);
@@ -49,41 +55,29 @@ test('after a roll-back nothing has happened, and the locks are held as before',
 });
 
 test('a message that a transaction settles cannot be settled otherwise before its end', () => {
-  const h = new BrokerHarness();
-  const q = h.create({ name: 'q' });
-  q.send([message('1')]);
-  const [one] = h.receive(q.active);
-  const transaction = h.namespace.beginTransaction();
-  transaction.settle(q.active, lockOf(one), { kind: 'complete' });
+  const { h, q, one, lock, transaction } = begun();
+  transaction.settle(q.active, lock, { kind: 'complete' });
   assert.throws(() => settle(q.active, one, { kind: 'abandon' }), refusedAs('not-allowed'));
-  assert.throws(() => transaction.settle(q.active, lockOf(one), { kind: 'complete' }), refusedAs('not-allowed'));
+  assert.throws(() => transaction.settle(q.active, lock, { kind: 'complete' }), refusedAs('not-allowed'));
   assert.throws(
-    () => h.namespace.beginTransaction().settle(q.active, lockOf(one), { kind: 'complete' }),
+    () => h.namespace.beginTransaction().settle(q.active, lock, { kind: 'complete' }),
     refusedAs('not-allowed'),
   );
 });
 
 test('a lock that is lost before the commit rolls everything back', () => {
-  const h = new BrokerHarness();
-  const q = h.create({ name: 'q', lockDuration: 'PT5S' });
-  q.send([message('1')]);
-  const [one] = h.receive(q.active);
-  const transaction = h.namespace.beginTransaction();
+  const { h, q, lock, transaction } = begun({ lockDuration: 'PT5S' });
   transaction.send(q, [message('x')]);
-  transaction.settle(q.active, lockOf(one), { kind: 'complete' });
+  transaction.settle(q.active, lock, { kind: 'complete' });
   h.clock.advance(5001);
   assert.throws(() => transaction.commit(), refusedAs('transaction-rolled-back'));
   assert.deepEqual(h.texts(q.active), ['1']);
 });
 
 test('a full disk rolls everything back', () => {
-  const h = new BrokerHarness();
-  const q = h.create({ name: 'q' });
-  q.send([message('1')]);
-  const [one] = h.receive(q.active);
-  const transaction = h.namespace.beginTransaction();
+  const { h, q, one, lock, transaction } = begun();
   transaction.send(q, [message('x')]);
-  transaction.settle(q.active, lockOf(one), { kind: 'complete' });
+  transaction.settle(q.active, lock, { kind: 'complete' });
   h.journal.full = true;
   assert.throws(() => transaction.commit(), refusedAs('transaction-rolled-back'));
   h.journal.full = false;

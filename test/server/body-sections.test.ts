@@ -12,7 +12,7 @@ import {
   writeComposite,
 } from '../../src/amqp/index.ts';
 import type { AmqpMap, AmqpValue, IncomingDelivery } from '../../src/amqp/index.ts';
-import { readAnnotations } from '../../src/server/message-intake.ts';
+import { readAnnotations } from '../../src/server/annotations.ts';
 import { Peer, annotationsOf } from './peer.ts';
 import { World } from './world.ts';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { AmqpTimestamp, AmqpTyped, HEADER, Writer, lookup, readComposite, scanSections } from '../../src/amqp/index.ts';
 import type { MessageView } from '../../src/broker/index.ts';
 import { encodeMessage } from '../../src/server/message-encoder.ts';
-import { readAnnotations } from '../../src/server/message-intake.ts';
+import { readAnnotations } from '../../src/server/annotations.ts';
 
 const ENQUEUED_MS = Date.UTC(2026, 0, 1);
 

@@ -84,12 +84,14 @@ export class Arrivals {
     const sequenceNumbers: number[] = [];
     const remembered = this.#duplicates?.check(messages, now, records);
     let next = this.#nextSequenceNumber;
+    // By the wall clock, also while enqueued times stand still because it was set back: a schedule is not over before its time.
+    const wallMs = this.#broker.clock.wallMs();
     for (const [i, message] of messages.entries()) {
       if (remembered?.duplicates.has(i)) {
         sequenceNumbers.push(0);
         continue;
       }
-      const scheduled = (message.scheduledEnqueueTimeMs ?? 0) > now;
+      const scheduled = (message.scheduledEnqueueTimeMs ?? 0) > wallMs;
       // Once it is due, nobody asks for a scheduled message by the number that it had before.
       const reserved = scheduled ? message.reservedNumber : undefined;
       const number = reserved === undefined ? next++ : withoutPartition(reserved);

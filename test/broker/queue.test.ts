@@ -369,3 +369,18 @@ test('addresses name a queue or its dead-letter queue in any case', () => {
   assert.equal(h.namespace.resolve('a/B/$DEADletterqueue')?.subqueue, q.deadLetterQueue);
   assert.equal(h.namespace.resolve('a'), undefined);
 });
+
+test('a message is scheduled by the wall clock, also after that was set back', () => {
+  const h = new BrokerHarness();
+  const q = h.create({ name: 'q' });
+  h.clock.step(3_600_000);
+  q.send([message('ahead of its time')]);
+  h.clock.step(-3_600_000);
+  q.send([message('later', { scheduledEnqueueTimeMs: h.clock.wallMs() + 60_000 })]);
+  assert.equal(q.counts().scheduled, 1);
+  h.restart();
+  h.clock.advance(59_999);
+  assert.equal(h.queue('q').counts().scheduled, 1);
+  h.clock.advance(2000);
+  assert.deepEqual(h.texts(h.queue('q').active), ['ahead of its time', 'later']);
+});

@@ -58,7 +58,7 @@ export function enter(state: State, queue: Queue, drafts: readonly NumberedDraft
   const now = enqueueTime(state, queue);
   const messages = drafts.map((draft): Message => {
     const { scheduledMs = 0, reserved } = draft;
-    const scheduled = scheduledMs > now;
+    const scheduled = scheduledMs > state.wallMs;
     const timeToLiveMs = timeToLiveOf(queue, draft);
     const number = scheduled && reserved !== undefined ? reserved : queue.nextSequenceNumber++;
     return {

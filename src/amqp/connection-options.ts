@@ -32,6 +32,7 @@ export interface ConnectionOptions {
   readonly maxFrameSizeBytes?: number;
   readonly channelMax?: number;
   readonly handleMax?: number;
+  readonly maxSessions?: number;
   readonly maxLinks?: number;
   readonly incomingWindow?: number;
   readonly idleTimeoutMs?: number;

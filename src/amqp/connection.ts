@@ -206,7 +206,7 @@ export class Connection {
   }
 
   /** Other limits than the options gave, for an owner that trusts its peer from now on. */
-  limitMemory(limits: Pick<ConnectionLimits, 'maxLinks' | 'maxPartialBytes'>): void {
+  limitMemory(limits: Pick<ConnectionLimits, 'maxSessions' | 'maxLinks' | 'maxPartialBytes'>): void {
     this.#limits = { ...this.#limits, ...limits };
     this.linkNames.max = limits.maxLinks;
   }
@@ -326,6 +326,7 @@ export class Connection {
   }
 
   #newSession(): Session | undefined {
+    if (this.#local.size >= this.#limits.maxSessions) return undefined;
     return this.#local.create((channel) => new Session(this, channel));
   }
 
@@ -335,14 +336,11 @@ export class Connection {
     }
     const answered = begin.remoteChannel !== undefined;
     const session = answered ? this.#local.get(begin.remoteChannel) : this.#newSession();
-    if (session === undefined && answered) {
-      throw new ProtocolError(
-        CONDITION.illegalState,
-        `begin answers channel ${begin.remoteChannel}, where no session was begun`,
-      );
-    }
     if (session === undefined) {
-      throw new ProtocolError(CONDITION.resourceLimitExceeded, 'channel-max allows no further session');
+      const [condition, text] = answered
+        ? [CONDITION.illegalState, `begin answers channel ${begin.remoteChannel}, where no session was begun`]
+        : [CONDITION.resourceLimitExceeded, `the connection has ${this.#remote.size} sessions, which is the limit`];
+      throw new ProtocolError(condition, text);
     }
     this.#remote.set(channel, session);
     session.onBegin(begin, channel);

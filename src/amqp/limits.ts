@@ -34,6 +34,8 @@ export const DEFAULTS = {
   channelMax: 8191,
   /** The highest link handle that we accept in a session. */
   handleMax: 4095,
+  /** Sessions of a connection, however many channels it may use. */
+  maxSessions: 8192,
   /** Links in all sessions of a connection. */
   maxLinks: 8192,
   /** Transfer frames that the peer may send before it must wait for our flow. */

@@ -37,7 +37,11 @@ const TRACKING_ID = 'com.microsoft:tracking-id';
 const BROKEN = failure('amqp:internal-error', 'The server has met a fault of its own.');
 
 /** What the engine may hold for a peer that has put a token. */
-const TRUSTED = { maxLinks: LIMITS.linksPerConnection, maxPartialBytes: LIMITS.partialBytesPerConnection };
+const TRUSTED = {
+  maxSessions: LIMITS.sessionsPerConnection,
+  maxLinks: LIMITS.linksPerConnection,
+  maxPartialBytes: LIMITS.partialBytesPerConnection,
+};
 
 const LOSS_TEXTS: Record<Loss, string> = {
   expired: 'ExpiredToken: The token of this link has expired.',

@@ -65,6 +65,7 @@ export class ConnectionDriver implements TransportListener {
         role: 'server',
         containerId: 'retrain',
         maxFrameSizeBytes: LIMITS.maxFrameSizeBytes,
+        maxSessions: LIMITS.sessionsBeforeToken,
         maxLinks: LIMITS.linksBeforeToken,
         maxPartialBytes: LIMITS.partialBytesBeforeToken,
         idleTimeoutMs: service.settings.idleTimeoutMs,

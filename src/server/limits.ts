@@ -31,10 +31,16 @@ export const LIMITS = {
   repliesWaiting: 1_000,
   /** Bytes of such replies over all links of a connection; one reply may always wait. */
   replyBytesWaiting: 64 * 1024 * 1024,
+  /** The same for a connection that has put no valid token yet: answers of `$cbs`. */
+  replyBytesBeforeToken: 256 * 1024,
   /** Transactions that one connection may have open. */
   transactionsPerConnection: 100,
   /** Largest request to `$cbs`: a token and its audience. Whoever has none yet may send it, so it is small. */
   cbsRequestBytes: 64 * 1024,
+  /** Sessions of a connection that has put no valid token yet: clients begin them in advance. */
+  sessionsBeforeToken: 256,
+  /** Sessions of a connection that has put one. */
+  sessionsPerConnection: 8_192,
   /** Links of a connection that has put no valid token yet. */
   linksBeforeToken: 16,
   /** Bytes of half-received messages of such a connection. */

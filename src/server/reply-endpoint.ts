@@ -50,8 +50,9 @@ export class ReplyEndpoint extends LinkEndpoint {
       return this.#client.detach(this, failure('amqp:resource-limit-exceeded', text));
     }
     const bytes = this.#client.replyBytesWaiting;
-    if (bytes > 0 && bytes + payload.length > LIMITS.replyBytesWaiting) {
-      const text = `Replies of ${bytes} bytes wait for credit on the links of this connection; the limit is ${LIMITS.replyBytesWaiting}. Give credit before sending requests.`;
+    const limit = this.#client.claims.empty ? LIMITS.replyBytesBeforeToken : LIMITS.replyBytesWaiting;
+    if (bytes > 0 && bytes + payload.length > limit) {
+      const text = `Replies of ${bytes} bytes wait for credit on the links of this connection; the limit is ${limit}. Give credit before sending requests.`;
       return this.#client.detach(this, failure('amqp:resource-limit-exceeded', text));
     }
     this.used = true;

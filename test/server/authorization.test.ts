@@ -4,7 +4,7 @@ import { TRANSFER } from '../../src/amqp/composites.ts';
 import { AmqpTyped } from '../../src/amqp/index.ts';
 import { LIMITS, SETTINGS } from '../../src/server/index.ts';
 import { encodeComposite, frameBytes } from '../amqp/raw-peer.ts';
-import { Peer, bodyOf, messageOf } from './peer.ts';
+import { Peer, bodyOf, messageOf, requestOf } from './peer.ts';
 import { KEY, World } from './world.ts';
 
 const SENDER = { name: 'sender', primaryKey: 'key-of-the-sender', rights: ['Send'] } as const;
@@ -148,7 +148,7 @@ test('a peer that puts no token in time is told so and closed; one that says not
   assert.equal(world.server.connections, 1);
 });
 
-test('a peer without a token can make the server hold little: small requests, few links, few bytes', async (context) => {
+test('a peer without a token can make the server hold little: small requests and answers, few sessions, few links, few bytes', async (context) => {
   const world = await World.start(context, [{ name: 'q' }]);
   const peer = await Peer.connect(world);
   const cbs = await peer.sender('$cbs');
@@ -159,7 +159,34 @@ test('a peer without a token can make the server hold little: small requests, fe
   const oneTooMany = await peer.sender('$cbs');
   assert.equal(oneTooMany.attach, undefined);
 
+  const asking = await Peer.connect(world);
+  const replies = await asking.receiver('$cbs');
+  const requests = await asking.sender('$cbs');
+  const operation = 'x'.repeat(LIMITS.cbsRequestBytes - 1_000);
+  const request = requestOf({
+    application: new Map([['operation', operation]]),
+    body: null,
+    messageId: 1,
+    replyTo: undefined,
+  });
+  // The answer names the operation in both spellings of its status.
+  const fitting = Math.floor(LIMITS.replyBytesBeforeToken / (2 * LIMITS.cbsRequestBytes));
+  for (let i = 0; i < fitting; i++) await asking.send(requests, request);
+  assert.equal(replies.detach, undefined);
+  await asking.send(requests, request);
+  assert.equal(replies.condition, 'amqp:resource-limit-exceeded');
+
+  const beginning = await Peer.connect(world);
+  for (let count = 1; count < LIMITS.sessionsBeforeToken; count++) beginning.connection.openSession();
+  await world.settle();
+  assert.equal(beginning.closed, false);
+  beginning.connection.openSession();
+  await world.settle();
+  assert.equal(beginning.closeError?.condition, 'amqp:resource-limit-exceeded');
+  assert.match(beginning.closeError?.description ?? '', /the connection has 256 sessions, which is the limit/);
+
   const other = await Peer.authorized(world);
+  for (let count = 0; count < LIMITS.sessionsBeforeToken; count++) other.connection.openSession();
   const sender = await other.sender('q');
   for (let i = 0; i <= LIMITS.linksBeforeToken; i++) assert.ok((await other.sender('q')).attach?.target);
   await other.send(sender, messageOf(Buffer.alloc(100_000)));

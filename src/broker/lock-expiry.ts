@@ -1,5 +1,8 @@
 import type { CancelTimer, Clock } from '../runtime/clock.ts';
 
+/** Locks that expire in one turn, so that a receiver which vanishes with a hundred thousand does not stop the loop. */
+const MAX_PER_TURN = 1000;
+
 /** Something held for a limited time: a link of the list of locks in the order in which they expire. */
 export interface Expiring<T> {
   /** Monotonic milliseconds. */
@@ -82,8 +85,9 @@ export class LockExpiry<T extends Expiring<T>> {
     this.#cancelTimer = this.#clock.after(delayMs, () => {
       this.#cancelTimer = undefined;
       const now = this.#clock.monotonicMs();
-      while (this.#first && this.#first.expiresAtMs <= now) {
+      for (let i = 0; i < MAX_PER_TURN; i++) {
         const lock = this.#first;
+        if (!lock || lock.expiresAtMs > now) break;
         this.remove(lock);
         this.#onExpired(lock);
       }

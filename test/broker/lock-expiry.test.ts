@@ -80,3 +80,15 @@ test('a lock that is granted after the duration was shortened does not pass all 
   }
   assert.ok(TestLock.looks < 10_000, `${TestLock.looks} looks`);
 });
+
+test('many locks that expire at the same time leave others their turn', () => {
+  const clock = new FakeClock();
+  let expired = 0;
+  const expiry = new LockExpiry<TestLock>({ clock, durationMs: 5000, onExpired: () => expired++ });
+  for (let i = 0; i < 2500; i++) expiry.add(new TestLock());
+  let expiredBefore = -1;
+  clock.after(5000, () => (expiredBefore = expired));
+  clock.advance(5000);
+  assert.ok(expiredBefore < 2500, `all ${expiredBefore} expire in one turn`);
+  assert.equal(expired, 2500);
+});

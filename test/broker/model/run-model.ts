@@ -115,7 +115,7 @@ export function checkModel({ runs, replay }: { runs: number; replay: Replay }): 
     ...(path === undefined ? {} : { path }),
   });
   if (!failed) return tally;
-  const taken = /replayPath="(.*)"/.exec(fc.stringify(counterexample))?.[1];
+  const taken = /replayPath="([^"]*)"/.exec(fc.stringify(counterexample))?.[1];
   const again = `--seed ${seed} --path ${counterexamplePath} --commands ${taken}`;
   throw new Error(
     [

@@ -24,8 +24,8 @@ export interface DraftsDraw {
 const draft = fc.record<DraftDraw>({
   sessionId: fc.constantFrom('a', 'a', 'a', 'b', 'b', ''),
   messageId: fc.oneof(
-    { weight: 2, arbitrary: fc.constant(undefined) },
-    { weight: 1, arbitrary: fc.constantFrom('x', 'y') },
+    { weight: 3, arbitrary: fc.constant(undefined) },
+    { weight: 2, arbitrary: fc.constantFrom('x', 'y') },
   ),
   timeToLiveMs: fc.oneof(
     { weight: 2, arbitrary: fc.constant(undefined) },

@@ -11,12 +11,18 @@ interface RestartDraw {
   readonly downMs: number;
 }
 
-/** The process ends at once and begins again later. On a disk that takes nothing it could not; somebody makes a little room first. */
+/**
+ * The process ends at once and begins again later. On a disk that takes nothing it could not; somebody makes a little room first. Not while the
+ * clock is before a time that only memory knows (`uncertainMs`).
+ */
 export const restarting: Action<RestartDraw, RestartDraw & { disk: Disk }> = {
   name: 'restart',
   draw: fc.record({ compacted: fc.boolean(), downMs: fc.constantFrom(0, 0, 1, 5000, 60_000) }),
-  aim: ({ disk }, draw) => ({ ...draw, disk: disk === 'full' ? 'no-sends' : disk }),
-  readings: withCountersKept,
+  aim({ disk, queues, wallMs }, draw) {
+    if (queues.some((queue) => queue.lastEnqueuedMs > Math.max(wallMs, queue.disk.lastEnqueuedMs))) return undefined;
+    return { ...draw, disk: disk === 'full' ? 'no-sends' : disk };
+  },
+  readings: withNumbersKept,
   predict(state, { downMs, disk }) {
     state.disk = disk;
     restart(state, downMs);
@@ -29,31 +35,22 @@ export const restarting: Action<RestartDraw, RestartDraw & { disk: Disk }> = {
   tell: ({ compacted, downMs }) => `after ${downMs} ms${compacted ? ', compacted' : ''}`,
 };
 
-/**
- * Whether a restart remembers how late it was when a queue was last sent something that it did not take, and which numbers it had promised to
- * messages that did not come, is left to the broker. If it does not, it may yet have forgotten some of the message ids that were over then.
- */
-function withCountersKept(state: State): State[] {
+/** Whether a restart remembers the numbers that a queue had promised to messages that did not come is left to the broker. */
+function withNumbersKept(state: State): State[] {
   return state.queues.reduce<State[]>(
-    (states, { name, lastEnqueuedMs, nextSequenceNumber, disk }) =>
-      lastEnqueuedMs === disk.lastEnqueuedMs && nextSequenceNumber === disk.nextSequenceNumber
+    (states, { name, nextSequenceNumber, disk }) =>
+      nextSequenceNumber === disk.nextSequenceNumber
         ? states
-        : states.flatMap((one) => remembering(one, name)),
+        : states.flatMap((one) => [one, keepingNumbers(one, name)]),
     [state],
   );
 }
 
-function remembering(state: State, name: string): State[] {
-  const { settings, lastEnqueuedMs, nextSequenceNumber, disk } = queueOf(state, name);
-  const windowMs = settings.duplicateWindowMs ?? 0;
-  const over = disk.seen.filter(({ timeMs }) => timeMs + windowMs <= lastEnqueuedMs).length;
-  return Array.from({ length: over + 2 }, (_, forgotten) => {
-    const one = structuredClone(state);
-    const { disk: saved } = queueOf(one, name);
-    if (forgotten > over) Object.assign(saved, { lastEnqueuedMs, nextSequenceNumber });
-    else saved.seen.splice(0, forgotten);
-    return one;
-  });
+function keepingNumbers(state: State, name: string): State {
+  const kept = structuredClone(state);
+  const { disk, nextSequenceNumber } = queueOf(kept, name);
+  disk.nextSequenceNumber = nextSequenceNumber;
+  return kept;
 }
 
 export const fillingDisk: Action<Disk, Disk> = {

@@ -47,7 +47,7 @@ function nothing(settings: Settings): Saved {
 }
 
 /** A queue as the disk has it, with nothing volatile. */
-function revive(name: string, born: number, disk: Saved): Queue {
+function revive(name: string, born: number, disk: Saved, uncertainMs: number): Queue {
   const saved = structuredClone(disk);
   saved.messages.sort((a, b) => a.entry - b.entry);
   const ready = saved.messages.filter(({ place, part }) => place === 'ready' && part === 'active');
@@ -62,6 +62,7 @@ function revive(name: string, born: number, disk: Saved): Queue {
     offered,
     waiting: [],
     disk,
+    uncertainMs,
     unnoticedUntilMs: 0,
   };
   attend(queue);
@@ -88,7 +89,7 @@ export function createQueue(state: State, name: string, settings: Settings): voi
   if (state.queues.some((queue) => queue.name === name)) throw new Refusal('entity-exists');
   mustForwardToSomewhere(state, settings);
   write(state, 'client', 'send');
-  state.queues.push(revive(name, ++state.births, nothing(settings)));
+  state.queues.push(revive(name, ++state.births, nothing(settings), 0));
 }
 
 /** Locks that are held and messages that are there are as they were; what comes is by the new settings. */
@@ -125,5 +126,7 @@ export function restart(state: State, downMs: number): void {
   state.accepts = [];
   state.transactions = [];
   for (const lock of state.locks) lock.held = false;
-  state.queues = state.queues.map(({ name, born, disk }) => revive(name, born, disk));
+  state.queues = state.queues.map(({ name, born, disk, lastEnqueuedMs, uncertainMs }) =>
+    revive(name, born, disk, Math.max(lastEnqueuedMs, uncertainMs)),
+  );
 }

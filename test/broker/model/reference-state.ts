@@ -144,6 +144,11 @@ export interface Queue extends Saved {
   offered: string[];
   waiting: Accept[];
   readonly disk: Saved;
+  /**
+   * When a queue was last sent something that it did not take. Whether it remembers after a restart how late it was then, and what it has
+   * forgotten by then of its duplicate detection, is left to the broker; it makes a difference only if the clock is set back before that time.
+   */
+  uncertainMs: number;
   /** Until when a set wall clock may go unnoticed, monotonic. */
   unnoticedUntilMs: number;
 }

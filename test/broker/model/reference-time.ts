@@ -45,14 +45,13 @@ export function dueTimes(state: State): number[] {
     .sort((a, b) => a - b);
 }
 
-/** Those and the ends of the windows of duplicate detection: times before and after which something else comes of the same. */
-export function turningPoints(state: State): number[] {
+/** The times to come at which message ids leave the windows of duplicate detection, monotonic, ascending. */
+export function windowEnds(state: State): number[] {
   const { monotonicMs, wallMs } = state;
-  const windows = state.queues.flatMap(({ seen, settings: { duplicateWindowMs = Infinity } }) =>
+  const ends = state.queues.flatMap(({ seen, settings: { duplicateWindowMs = Infinity } }) =>
     seen.map(({ timeMs }) => monotonicMs + timeMs + duplicateWindowMs - wallMs),
   );
-  const times = new Set([...dueTimes(state), ...windows]);
-  return [...times].filter((time) => time > monotonicMs && time < Infinity).sort((a, b) => a - b);
+  return [...new Set(ends)].filter((time) => time > monotonicMs && time < Infinity).sort((a, b) => a - b);
 }
 
 /** Whether something may be overdue because the wall clock was set. */

@@ -14,7 +14,7 @@ import { closing, crediting, fetching, opening, peeking, purging } from './recei
 import { createQueue, updateQueue } from './reference-disk.ts';
 import { newState } from './reference-state.ts';
 import { Rig } from './rig.ts';
-import { cancelling, sending } from './send-actions.ts';
+import { cancelling, repeating, sending } from './send-actions.ts';
 import { accepting, ceasing, readingState, releasing, renewingSession, settingState } from './session-actions.ts';
 import { fitting, QUEUES, type Settings, settingsArbitrary, tellSettings } from './settings.ts';
 import { renewing, settling } from './settle-actions.ts';
@@ -25,6 +25,7 @@ const MAX_COMMANDS = 300;
 
 const command = fc.oneof(
   { weight: 20, arbitrary: commandsOf(sending) },
+  { weight: 10, arbitrary: commandsOf(repeating) },
   { weight: 4, arbitrary: commandsOf(cancelling) },
   { weight: 14, arbitrary: commandsOf(opening) },
   { weight: 25, arbitrary: commandsOf(crediting) },

@@ -38,6 +38,30 @@ export const sending: Action<DraftsDraw, SendTarget> = {
   tell: ({ queue, drafts }) => `to ${queue}: ${tellDrafts(drafts)}`,
 };
 
+/** A message whose id the queue has seen, some time ago: a duplicate, or not any more. */
+export const repeating: Action<{ queue: number; seen: number; session: number }, SendTarget> = {
+  ...sending,
+  draw: fc.record({ queue: choice, seen: choice, session: choice }),
+
+  aim(state, { queue: number, seen, session }) {
+    const queue = pick(
+      state.queues.filter((one) => one.seen.length > 0),
+      number,
+    );
+    const messageId = queue && pick(queue.seen, seen)?.messageId;
+    if (!queue || messageId === undefined) return undefined;
+    const draft: Draft = {
+      text: `m${state.texts + 1}`,
+      sizeBytes: 1,
+      messageId,
+      sessionId: queue.settings.sessions ? pick(['a', 'b', ''], session) : undefined,
+      timeToLiveMs: undefined,
+      scheduledMs: undefined,
+    };
+    return { queue: queue.name, drafts: [draft], mayExpireAtMs: [mayExpireAt(state, queue, draft)] };
+  },
+};
+
 interface CancelDraw {
   readonly queue: number;
   readonly messages: readonly number[];

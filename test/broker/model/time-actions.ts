@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { type Action, choice, pick } from './action.ts';
 import { agree, type Model, presentState } from './agreement.ts';
 import type { State } from './reference-state.ts';
-import { dueTimes, mayGoUnnoticed, stepWallClock, turningPoints } from './reference-time.ts';
+import { dueTimes, mayGoUnnoticed, stepWallClock, windowEnds } from './reference-time.ts';
 import type { Rig } from './rig.ts';
 
 /** Lets time pass, and compares whenever something falls due on the way. */
@@ -50,22 +50,26 @@ function pass(model: Model, rig: Rig, ms: number): void {
   }
 }
 
-type PassingDraw = { readonly ms: number } | { readonly due: number; readonly offMs: number };
+type PassingDraw =
+  | { readonly ms: number }
+  | { readonly due: number; readonly offMs: number }
+  | { readonly windowEnd: number; readonly offMs: number };
 
 /** A drawn span, or the span to a time at which something falls due, or to just before or after it. */
 function spanMs(state: State, draw: PassingDraw): number | undefined {
   if ('ms' in draw) return draw.ms;
-  const due = pick(turningPoints(state), draw.due);
+  const due = 'due' in draw ? pick(dueTimes(state), draw.due) : pick(windowEnds(state), draw.windowEnd);
   return due === undefined ? undefined : Math.max(0, due + draw.offMs - state.monotonicMs);
 }
 
 export const passing: fc.Arbitrary<fc.Command<Model, Rig>> = fc
   .oneof(
     {
-      weight: 1,
+      weight: 2,
       arbitrary: fc.record({ ms: fc.constantFrom(0, 1, 999, 1000, 2500, 4999, 5000, 10_000, 19_999, 61_000) }),
     },
-    { weight: 3, arbitrary: fc.record({ due: fc.nat({ max: 5 }), offMs: fc.constantFrom(-1, 0, 0, 1) }) },
+    { weight: 6, arbitrary: fc.record({ due: fc.nat({ max: 5 }), offMs: fc.constantFrom(-1, 0, 0, 1) }) },
+    { weight: 2, arbitrary: fc.record({ windowEnd: fc.nat({ max: 3 }), offMs: fc.constantFrom(-1, 0, 0, 1) }) },
   )
   .map((draw) => new Passing(draw));
 
@@ -78,9 +82,12 @@ export const settingClock: Action<{ due: number; offMs: number; ms: number }, nu
     ms: fc.constantFrom(0, 0, 0, 300, 10_000, 3_600_000, -300, -10_000, -10_000, -3_600_000),
   }),
   aim(state, { due, offMs, ms }) {
-    if (ms !== 0) return ms;
-    const time = pick(turningPoints(state), due);
-    return time === undefined ? undefined : time + offMs - state.monotonicMs;
+    const time = pick([...dueTimes(state), ...windowEnds(state)], due);
+    const stepMs = ms !== 0 || time === undefined ? ms : time + offMs - state.monotonicMs;
+    const earliestMs = Math.max(
+      ...state.queues.map(({ uncertainMs, disk }) => (uncertainMs > disk.lastEnqueuedMs ? uncertainMs : -Infinity)),
+    );
+    return stepMs === 0 || state.wallMs + stepMs < earliestMs ? undefined : stepMs;
   },
   predict: (state, ms) => stepWallClock(state, ms),
   perform: (rig, ms) => rig.harness.clock.step(ms),

@@ -151,7 +151,8 @@ export const updating: Action<
 function changedWindow(queue: Queue, windowMs: number | undefined): number | undefined {
   const { duplicateWindowMs: present } = queue.settings;
   if (present === undefined || windowMs === undefined || windowMs <= present) return present && (windowMs ?? present);
-  return queue.seen.some(({ timeMs }) => timeMs + present <= queue.lastEnqueuedMs) ? present : windowMs;
+  const latestMs = Math.max(queue.lastEnqueuedMs, queue.uncertainMs);
+  return queue.seen.some(({ timeMs }) => timeMs + present <= latestMs) ? present : windowMs;
 }
 
 function forwardAgain(state: State, { parts, name }: Queue): void {

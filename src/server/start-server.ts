@@ -150,8 +150,11 @@ function running(parts: {
   const { server, amqp, http, host } = parts;
   const close = async (): Promise<void> => {
     amqp.close();
-    await server.close();
-    await http.close();
+    try {
+      await server.close();
+    } finally {
+      await http.close();
+    }
   };
   const [root, ...others] = parts.rules.map((rule) => {
     const { name, queue, rights } = rule;

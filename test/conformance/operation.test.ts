@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { RetrainError } from '../../src/errors.ts';
+import type { Disk } from '../../src/runtime/disk.ts';
+import { nodeDisk } from '../../src/runtime/node-disk.ts';
 import { startServer } from '../../src/server/index.ts';
 import { parseQueueDescription } from '../../src/topology/index.ts';
 import { AT_A_TIME, Fixture, errorCodeOf, receive, receiveOne, receivesNothing } from './fixture.ts';
@@ -182,6 +184,28 @@ describe('operation', { concurrency: AT_A_TIME }, () => {
       await server.close();
     } finally {
       other.close();
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test('both ports are free after a close that failed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'retrain-close-'));
+    const disk: Disk = Object.create(nodeDisk);
+    disk.lock = async (path) => {
+      const lock = await nodeDisk.lock(path);
+      return {
+        release: async () => {
+          await lock.release();
+          throw new Error('the lock file is gone');
+        },
+      };
+    };
+    try {
+      const server = await startServer({ dataFolder: folder, amqpPort: 0, httpPort: 0, queues: [], disk });
+      const { amqpPort, httpPort } = server;
+      await assert.rejects(server.close(), /the lock file is gone/);
+      await (await startServer({ dataFolder: folder, amqpPort, httpPort, queues: [] })).close();
+    } finally {
       await rm(folder, { recursive: true });
     }
   });

@@ -296,6 +296,12 @@ export class Queue implements SubqueueOwner {
     for (const dead of [this.#deadLetterQueue, this.#transferDeadLetterQueue])
       dead?.configure({ ...settings, maxDeliveryCount: undefined });
     for (const listener of this.#listeners) listener.onUpdated?.();
+    try {
+      this.mustAllowReceive(this.active);
+    } catch (error) {
+      if (!(error instanceof BrokerRefusal)) throw error;
+      this.active.sessions?.refuseWaiting(error);
+    }
     return { position };
   }
 

@@ -204,14 +204,19 @@ export class SessionDirectory implements SessionLockOwner {
     session.stateUpdatedMs = updatedMs;
   }
 
-  /** Refuses all who wait and takes every lock, because the queue goes. */
-  stop(refusal: BrokerRefusal): void {
-    this.#expiry.stop();
+  /** Nobody gets a session any more who waits for one now. */
+  refuseWaiting(refusal: BrokerRefusal): void {
     for (const waiting of this.#waiting) {
       waiting.cancelTimer();
       waiting.options.onRefused(refusal);
     }
     this.#waiting.clear();
+  }
+
+  /** Refuses all who wait and takes every lock, because the queue goes. */
+  stop(refusal: BrokerRefusal): void {
+    this.#expiry.stop();
+    this.refuseWaiting(refusal);
     for (const session of this.#byId.values()) {
       const { lock } = session;
       session.lock = undefined;

@@ -284,3 +284,18 @@ test('a queue is not idle while a receiver waits for one of its sessions', () =>
   h.clock.advance(2 * minutes);
   assert.equal(h.namespace.queue('q'), undefined);
 });
+
+test('who waits for a session of a queue that is disabled meanwhile is told so at once', () => {
+  const h = new BrokerHarness();
+  const q = h.create({ name: 'q', requiresSession: true });
+  const waiting = h.accept(q.active);
+  const refused = (): string | undefined => waiting.refusal?.reason;
+  update(h, 'q', { status: 'SendDisabled' });
+  assert.equal(refused(), undefined);
+  update(h, 'q', { status: 'ReceiveDisabled' });
+  assert.equal(refused(), 'entity-disabled');
+  update(h, 'q', { status: 'Active' });
+  q.send([message('m', { sessionId: 's' })]);
+  assert.equal(waiting.lock, undefined);
+  assert.equal(h.accept(q.active).granted.sessionId, 's');
+});

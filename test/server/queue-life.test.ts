@@ -82,6 +82,17 @@ test('a status or a forwarding that does not allow a link any more detaches it, 
   }
 });
 
+test('a receiver that waits for a session is refused when the queue is disabled', async (context) => {
+  const world = await World.start(context, [{ name: 's', requiresSession: true }]);
+  const peer = await Peer.authorized(world);
+  const filter = new Map([['com.microsoft:session-filter', null]]);
+  const waiting = await peer.receiver('s', { source: { address: 's', filter } });
+  assert.equal(waiting.attach, undefined);
+  await world.until(world.server.queues.update('s', { status: 'Disabled' }));
+  await world.settle();
+  assert.equal(waiting.condition, 'com.microsoft:entity-disabled');
+});
+
 test('a queue that nobody uses is deleted, and its links with it', async (context) => {
   const world = await World.start(context, [{ name: 'q', autoDeleteOnIdle: 'PT5M' }], {
     settings: { linkIdleMs: 3_600_000 },

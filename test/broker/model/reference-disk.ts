@@ -101,6 +101,8 @@ export function updateQueue(state: State, name: string, settings: Settings): voi
   queue.settings = settings;
   queue.disk.settings = settings;
   attend(queue);
+  if (settings.status === 'Disabled' || settings.status === 'ReceiveDisabled')
+    for (const accept of queue.waiting.splice(0)) accept.refusal = 'entity-disabled';
 }
 
 export function deleteQueue(state: State, name: string): void {

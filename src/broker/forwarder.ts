@@ -150,7 +150,7 @@ export class Forwarder {
         this.#pause();
         return false;
       }
-      this.#refuse(lock, this.#infoOf(error));
+      this.#refuse(lock, this.#infoOf(error, body));
       return true;
     }
   }
@@ -181,11 +181,11 @@ export class Forwarder {
     });
   }
 
-  #infoOf(error: RetrainError): DeadLetterInfo {
+  #infoOf(error: RetrainError, body: Buffer): DeadLetterInfo {
     const reason = error instanceof BrokerRefusal ? error.reason : undefined;
     const needsSession = this.#find(this.#destination)?.description.requiresSession === true;
     if (error instanceof TooManyHops) return { reason: 'MaxTransferHopCountExceeded' };
-    if (reason === 'not-allowed' && needsSession) return NO_SESSION;
+    if (reason === 'not-allowed' && needsSession && this.#inspect(body).sessionId === undefined) return NO_SESSION;
     return { reason: (reason && REASONS[reason]) ?? 'TransferFailed', description: error.message };
   }
 

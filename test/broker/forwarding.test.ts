@@ -221,3 +221,16 @@ test('a message whose bytes cannot be read gives way to those behind it, and the
   );
   assert.equal(h.faults.length, 2);
 });
+
+test('a session in another partition than the message names is told as what it is, not as a missing session', () => {
+  const h = new BrokerHarness();
+  h.create({ name: 'to', requiresSession: true, enablePartitioning: true });
+  const from = h.create({ name: 'from', forwardTo: 'to' });
+  const facts = { sessionId: 's', partitionKey: 'k' };
+  h.facts.set('m', facts);
+  from.send([message('m', facts)]);
+  forward(h);
+  const [refused] = from.transferDeadLetterQueue.peek({ fromSequenceNumber: 0, count: 1 }).messages;
+  assert.equal(refused?.deadLetter?.reason, 'TransferFailed');
+  assert.match(refused?.deadLetter?.description ?? '', /PartitionKey 'k' differs from the SessionId 's'/);
+});

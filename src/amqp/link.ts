@@ -225,10 +225,14 @@ export class Link {
     if (this.session.unsettled.settleOutgoing(delivery)) this.session.dispose(false, delivery.id, true, state);
   }
 
-  /** Sender: there is nothing more to send for a drain. Gives the credit back and says so (2.6.7). Else without effect. */
+  /**
+   * Sender: there is nothing more to send for a drain. Gives the credit back and says so (2.6.7), once what still waits and has credit
+   * has left. Else without effect.
+   */
   drained(): void {
     if (!this.drain || this.#state !== 'attached' || this.role !== 'sender') return;
-    if (this.waiting.length > 0) {
+    // What waits without credit, because that was lowered, goes on waiting after the drain.
+    if (this.waiting.peek()?.started || (this.waiting.length > 0 && this.mayStart)) {
       this.#drainedLater = true;
       return;
     }
@@ -371,11 +375,11 @@ export class Link {
     return serialDistance(this.#sentCount, this.#creditLimit) > 0;
   }
 
-  /** No delivery waits any more. */
-  caughtUp(): void {
+  /** A delivery that waited has left. */
+  onLeft(): void {
     if (this.#state !== 'attached') return;
     if (this.#drainedLater) this.drained();
-    else this.session.connection.handler.onFlow(this);
+    else if (this.waiting.length === 0) this.session.connection.handler.onFlow(this);
   }
 
   /** The link's part of a flow of the peer. */

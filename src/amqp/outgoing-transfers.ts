@@ -66,13 +66,12 @@ export class OutgoingTransfers {
       const link = this.#backlog.shift() as Link;
       const waiting = link.waiting.peek();
       if (waiting === undefined) continue;
-      if (!waiting.started && !link.mayStart) idle += 1;
-      else if (this.#write(link, waiting)) {
-        link.waiting.shift();
-        idle = 0;
-      }
+      const mayLeave = waiting.started || link.mayStart;
+      const left = mayLeave && this.#write(link, waiting);
+      if (left) link.waiting.shift();
       if (link.waiting.length > 0) this.#backlog.push(link);
-      else link.caughtUp();
+      if (left) link.onLeft();
+      idle = mayLeave ? 0 : idle + 1;
     }
   }
 

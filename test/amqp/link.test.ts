@@ -291,6 +291,28 @@ test('a drain is answered only when what waits for the window has left', () => {
   assert.equal(fieldsOf(FLOW, frames[1] as Frame).deliveryCount, 5);
 });
 
+test('a drain is answered although a delivery waits that has no credit any more; it leaves when there is credit again', () => {
+  const { peer, link } = attached('sender');
+  peer.send(0, FLOW, { ...FLOW_BASE, incomingWindow: 0, handle: 0, deliveryCount: 0, linkCredit: 2 });
+  for (const tag of ['a', 'b']) link.send({ tag: Buffer.from(tag), payload: [Buffer.from(tag)], settled: true });
+  peer.send(0, FLOW, { ...FLOW_BASE, incomingWindow: 0, handle: 0, deliveryCount: 0, linkCredit: 1, drain: true });
+  link.drained();
+  assert.deepEqual(peer.names(), [], 'the first has credit, and waits for the window');
+  peer.send(0, FLOW, { ...FLOW_BASE });
+  const frames = peer.frames();
+  assert.deepEqual(
+    frames.map(({ name }) => name),
+    ['transfer', 'flow'],
+  );
+  const flow = fieldsOf(FLOW, frames[1] as Frame);
+  assert.deepEqual([flow.deliveryCount, flow.linkCredit, flow.available, flow.drain], [1, 0, 1, true]);
+  peer.send(0, FLOW, { ...FLOW_BASE, nextIncomingId: 1, handle: 0, deliveryCount: 1, linkCredit: 0, drain: true });
+  link.drained();
+  assert.deepEqual(peer.names(), ['flow']);
+  peer.send(0, FLOW, { ...FLOW_BASE, nextIncomingId: 1, handle: 0, deliveryCount: 1, linkCredit: 1 });
+  assert.deepEqual(peer.names(), ['transfer']);
+});
+
 test('a receiver that takes its credit back keeps what waits from leaving', () => {
   const { peer, link } = attached('sender');
   peer.send(0, FLOW, { ...FLOW_BASE, incomingWindow: 0, handle: 0, deliveryCount: 0, linkCredit: 2 });

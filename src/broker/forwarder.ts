@@ -139,7 +139,7 @@ export class Forwarder {
     try {
       const leaving = this.#subqueue.stepOf(lock, { kind: 'complete' });
       const step = together([leaving, this.#arrival(delivery, body)]);
-      if (this.#source.records.write(step.records, 'broker') === undefined)
+      if (this.#source.records.write(step.records, 'broker', 'move') === undefined)
         throw new BrokerRefusal('server-busy', 'The disk is full.');
       step.apply(true);
       return true;

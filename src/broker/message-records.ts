@@ -69,9 +69,9 @@ export class MessageRecords {
   }
 
   /** The position, or undefined when the disk did not take the records and the broker goes on without. */
-  write(records: readonly LogRecord[], cause: Cause): number | undefined {
+  write(records: readonly LogRecord[], cause: Cause, purpose: AppendPurpose = 'settle'): number | undefined {
     try {
-      return this.append(records, 'settle');
+      return this.append(records, purpose);
     } catch (error) {
       const failed = error instanceof RetrainError && LOG_GONE.has(error.code);
       const full = error instanceof BrokerRefusal && error.reason === 'quota-exceeded';

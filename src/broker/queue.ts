@@ -403,7 +403,7 @@ export class Queue implements SubqueueOwner {
     const session = messages.session[slot] as number;
     const sessionId = session === NONE ? undefined : this.active.sessions?.at(session).id;
     const step = this.arrivals.activationStep(slot, sessionId);
-    if (this.records.write([...step.records, this.records.kill([slot])], 'broker') === undefined) {
+    if (this.records.write([...step.records, this.records.kill([slot])], 'broker', 'move') === undefined) {
       // The disk is full. The message stays scheduled, as the log has it.
       this.#deadlines.add(clock.wallMs() + ACTIVATION_RETRY_MS, slot, messages.entryId[slot] as number);
       return;

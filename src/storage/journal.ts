@@ -30,9 +30,10 @@ export interface RecoveredRecord {
 
 /**
  * `send` adds work and is refused first when the disk is full; `settle` takes work away (or keeps state that somebody waits for)
- * and may use the reserve.
+ * and may use the reserve. `move` writes anew what is there already; it may use the reserve, too, but leaves a share of it to settlements,
+ * without which nothing would ever give room back.
  */
-export type AppendPurpose = 'send' | 'settle';
+export type AppendPurpose = 'send' | 'settle' | 'move';
 
 /** The log as its users see it. Everything is synchronous: `append` fills a buffer, and the disk works behind it. */
 export interface Journal {

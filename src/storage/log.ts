@@ -29,6 +29,10 @@ const MAX_SEGMENT_BYTES = 1024 * 1024 * 1024;
 /** What a segment holds besides its first two batches: the header and marks. */
 const OVERHEAD_BYTES = 128;
 
+/** On a full disk copies and moves leave these parts of the smallest segment to settlements. */
+const SHARE_LEFT_BY_COPIES = 1 / 4;
+const SHARE_LEFT_BY_MOVES = 1 / 2;
+
 export interface LogOptions {
   readonly disk: Disk;
   /** Created when it does not exist. */
@@ -127,7 +131,7 @@ export class Log implements Journal {
       liveness,
       spares,
       newest: () => this.#tail.segment?.number ?? 0,
-      hasRoomFor: (bytes) => this.#hasRoomFor(bytes),
+      hasRoomFor: (bytes) => this.#hasRoomFor(bytes, SHARE_LEFT_BY_COPIES),
       copy: (id, frame) => this.#copy(id, frame),
       takeOver: (victims) => this.#takeOver(victims),
       flushed: () => this.#commit.flushed(),
@@ -186,6 +190,7 @@ export class Log implements Journal {
     checkBatch(batch, { liveness: this.#liveness, nextId: this.#nextId });
     const bytes = this.#sizeOf(batch);
     if (purpose === 'send' && !this.#spares.hasReserve) throw diskFull(this.#options.folder);
+    if (purpose === 'move' && !this.#hasRoomFor(bytes, SHARE_LEFT_BY_MOVES)) throw diskFull(this.#options.folder);
     if (!this.#makeRoom(bytes, purpose)) throw diskFull(this.#options.folder);
     return this.#write(batch);
   }
@@ -329,10 +334,10 @@ export class Log implements Journal {
     this.#compaction.addSealed(segment, builder);
   }
 
-  /** Copies must leave a share of the reserve to settlements. */
-  #hasRoomFor(bytes: number): boolean {
+  /** Whether a share of the reserve is left to settlements. */
+  #hasRoomFor(bytes: number, shareLeft: number): boolean {
     if (bytes === 0 || !this.#spares.full) return true;
-    const share = this.#smallestSegmentBytes / 4;
+    const share = this.#smallestSegmentBytes * shareLeft;
     return bytes + share <= (this.#tail.segment?.room ?? 0) + this.#spares.readyBytes;
   }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Disk, DiskFile } from '../runtime/disk.ts';
 import { frameBytesOf, reframe, writeRecordFrame } from './frame.ts';
 import type { GroupCommit } from './group-commit.ts';
-import type { LogRecord } from './journal.ts';
+import type { AppendPurpose, LogRecord } from './journal.ts';
 import type { Place } from './liveness.ts';
 import type { Recovered } from './recovery.ts';
 import { encodeSegmentHeader, type SegmentHeader } from './segment-file.ts';
@@ -13,7 +13,7 @@ import type { Segments } from './segments.ts';
 import type { SpareFile, SpareFiles } from './spare-files.ts';
 
 /** `copy`: compaction, which gives room back in the end. */
-export type Purpose = 'send' | 'settle' | 'copy';
+export type Purpose = AppendPurpose | 'copy';
 
 export interface TailOptions {
   readonly disk: Disk;

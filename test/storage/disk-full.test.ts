@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { RecordKind } from '../../src/storage/index.ts';
 import { codeOf, LogFixture, RESERVE_BYTES, SEGMENT_BYTES } from './log-fixture.ts';
 
 const CAPACITY_BYTES = 4 * SEGMENT_BYTES + RESERVE_BYTES;
@@ -61,6 +62,41 @@ test('what was acknowledged on a full disk is there after a power cut', async ()
   const left = entries.filter((entry) => !settled.includes(entry));
   assert.deepEqual(fixture.liveIds(), left);
   fixture.settleEntries(...left);
+  await fixture.close();
+});
+
+/** Does it until the disk is full. */
+async function untilFull(fixture: LogFixture, act: () => void): Promise<void> {
+  try {
+    for (;;) {
+      act();
+      await fixture.settle();
+    }
+  } catch (error) {
+    assert.ok(isFull(error));
+  }
+}
+
+test('on a full disk messages move on until a share of the reserve is left, so that settlements give room back', async () => {
+  const fixture = new LogFixture({ capacityBytes: CAPACITY_BYTES });
+  const log = await fixture.open();
+  const messages: { body: number; entry: number }[] = [];
+  await untilFull(fixture, () => messages.push(fixture.send(Buffer.alloc(500))));
+  await untilFull(fixture, () => {
+    const oldest = messages.shift() as { body: number; entry: number };
+    const { body } = oldest;
+    const entry = log.nextId();
+    const moved = { kind: RecordKind.entry, id: entry, refs: [body], bytes: Buffer.alloc(50) };
+    log.append([moved, { kind: RecordKind.gone, id: log.nextId(), refs: [oldest.entry], bytes: [] }], 'move');
+    messages.push({ body, entry });
+  });
+  for (const { entry } of messages) {
+    fixture.settleEntries(entry);
+    await fixture.settle();
+  }
+  fixture.clock.advance(10_000);
+  await fixture.settle();
+  fixture.send('again');
   await fixture.close();
 });
 

@@ -4,6 +4,7 @@ import { constants, createReadStream } from 'node:fs';
 import { copyFile, link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { RetrainError } from '../errors.ts';
+import { makeFolder } from './make-folder.ts';
 import { systemRandom } from './random.ts';
 
 /** The default limit of `readText`: whatever is read whole is meant to be small. */
@@ -109,10 +110,8 @@ export const files: Files = {
   },
 
   async makeFolder(path) {
-    const first = await mkdir(path, { recursive: true });
-    if (first === undefined) return;
     // Every new folder's entry lives in its parent.
-    for (let folder = path; folder !== dirname(first); folder = dirname(folder)) await syncFolder(dirname(folder));
+    for (const made of await makeFolder(path)) await syncFolder(dirname(made));
   },
 
   async append(path, bytes) {

@@ -1,7 +1,8 @@
-import { constants, type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { constants, type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Disk, DiskFile, FolderLock, OpenMode } from './disk.ts';
 import { lockFolder } from './folder-lock.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** Only the owner may read what is stored. */
 const FILE_MODE = 0o600;
@@ -23,14 +24,8 @@ const FLAGS: Record<OpenMode, number> = {
 /** The operating system's file system. */
 export const nodeDisk: Disk = {
   async makeFolder(folder: string): Promise<void> {
-    const first = await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
-    if (first === undefined) return;
-    // Every new folder is an entry of its parent, up to the parent of the first one that was made.
-    const top = dirname(first);
-    for (let parent = dirname(folder); ; parent = dirname(parent)) {
-      await this.syncFolder(parent);
-      if (parent === top || parent === dirname(parent)) return;
-    }
+    // Every new folder is an entry of its parent.
+    for (const made of await makeFolder(folder, FOLDER_MODE)) await this.syncFolder(dirname(made));
   },
 
   list: (folder: string): Promise<string[]> => readdir(folder),

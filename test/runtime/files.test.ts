@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { files } from '../../src/runtime/files.ts';
+import { nodeDisk } from '../../src/runtime/node-disk.ts';
 import { temporaryFolder } from '../retraining/temporary-folder.ts';
 
 test('an atomic write replaces the whole file and leaves nothing else behind', async (t) => {
@@ -91,3 +92,12 @@ test('a bounded file keeps its newest lines, whole', async (t) => {
     Array.from({ length: lines.length }, (_, i) => `line ${100 - lines.length + i}`),
   );
 });
+
+test(
+  'a folder that cannot be made is refused, and nobody waits for it',
+  { skip: process.platform !== 'linux' && 'there is no /proc' },
+  async () => {
+    await assert.rejects(files.makeFolder('/proc/nowhere/below'), { code: 'ENOENT' });
+    await assert.rejects(nodeDisk.makeFolder('/proc/nowhere'), { code: 'ENOENT' });
+  },
+);

@@ -1,7 +1,9 @@
+import { RetrainError } from '../../src/errors.ts';
 import { ROOT_RULE_NAME, rootRule } from '../../src/server/access-rule.ts';
 import { Server } from '../../src/server/server.ts';
-import type { QueueDescription } from '../../src/topology/index.ts';
+import type { QueueDescription, QueueDescriptionChanges } from '../../src/topology/index.ts';
 import { FakeDisk } from '../fake-disk.ts';
+import type { ChangeResult } from './description-model.ts';
 import { PipeEnd } from './pipe.ts';
 import { MortalClock, type World } from './world.ts';
 
@@ -19,15 +21,19 @@ interface Life {
   readonly clock: MortalClock;
   readonly connections: Set<PipeEnd>;
   server: Server | undefined;
+  /** Its queues are there. */
+  ready: boolean;
   /** Its disk has been told to fail. */
   doomed: boolean;
-  /** It closes itself; to be called when it is over. */
-  onBuried: (() => void) | undefined;
+  /** To be called when it is over. */
+  readonly mourners: Set<() => void>;
 }
 
 /** Sizes are in bytes. */
 export interface BrokerSettings {
   readonly queues: readonly QueueDescription[];
+  /** Descriptions change while it runs: the queues are made once, and not declared at each start. */
+  readonly changing: boolean;
   readonly segmentBytes: number;
   readonly reserveBytes: number;
   readonly capacityBytes: number;
@@ -46,6 +52,10 @@ export class BrokerProcess {
   #disk: FakeDisk;
   #life: Life | undefined;
   #lives = 0;
+  /** Told of each queue when the broker has started. */
+  onQueue: (description: QueueDescription) => void = () => undefined;
+  /** Queues whose making was acknowledged. */
+  readonly #made = new Set<string>();
 
   constructor(world: World, settings: BrokerSettings) {
     this.#world = world;
@@ -65,18 +75,31 @@ export class BrokerProcess {
     return this.#life !== undefined;
   }
 
+  /** It takes connections, and commands of its program. */
+  get ready(): boolean {
+    const life = this.#life;
+    return life?.ready === true && life.server?.healthy === true;
+  }
+
   start(): void {
     if (this.#life) return;
     const world = this.#world;
     const clock = new MortalClock(world);
-    const life: Life = { clock, connections: new Set(), server: undefined, doomed: false, onBuried: undefined };
+    const life: Life = {
+      clock,
+      connections: new Set(),
+      server: undefined,
+      ready: false,
+      doomed: false,
+      mourners: new Set(),
+    };
     this.#life = life;
     this.#lives++;
     world.trace('broker', `starts (${this.#lives})`);
-    const { queues, segmentBytes, reserveBytes } = this.#settings;
+    const { queues, changing, segmentBytes, reserveBytes } = this.#settings;
     void Server.open({
       dataFolder: '/data',
-      queues,
+      queues: changing ? [] : queues,
       rules: [rootRule(KEY)],
       disk: this.#disk,
       clock,
@@ -85,20 +108,65 @@ export class BrokerProcess {
       reserveBytes,
       onFault: (fault) => this.#onFault(life, fault),
     }).then(
-      (server) => {
+      async (server) => {
         if (clock.dead) return;
         life.server = server;
-        world.trace('broker', 'is ready');
         void server.failed.then((error) => this.#onFailed(life, error));
+        if (!(await this.#findQueues(life, server))) return;
+        life.ready = true;
+        world.trace('broker', 'is ready');
       },
       (error: unknown) => this.#onFailed(life, error),
     );
   }
 
+  /** Changes a queue as the program does in which the broker runs. */
+  async change(name: string, changes: QueueDescriptionChanges): Promise<ChangeResult> {
+    const life = this.#life;
+    if (!life?.server || !this.ready) return 'refused';
+    return this.#ask(life, life.server.queues.update(name, changes));
+  }
+
+  /** Makes the queues that are missing, and tells of each. False when the process ends meanwhile. */
+  async #findQueues(life: Life, server: Server): Promise<boolean> {
+    for (const wanted of this.#settings.queues.toReversed()) {
+      const { name } = wanted;
+      if (!server.queues.get(name)) {
+        if (this.#made.has(name)) this.#world.violate(`queue ${name} is gone after a start`);
+        while ((await this.#ask(life, server.queues.create(wanted))) !== 'done') {
+          if (life.clock.dead || !server.healthy) return false;
+          await this.#world.sleep(RESTART_AFTER_FAILURE_MS);
+        }
+      }
+      this.#made.add(name);
+      const { description } = server.queues.get(name) ?? {};
+      if (description) this.onQueue(description);
+    }
+    return !life.clock.dead;
+  }
+
+  /** What the process says, unless it ends before. */
+  async #ask(life: Life, work: Promise<unknown>): Promise<ChangeResult> {
+    const ended = new Promise<ChangeResult>((resolve) => {
+      if (life.clock.dead) resolve('lost');
+      life.mourners.add(() => resolve('lost'));
+    });
+    const done = work.then(
+      (): ChangeResult => 'done',
+      (error: unknown): ChangeResult => {
+        const said = error instanceof RetrainError ? error.code : undefined;
+        if (said === 'DISK_FAILED') return 'lost';
+        if (said === undefined) this.#onFault(life, error);
+        return 'refused';
+      },
+    );
+    return Promise.race([ended, done]);
+  }
+
   /** A new connection, or undefined when nobody listens. */
   connect(name: string): PipeEnd | undefined {
     const life = this.#life;
-    if (!life?.server?.healthy) return undefined;
+    if (!life?.server || !this.ready) return undefined;
     const { client, server } = PipeEnd.pair(this.#world, name);
     life.connections.add(server);
     server.open(life.server.accept(server));
@@ -116,7 +184,7 @@ export class BrokerProcess {
       return;
     }
     if (death !== 'shutdown' || !life.server) return this.#bury(life, death === 'power-cut' ? 'power' : 'process');
-    const buried = new Promise<void>((resolve) => (life.onBuried = resolve));
+    const buried = new Promise<void>((resolve) => life.mourners.add(resolve));
     void life.server.close().then(() => this.#bury(life, 'process'));
     await this.#world.within(SHUTDOWN_LIMIT_MS, 'the broker shuts down', buried);
   }
@@ -135,7 +203,7 @@ export class BrokerProcess {
     for (const connection of life.connections) connection.abandon();
     this.#disk = this.#disk.crash(cause);
     this.#life = undefined;
-    life.onBuried?.();
+    for (const mourn of life.mourners) mourn();
   }
 
   /** The process ends with exit code 74, and is started again. */

@@ -27,9 +27,9 @@ interface FetchOptions {
 /** Fetches what may have been deferred, one by one, and completes it. */
 export async function fetchDeferred(options: FetchOptions): Promise<void> {
   const { model, grant } = options;
-  for (const copy of model.copies.values()) {
-    const { sessionId } = model.messages.get(copy.uid) ?? {};
-    if (copy.mayBeDeferred && (!grant || grant.sessionId === sessionId)) await fetchOne(copy.sequenceNumber, options);
+  for (const [sequenceNumber, copy] of model.copies) {
+    const isHere = !grant || grant.sessionId === copy.sessionId;
+    if (isHere && copy.mayBeDeferredIn(model.name)) await fetchOne(sequenceNumber, options);
   }
 }
 

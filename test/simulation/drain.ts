@@ -1,10 +1,10 @@
 import { AmqpTyped, lookup, type AmqpList, type AmqpMap, type AmqpValue } from '../../src/amqp/index.ts';
 import { Client } from './client.ts';
-import type { DeliveryRecord } from './copy-history.ts';
+import { changeQueue } from './administrator.ts';
+import type { Part } from './copy-history.ts';
 import { fetchDeferred } from './deferred.ts';
 import { ManagementLink } from './management-link.ts';
-import { attachPlain } from './plain-receiver.ts';
-import type { PlannedQueue } from './plan.ts';
+import { addressOf, attachPlain } from './plain-receiver.ts';
 import type { QueueModel } from './queue-model.ts';
 import type { ReceivingLink } from './receiving-link.ts';
 import { acceptSession, readState } from './session-receiver.ts';
@@ -17,17 +17,22 @@ const ALL_IS_THERE_MS = 15_000;
 const NOTHING_COMES_MS = 200;
 const CREDIT = 20;
 const MANY = 1000;
+const RETRY_MS = 20;
+const PARTS: readonly Part[] = ['queue', 'dead-letter queue', 'transfer dead-letter queue'];
 
 /** Takes everything out of a queue, when nobody else uses it any more and the broker does not die any more. */
-export async function drainQueue(setting: Setting, model: QueueModel, { sessionIds }: PlannedQueue): Promise<void> {
+export async function drainQueue(setting: Setting, model: QueueModel): Promise<void> {
   const { world, broker } = setting;
   world.trace('drain', `begins with queue ${model.name}`);
   await world.sleep(ALL_IS_THERE_MS);
+  const forwarded = await endForwarding(setting, model);
   const client = await Client.connect({ world, broker, name: 'drain' });
   const management = await ManagementLink.attach(client, model.name);
   if (!management) return world.violate(`the node of queue ${model.name} cannot be reached`);
+  // Before the others: a deferred message expires when it is fetched.
+  await drainPlain(client, model, { from: 'dead-letter queue', forwarded: forwarded.dead });
   if (model.description.requiresSession) {
-    for (const sessionId of sessionIds) {
+    for (const sessionId of model.plan.sessionIds) {
       const held = await acceptSession({ client, model, sessionId, waitMs: 0 });
       if (!held) return world.violate(`session ${sessionId} cannot be accepted, although nobody has it`);
       await readState(held, model, management);
@@ -36,21 +41,32 @@ export async function drainQueue(setting: Setting, model: QueueModel, { sessionI
       await held.link.detach();
     }
   } else {
-    await drainPlain(client, model, 'queue');
+    await drainPlain(client, model, { from: 'queue', forwarded: forwarded.queue });
     await fetchDeferred({ client, model, management });
   }
-  await drainPlain(client, model, 'dead-letter queue');
+  for (const from of ['dead-letter queue', 'transfer dead-letter queue'] as const)
+    await drainPlain(client, model, { from, forwarded: false });
   await mustBeEmpty(client, model);
   client.close();
 }
 
+/** Switches forwarding off, so that what stayed can be received. Tells what must have been forwarded by then. */
+async function endForwarding(setting: Setting, model: QueueModel): Promise<{ queue: boolean; dead: boolean }> {
+  const [description] = model.descriptions.present;
+  const forwarded = {
+    queue: description?.forwardTo !== undefined,
+    dead: description?.forwardDeadLetteredMessagesTo !== undefined,
+  };
+  if (forwarded.queue || forwarded.dead) {
+    const off = { forwardTo: undefined, forwardDeadLetteredMessagesTo: undefined };
+    while ((await changeQueue(setting, model, off)) !== 'done') await setting.world.sleep(RETRY_MS);
+  }
+  return forwarded;
+}
+
 /** After everything has been completed and the broker has been started again, nothing may be there, and the states must be what they were. */
-export async function checkNothingComesBack(
-  setting: Setting,
-  model: QueueModel,
-  { sessionIds }: PlannedQueue,
-): Promise<void> {
-  const { world, broker } = setting;
+export async function checkNothingComesBack({ world, broker }: Setting, model: QueueModel): Promise<void> {
+  const { sessionIds } = model.plan;
   const client = await Client.connect({ world, broker, name: 'last look' });
   await mustBeEmpty(client, model);
   const management = await ManagementLink.attach(client, model.name);
@@ -62,11 +78,20 @@ export async function checkNothingComesBack(
   client.close();
 }
 
-async function drainPlain(client: Client, model: QueueModel, from: DeliveryRecord['from']): Promise<void> {
-  await drainLink(model, await attachPlain({ client, model, from, mode: 'peek-lock' }));
+async function drainPlain(
+  client: Client,
+  model: QueueModel,
+  { from, forwarded }: { from: Part; forwarded: boolean },
+): Promise<void> {
+  const link = await attachPlain({ client, model, from, mode: 'peek-lock' });
+  const count = await drainLink(model, link);
+  await link.detach();
+  if (forwarded && count > 0)
+    model.world.violate(`${count} messages are still in the ${from} of ${model.name}, which forwards them`);
 }
 
-async function drainLink(model: QueueModel, link: ReceivingLink): Promise<void> {
+/** Returns how many messages came. */
+async function drainLink(model: QueueModel, link: ReceivingLink): Promise<number> {
   link.addCredit(CREDIT);
   const settling: Promise<void>[] = [];
   for (let delivery = await link.next(NOTHING_COMES_MS); delivery; delivery = await link.next(NOTHING_COMES_MS)) {
@@ -75,10 +100,11 @@ async function drainLink(model: QueueModel, link: ReceivingLink): Promise<void> 
   }
   await Promise.all(settling);
   if (link.gone !== undefined) model.world.violate(`${link.name} was detached while it drained: ${link.gone}`);
+  return settling.length;
 }
 
 async function mustBeEmpty(client: Client, model: QueueModel): Promise<void> {
-  for (const entity of [model.name, `${model.name}/$DeadLetterQueue`]) {
+  for (const entity of PARTS.map((part) => addressOf(model.name, part))) {
     const management = await ManagementLink.attach(client, entity);
     const body = new Map<string, AmqpValue>([
       ['from-sequence-number', new AmqpTyped('long', 0n)],

@@ -22,7 +22,7 @@ if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || first < 0 ||
   process.exit(2);
 }
 try {
-  const { messages, deliveries, lives, steps } = await simulateSeeds({
+  const { messages, deliveries, lives, steps, transactions, forwarded } = await simulateSeeds({
     first,
     count,
     syncLies: values['sync-lies'],
@@ -32,7 +32,9 @@ try {
     },
   });
   const seeds = `${count} ${count === 1 ? 'seed' : 'seeds'}`;
-  console.log(`${seeds}: ${messages} messages, ${deliveries} deliveries, ${lives} lives of the broker, ${steps} steps`);
+  console.log(
+    `${seeds}: ${messages} messages, ${deliveries} deliveries, ${transactions} transactions, ${forwarded} messages forwarded, ${lives} lives of the broker, ${steps} steps`,
+  );
 } catch (error) {
   const violated = error instanceof Error && error.cause instanceof Violation;
   console.error(violated ? error.message : error);

@@ -1,6 +1,6 @@
 import { Client } from './client.ts';
 import { fetchDeferred } from './deferred.ts';
-import type { DeliveryRecord } from './copy-history.ts';
+import type { Part } from './copy-history.ts';
 import { ManagementLink } from './management-link.ts';
 import type { QueueModel } from './queue-model.ts';
 import { ReceivingLink, type ReceiveOptions } from './receiving-link.ts';
@@ -14,16 +14,29 @@ const NEXT_MESSAGE_MS = 200;
 /** Longer than any lock of a run. */
 const TOO_LONG_MS = 7_000;
 
+/** A queue that forwards refuses its receivers. */
+const REFUSED_PAUSE_MS = 150;
+
+const ADDRESS_ENDS: Record<Part, string> = {
+  queue: '',
+  'dead-letter queue': '/$DeadLetterQueue',
+  'transfer dead-letter queue': '/$Transfer/$DeadLetterQueue',
+};
+
+export function addressOf(queue: string, part: Part): string {
+  return `${queue}${ADDRESS_ENDS[part]}`;
+}
+
 /** Attaches a receiver outside sessions, and the model to what comes out of it. */
 export function attachPlain(options: {
   readonly client: Client;
   readonly model: QueueModel;
-  readonly from: DeliveryRecord['from'];
+  readonly from: Part;
   readonly mode: ReceiveOptions['mode'];
 }): Promise<ReceivingLink> {
   const { client, model, from, mode } = options;
   return ReceivingLink.attach(client, {
-    address: from === 'queue' ? model.name : `${model.name}/$DeadLetterQueue`,
+    address: addressOf(model.name, from),
     mode,
     onMessage: (delivery) => {
       const deleted = mode === 'receive-and-delete';
@@ -40,7 +53,7 @@ export class PlainReceiver {
   readonly #setting: Setting;
   readonly #model: QueueModel;
   readonly #name: string;
-  readonly #from: DeliveryRecord['from'];
+  readonly #from: Part;
   readonly #deleting: boolean;
   readonly #random: SeededRandom;
 
@@ -48,7 +61,7 @@ export class PlainReceiver {
     setting: Setting;
     model: QueueModel;
     name: string;
-    from: DeliveryRecord['from'];
+    from: Part;
     /** It receives and deletes, some of the time. */
     deleting: boolean;
   }) {
@@ -68,7 +81,8 @@ export class PlainReceiver {
       while (client.alive && !this.#setting.over) {
         const mode = this.#deleting && random.chance(0.7) ? 'receive-and-delete' : 'peek-lock';
         const link = await attachPlain({ client, model: this.#model, from: this.#from, mode });
-        await this.#work(client, link, mode);
+        if (link.gone === undefined) await this.#work(client, link, mode);
+        else if (client.alive) await world.sleep(random.delayMs(REFUSED_PAUSE_MS));
         if (mode === 'receive-and-delete') this.#model.mayLack += link.lostMessages;
         await world.sleep(random.delayMs(PAUSE_MS));
       }
@@ -91,6 +105,7 @@ export class PlainReceiver {
         if (random.chance(0.5)) await settled;
         else settling.push(settled);
       }
+      if (random.chance(0.05)) await this.#takeCreditBack(link);
       if (random.chance(0.7)) link.addCredit(1);
       if (random.chance(0.004)) await world.sleep(TOO_LONG_MS);
     }
@@ -102,5 +117,13 @@ export class PlainReceiver {
     }
     if (random.chance(0.7)) await link.drain();
     await link.detach();
+  }
+
+  /** Some of it, or all; and sometimes it makes sure that nothing comes any more. */
+  async #takeCreditBack(link: ReceivingLink): Promise<void> {
+    const random = this.#random;
+    link.lowerCredit(random.between(0, 2));
+    if (random.chance(0.3)) await this.#setting.world.sleep(random.delayMs(PAUSE_MS));
+    if (random.chance(0.4)) await link.drain();
   }
 }

@@ -1,82 +1,103 @@
 import { parseDuration, type QueueDescription } from '../../src/topology/index.ts';
-import { CopyHistory, type DeliveryRecord, type Settlement } from './copy-history.ts';
+import { CopyHistory, type DeliveryRecord, type Part, type Place, type Settlement } from './copy-history.ts';
+import { DescriptionModel } from './description-model.ts';
+import { mayExpireMs, mustExpireMs } from './expiry.ts';
+import type { NamespaceModel } from './namespace-model.ts';
 import { MAX_LATENCY_MS } from './pipe.ts';
+import type { PlannedQueue } from './plan-queues.ts';
 import type { SendResult } from './sending-link.ts';
 import type { SettleResult } from './receiving-link.ts';
+import { firstSentMs, takenAttempts, type Attempt, type SentMessage } from './sent-message.ts';
 import { SessionModel, type Grant } from './session-model.ts';
 import { bodyOf, type ReceivedContent } from './wire-message.ts';
 import type { World } from './world.ts';
 
-/** One time that a message was sent. Moments are counted in events of the model: they order, and do not measure. */
-export interface Attempt {
-  readonly startedAt: number;
-  readonly startedMs: number;
-  endedAt: number | undefined;
-  endedMs: number | undefined;
-  result: 'open' | SendResult['kind'];
+/** Forwardings that a message may go through (service-bus-auto-forwarding). */
+export const MAX_HOPS = 4;
+const TTL_EXPIRED = 'TTLExpiredException';
+const DELIVERED_TOO_OFTEN = 'MaxDeliveryCountExceeded';
+const TOO_MANY_HOPS = 'MaxTransferHopCountExceeded';
+
+/** One time that messages were deleted in one request. */
+export interface Sweep {
+  readonly asked: number;
+  /** What the broker said; undefined when nobody knows. */
+  readonly deleted: number | undefined;
 }
 
-/** A message as its sender knows it. Its uid is its message-id, too. */
-export interface SentMessage {
-  readonly uid: string;
-  readonly sender: string;
-  readonly sessionId: string | undefined;
-  readonly bodyBytes: number;
-  /** Milliseconds since 1970; undefined when it is not scheduled. */
-  readonly scheduledMs: number | undefined;
-  readonly attempts: Attempt[];
-  cancelled: 'no' | 'maybe' | 'yes';
-  /** What was delivered of it, by sequence number. More than one when it was sent again and the queue does not detect duplicates. */
-  readonly copies: CopyHistory[];
+/** How a receiver got a message. */
+export interface Receipt {
+  readonly receiver: string;
+  readonly life: number;
+  readonly from: Part;
+  readonly deleted?: boolean;
+  readonly fetched?: boolean;
+  readonly grant?: Grant;
 }
 
 /** What is known of one queue: what was sent to it, what was acknowledged, what came out. It fails the run as soon as a rule is broken. */
-export class QueueModel {
+export class QueueModel implements Place {
   readonly world: World;
-  readonly description: QueueDescription;
+  readonly plan: PlannedQueue;
+  readonly rank: number;
+  readonly descriptions: DescriptionModel;
   readonly messages = new Map<string, SentMessage>();
   readonly sessions: SessionModel;
-  /** Copies by sequence number. */
+  /** What came out of it, by its sequence number here. */
   readonly copies = new Map<number, CopyHistory>();
+  readonly sweeps: Sweep[] = [];
   /** As many messages may be gone without anybody having seen them: links that receive and delete ended when they were to come. */
   mayLack = 0;
+  readonly #namespace: NamespaceModel;
   readonly #numbers = new Map<number, string>();
+  readonly #lockDurationMs: number;
   #moment = 0;
 
-  constructor(world: World, description: QueueDescription) {
-    this.world = world;
-    this.description = description;
-    this.sessions = new SessionModel(world, description);
+  constructor(namespace: NamespaceModel, plan: PlannedQueue, rank: number) {
+    this.world = namespace.world;
+    this.plan = plan;
+    this.rank = rank;
+    this.descriptions = new DescriptionModel(this.world, plan.description);
+    this.#namespace = namespace;
+    this.#lockDurationMs = parseDuration(plan.description.lockDuration, 'lockDuration');
+    this.sessions = new SessionModel({ world: this.world, queue: this.name, waits: (copy) => this.#waitsSurely(copy) });
   }
 
   get name(): string {
-    return this.description.name;
+    return this.plan.description.name;
+  }
+
+  /** As it was made: what can be changed may be different by now (see `descriptions`). */
+  get description(): QueueDescription {
+    return this.plan.description;
   }
 
   get detectsDuplicates(): boolean {
     return this.description.requiresDuplicateDetection;
   }
 
+  get forwardsDead(): boolean {
+    return this.plan.forwardsDeadTo !== undefined;
+  }
+
+  // what senders do -------------------------------------------------------------------------------------------------
+
   /** A message that is to be sent for the first time. Messages of a sender must be sent in the order in which they were composed. */
-  compose(options: {
-    sender: string;
-    sessionId: string | undefined;
-    bodyBytes: number;
-    scheduledMs?: number;
-  }): SentMessage {
-    const { sender, sessionId, bodyBytes, scheduledMs } = options;
-    const uid = `${sender}-${this.messages.size}`;
+  compose(
+    options: Pick<SentMessage, 'sender' | 'sessionId' | 'bodyBytes'> & { scheduledMs?: number; ttlMs?: number },
+  ): SentMessage {
+    const { scheduledMs, ttlMs } = options;
     const message: SentMessage = {
-      uid,
-      sender,
-      sessionId,
-      bodyBytes,
+      ...options,
+      uid: `${options.sender}-${this.messages.size}`,
+      queue: this.name,
       scheduledMs: scheduledMs === undefined ? undefined : Math.floor(scheduledMs),
+      ttlMs,
       attempts: [],
       cancelled: 'no',
       copies: [],
     };
-    this.messages.set(uid, message);
+    this.messages.set(message.uid, message);
     return message;
   }
 
@@ -84,6 +105,7 @@ export class QueueModel {
     const attempt: Attempt = {
       startedAt: ++this.#moment,
       startedMs: this.world.clock.monotonicMs(),
+      startedWallMs: this.world.clock.wallMs(),
       endedAt: undefined,
       endedMs: undefined,
       result: 'open',
@@ -116,35 +138,26 @@ export class QueueModel {
     };
   }
 
+  // what receivers see ----------------------------------------------------------------------------------------------
+
   /** A receiver got a message. */
-  deliver(
-    content: ReceivedContent,
-    how: {
-      readonly receiver: string;
-      readonly life: number;
-      readonly from: DeliveryRecord['from'];
-      readonly deleted?: boolean;
-      readonly fetched?: boolean;
-      readonly grant?: Grant;
-    },
-  ): DeliveryRecord {
+  deliver(content: ReceivedContent, receipt: Receipt): DeliveryRecord {
     const { world } = this;
-    const { uid, sequenceNumber, deliveryCount, enqueuedMs } = content;
-    const { life, from, deleted = false, fetched = false, grant } = how;
-    if (world.tracing)
-      world.trace(
-        how.receiver,
-        `gets ${uid} #${sequenceNumber} count ${deliveryCount}${from === 'queue' ? '' : ` of the ${from}`}`,
-      );
-    const copy = this.#copyOf(content);
+    const { uid, sequenceNumber, deliveryCount, deadLetterReason } = content;
+    const { life, from, deleted = false, fetched = false, grant } = receipt;
+    if (world.tracing) {
+      const where = from === 'queue' ? '' : ` of the ${from} (${deadLetterReason})`;
+      world.trace(receipt.receiver, `gets ${uid} #${sequenceNumber} of ${this.name} count ${deliveryCount}${where}`);
+    }
+    const message = this.#namespace.messageOf(uid);
+    if (!message) throw new Error(`message ${uid} came from ${this.name}, and nobody had sent it`);
+    const copy = this.#copyOf(message, content);
     // Of what was deleted the broker does not say when: it was before now.
-    const lockedUntilMs = deleted
-      ? world.clock.wallMs() + parseDuration(this.description.lockDuration, 'lockDuration')
-      : content.lockedUntilMs;
-    const record = copy.add({ life, lockedUntilMs, deliveryCount, from, deleted, fetched });
-    if (from === 'queue' && !fetched && deliveryCount >= this.description.maxDeliveryCount)
-      world.violate(`message ${uid} came with delivery count ${deliveryCount}: it belongs into the dead-letter queue`);
-    if (enqueuedMs !== copy.enqueuedMs) world.violate(`message ${uid} changed its enqueued time`);
+    const lockedUntilMs = deleted ? world.clock.wallMs() + this.#lockDurationMs : content.lockedUntilMs;
+    const facts = { life, lockedUntilMs, deliveryCount, from, deleted, fetched, sequenceNumber, deadLetterReason };
+    const record = copy.add({ ...facts, place: this });
+    this.#checkHandedOut(message, record);
+    if (from !== 'queue') this.#checkDead(message, record);
     this.#check(copy);
     if (grant && !fetched) this.sessions.deliver(grant, record);
     return record;
@@ -156,44 +169,65 @@ export class QueueModel {
   }
 
   endSettle(record: DeliveryRecord, result: SettleResult): void {
-    const { settlement, copy } = record;
+    const { settlement, copy, sequenceNumber } = record;
     if (!settlement) return;
     settlement.result = result.kind;
     this.#moment++;
     if (this.world.tracing) {
       const said = result.kind === 'refused' ? result.condition : result.kind;
-      this.world.trace(this.name, `${settlement.kind} of ${copy.uid} #${copy.sequenceNumber}: ${said}`);
+      this.world.trace(this.name, `${settlement.kind} of ${copy.uid} #${sequenceNumber}: ${said}`);
     }
     this.#check(copy);
   }
 
-  #copyOf(content: ReceivedContent): CopyHistory {
-    const { uid, sequenceNumber, enqueuedMs, body, sessionId } = content;
+  // inside ----------------------------------------------------------------------------------------------------------
+
+  /** The history of what came, which is begun when nothing of it has come before. */
+  #copyOf(message: SentMessage, content: ReceivedContent): CopyHistory {
+    const { sequenceNumber, originalNumber, enqueuedMs } = content;
+    const { uid, sessionId } = message;
     const { world } = this;
-    const message = this.messages.get(uid);
-    if (!message) throw new Error(`message ${uid} came from ${this.name}, and nobody had sent it there`);
+    const origin = this.#namespace.queue(message.queue);
     this.#own(sequenceNumber, uid);
-    let copy = this.copies.get(sequenceNumber);
-    if (copy) return copy;
-    copy = new CopyHistory({ sequenceNumber, uid, enqueuedMs });
-    this.copies.set(sequenceNumber, copy);
-    message.copies.push(copy);
-    if (!body.equals(bodyOf(uid, message.bodyBytes)) || sessionId !== message.sessionId)
-      world.violate(`message ${uid} came with other content than it was sent with`);
-    if (message.cancelled === 'yes') world.violate(`message ${uid} came although it had been cancelled`);
-    if (message.scheduledMs !== undefined && enqueuedMs < message.scheduledMs)
-      world.violate(`message ${uid} came ${message.scheduledMs - enqueuedMs} ms before its time`);
-    const allowed = this.#mayHaveCopies(message);
-    if (message.copies.length > allowed)
-      world.violate(
-        `message ${uid} came under the sequence numbers ${message.copies.map((c) => c.sequenceNumber).join(', ')}; it was taken ${allowed} times at most`,
-      );
+    origin.#own(originalNumber, uid);
+    const known = message.copies.find((copy) => copy.originalNumber === originalNumber);
+    const copy = known ?? new CopyHistory({ uid, sessionId, originalNumber });
+    if (!known) this.#begin(message, copy, content);
+    const station = copy.stations.get(this.name);
+    if (!station) {
+      copy.stations.set(this.name, { sequenceNumber, enqueuedMs });
+      this.copies.set(sequenceNumber, copy);
+      if (origin !== this && !(this.#namespace.hops(origin, this, firstSentMs(message)) <= MAX_HOPS))
+        world.violate(`message ${uid} came from ${this.name}, to which ${origin.name} did not forward it`);
+      if (origin === this && originalNumber !== sequenceNumber)
+        world.violate(`message ${uid} has number ${sequenceNumber}, and says that it was ${originalNumber}`);
+      return copy;
+    }
+    if (station.sequenceNumber !== sequenceNumber)
+      world.violate(`message ${uid} is twice in ${this.name}: #${station.sequenceNumber} and #${sequenceNumber}`);
+    if (station.enqueuedMs !== enqueuedMs) world.violate(`message ${uid} changed its enqueued time`);
     return copy;
   }
 
+  #begin(message: SentMessage, copy: CopyHistory, { body, sessionId, enqueuedMs }: ReceivedContent): void {
+    const { world } = this;
+    const { uid, copies, scheduledMs } = message;
+    copies.push(copy);
+    if (!body.equals(bodyOf(uid, message.bodyBytes)) || sessionId !== message.sessionId)
+      world.violate(`message ${uid} came with other content than it was sent with`);
+    if (message.cancelled === 'yes') world.violate(`message ${uid} came although it had been cancelled`);
+    if (message.queue === this.name && scheduledMs !== undefined && enqueuedMs < scheduledMs)
+      world.violate(`message ${uid} came ${scheduledMs - enqueuedMs} ms before its time`);
+    const allowed = this.#namespace.queue(message.queue).#mayHaveCopies(message);
+    if (copies.length > allowed)
+      world.violate(
+        `message ${uid} came under the sequence numbers ${copies.map((c) => c.originalNumber).join(', ')}; it was taken ${allowed} times at most`,
+      );
+  }
+
   /** How often the broker may have taken a message. */
-  #mayHaveCopies({ attempts }: SentMessage): number {
-    const taken = attempts.filter(({ result }) => result !== 'refused');
+  #mayHaveCopies(message: SentMessage): number {
+    const taken = takenAttempts(message);
     const first = taken[0];
     if (!this.detectsDuplicates || !first) return taken.length;
     const windowMs = parseDuration(this.description.duplicateDetectionHistoryTimeWindow, 'window');
@@ -203,11 +237,58 @@ export class QueueModel {
     return spanMs < windowMs ? 1 : taken.length;
   }
 
+  /** What must hold of every message that is handed out of the active part of the queue. */
+  #checkHandedOut(
+    message: SentMessage,
+    { copy, from, fetched, deleted, deliveryCount, lockedUntilMs }: DeliveryRecord,
+  ): void {
+    if (from !== 'queue') return;
+    const described = this.descriptions.during(firstSentMs(message), this.world.clock.monotonicMs());
+    if (!fetched && deliveryCount >= Math.max(...described.map(({ maxDeliveryCount }) => maxDeliveryCount)))
+      this.world.violate(
+        `message ${message.uid} came with delivery count ${deliveryCount}: it belongs into the dead-letter queue`,
+      );
+    const overMs = mustExpireMs(this, message, copy);
+    // A lock of a session may have begun before its message was handed out, never after; its end is rounded to milliseconds.
+    if (!deleted && lockedUntilMs - this.#lockDurationMs > overMs)
+      this.world.violate(`message ${message.uid} was handed out although it had expired in ${this.name}`);
+  }
+
+  /** A dead letter has a reason, and one that can be true. */
+  #checkDead(message: SentMessage, { copy, from, deliveryCount, deadLetterReason }: DeliveryRecord): void {
+    const { world } = this;
+    const { uid } = message;
+    const sinceMs = firstSentMs(message);
+    const hops = this.#namespace.hops(this.#namespace.queue(message.queue), this, sinceMs);
+    const described = this.descriptions.during(sinceMs, world.clock.monotonicMs());
+    const isTrue =
+      from === 'transfer dead-letter queue'
+        ? deadLetterReason === TOO_MANY_HOPS && hops === MAX_HOPS
+        : deadLetterReason === TTL_EXPIRED
+          ? world.clock.wallMs() + world.wallSteppedMs >= mayExpireMs(this, message, copy)
+          : deadLetterReason === DELIVERED_TOO_OFTEN
+            ? described.some(({ maxDeliveryCount }) => deliveryCount >= maxDeliveryCount)
+            : deadLetterReason !== undefined && deadLetterReason !== TOO_MANY_HOPS;
+    if (!isTrue)
+      world.violate(
+        `message ${uid} is in the ${from} of ${this.name} without a reason that is true: ${deadLetterReason}`,
+      );
+  }
+
+  /** Whether it certainly waits here for the next receiver, once its lock is over. */
+  #waitsSurely(copy: CopyHistory): boolean {
+    const { mortal, sweeps } = this.plan;
+    if (mortal || sweeps > 0) return false;
+    return copy.waitsSurely(Math.min(...this.descriptions.ever.map(({ maxDeliveryCount }) => maxDeliveryCount)));
+  }
+
   #own(sequenceNumber: number, uid: string): void {
     const owner = this.#numbers.get(sequenceNumber) ?? uid;
     this.#numbers.set(sequenceNumber, owner);
     if (owner !== uid)
-      this.world.violate(`the sequence number ${sequenceNumber} was given to the messages ${owner} and ${uid}`);
+      this.world.violate(
+        `the sequence number ${sequenceNumber} of ${this.name} was given to the messages ${owner} and ${uid}`,
+      );
   }
 
   #check(copy: CopyHistory): void {

@@ -32,7 +32,7 @@ const SESSION_FILTER = 'com.microsoft:session-filter';
 export class ReceivingLink implements LinkUser {
   /** Why the link is gone. */
   gone: string | undefined;
-  /** Messages that the broker may have sent without our having them: the credit that was outstanding when the link went, and one in pieces. */
+  /** Messages that the broker may have sent without our having them: what was granted when the link went, and one in pieces. */
   lostMessages = 0;
   readonly #client: Client;
   readonly #onMessage: (delivery: IncomingDelivery) => void;
@@ -40,6 +40,10 @@ export class ReceivingLink implements LinkUser {
   readonly #answers = new Map<IncomingDelivery, { state: DeliveryState; resolve: (result: SettleResult) => void }>();
   #link: Link | undefined;
   #onChange: (() => void) | undefined;
+  /** Nothing may come before there is credit again. */
+  #drained = false;
+  /** Messages that the broker may have taken for credit that was lowered since; those wait, or go back, when it is drained. */
+  #mayWait = 0;
 
   private constructor(client: Client, options: ReceiveOptions) {
     this.#client = client;
@@ -82,7 +86,20 @@ export class ReceivingLink implements LinkUser {
   }
 
   addCredit(count: number): void {
-    if (this.gone === undefined) this.#link?.addCredit(count);
+    this.#setCredit(this.credit + count);
+  }
+
+  /** Takes back credit that was given. */
+  lowerCredit(count: number): void {
+    if (count >= this.credit) return;
+    this.#mayWait = Math.max(this.#mayWait, this.credit);
+    this.#setCredit(count);
+  }
+
+  #setCredit(count: number): void {
+    if (this.gone !== undefined) return;
+    this.#link?.setCredit(count);
+    if (count > 0) this.#drained = false;
   }
 
   get credit(): number {
@@ -104,9 +121,10 @@ export class ReceivingLink implements LinkUser {
     return this.#waiting.shift();
   }
 
-  /** States an outcome and waits for the broker's answer. */
-  settle(delivery: IncomingDelivery, state: DeliveryState): Promise<SettleResult> {
+  /** States an outcome and waits for the broker's answer. In a transaction `done` means that it waits for the commit. */
+  settle(delivery: IncomingDelivery, outcome: DeliveryState, txnId?: Buffer): Promise<SettleResult> {
     if (this.gone !== undefined) return Promise.resolve({ kind: 'lost' });
+    const state: DeliveryState = txnId ? { kind: 'transactional', txnId, outcome } : outcome;
     const answer = new Promise<SettleResult>((resolve) => this.#answers.set(delivery, { state, resolve }));
     this.#link?.dispose(delivery, state);
     return this.#client.world.within(SETTLE_LIMIT_MS, `${this.name} settles`, answer);
@@ -123,6 +141,7 @@ export class ReceivingLink implements LinkUser {
   #onDrained: (() => void) | undefined;
 
   onDrained(): void {
+    this.#drained = true;
     this.#onDrained?.();
   }
 
@@ -138,6 +157,8 @@ export class ReceivingLink implements LinkUser {
   }
 
   onTransfer(delivery: IncomingDelivery): void {
+    if (this.#mayWait > 0) this.#mayWait--;
+    if (this.#drained) this.#client.world.violate(`${this.name}: a message came after a drain`);
     this.#onMessage(delivery);
     this.#waiting.push(delivery);
     this.#onChange?.();
@@ -154,7 +175,7 @@ export class ReceivingLink implements LinkUser {
   }
 
   onGone(condition: string): void {
-    this.lostMessages = (this.#link?.credit ?? 0) + (condition === CONNECTION_LOST ? 1 : 0);
+    this.lostMessages = Math.max(this.#mayWait, this.#link?.credit ?? 0) + (condition === CONNECTION_LOST ? 1 : 0);
     this.gone = condition;
     for (const { resolve } of this.#answers.values()) resolve({ kind: 'lost' });
     this.#answers.clear();

@@ -21,14 +21,11 @@ function replayCommand({ seed, syncLies }: { seed: number; syncLies: boolean }):
  */
 export async function simulateSeeds(options: SeedsOptions): Promise<SimulationSummary> {
   const { first, count, syncLies = false, onTrace, onRun } = options;
-  const total = { steps: 0, messages: 0, deliveries: 0, lives: 0 };
+  const total = { steps: 0, messages: 0, deliveries: 0, lives: 0, transactions: 0, forwarded: 0 };
   for (let seed = first; seed < first + count; seed++) {
     try {
       const summary = await simulate({ seed, syncLies, ...(onTrace ? { onTrace } : {}) });
-      total.steps += summary.steps;
-      total.messages += summary.messages;
-      total.deliveries += summary.deliveries;
-      total.lives += summary.lives;
+      for (const what of Object.keys(total) as (keyof SimulationSummary)[]) total[what] += summary[what];
     } catch (cause) {
       const said = cause instanceof Error ? cause.message : String(cause);
       throw new Error(`${said}\nreplay it with: ${replayCommand({ seed, syncLies })}`, { cause });

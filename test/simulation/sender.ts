@@ -1,9 +1,11 @@
 import { AmqpArray, lookup, type AmqpMap } from '../../src/amqp/index.ts';
 import { Client } from './client.ts';
 import { ManagementLink } from './management-link.ts';
-import type { QueueModel, SentMessage } from './queue-model.ts';
+import type { QueueModel } from './queue-model.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SendingLink, type SendResult } from './sending-link.ts';
+import { composeMessage } from './compose-message.ts';
+import type { SentMessage } from './sent-message.ts';
 import { PAUSE_MS, type Setting } from './setting.ts';
 import { BATCH_MESSAGE_FORMAT, encodeBatch, encodeMessage } from './wire-message.ts';
 
@@ -13,17 +15,23 @@ const MAX_BURST = 8;
 const REFUSED_PAUSE_MS = 400;
 /** After that many refusals the sender goes on with other messages. */
 const MAX_REFUSALS = 3;
-const MAX_SCHEDULED_AHEAD_MS = 8_000;
+
+interface SenderOptions {
+  readonly setting: Setting;
+  readonly model: QueueModel;
+  readonly name: string;
+  readonly messages: number;
+}
 
 /**
  * Sends messages until the run is over: one after the other, in bursts, in batches, scheduled, and again whatever was not answered when the
  * connection went. Now and then it sends something again that was acknowledged, if the queue detects duplicates.
  */
 export class Sender {
+  readonly #options: SenderOptions;
   readonly #setting: Setting;
   readonly #model: QueueModel;
   readonly #name: string;
-  readonly #sessionIds: readonly string[];
   readonly #random: SeededRandom;
   #left: number;
   #refusals = 0;
@@ -33,17 +41,11 @@ export class Sender {
   /** Scheduled through `$management`. */
   readonly #scheduled: { message: SentMessage; sequenceNumber: number }[] = [];
 
-  constructor(options: {
-    setting: Setting;
-    model: QueueModel;
-    name: string;
-    sessionIds: readonly string[];
-    messages: number;
-  }) {
+  constructor(options: SenderOptions) {
+    this.#options = options;
     this.#setting = options.setting;
     this.#model = options.model;
     this.#name = options.name;
-    this.#sessionIds = options.sessionIds;
     this.#left = options.messages;
     this.#random = options.setting.world.random.fork();
   }
@@ -98,14 +100,7 @@ export class Sender {
   }
 
   #composeOne(scheduled: boolean): SentMessage {
-    const random = this.#random;
-    const { world, maxBodyBytes } = this.#setting;
-    return this.#model.compose({
-      sender: this.#name,
-      sessionId: this.#model.description.requiresSession ? random.pick(this.#sessionIds) : undefined,
-      bodyBytes: random.between(1, random.chance(0.1) ? maxBodyBytes : 80),
-      ...(scheduled ? { scheduledMs: world.clock.wallMs() + random.between(-10, MAX_SCHEDULED_AHEAD_MS) } : {}),
-    });
+    return composeMessage({ ...this.#options, random: this.#random, scheduled });
   }
 
   #sendBurst(link: SendingLink, messages: readonly SentMessage[]): Promise<SendResult>[] {
@@ -114,7 +109,7 @@ export class Sender {
 
   #sendBatch(link: SendingLink, messages: readonly SentMessage[]): Promise<SendResult>[] {
     const payload = encodeBatch(messages.map((message) => encodeMessage(message)));
-    return [this.#track(messages, () => link.send(payload, BATCH_MESSAGE_FORMAT))];
+    return [this.#track(messages, () => link.send(payload, { messageFormat: BATCH_MESSAGE_FORMAT }))];
   }
 
   async #track(messages: readonly SentMessage[], send: () => Promise<SendResult>): Promise<SendResult> {

@@ -5,6 +5,13 @@ import { CONNECTION_LOST, type Client, type LinkUser } from './client.ts';
 export type SendResult =
   { readonly kind: 'accepted' } | { readonly kind: 'refused'; readonly condition: string } | { readonly kind: 'lost' };
 
+/** What is sent besides the message. */
+export interface SendOptions {
+  readonly messageFormat?: number;
+  /** The transaction that the message is sent in. */
+  readonly txnId?: Buffer | undefined;
+}
+
 const SEND_LIMIT_MS = 60_000;
 const ACCEPTED: SendResult = { kind: 'accepted' };
 const LOST: SendResult = { kind: 'lost' };
@@ -38,15 +45,17 @@ export class SendingLink implements LinkUser {
     return this.#link?.credit ?? 0;
   }
 
-  /** Sends at once; there must be credit. */
-  send(payload: Buffer, messageFormat = 0): Promise<SendResult> {
+  /** Sends at once; there must be credit. In a transaction `accepted` means that it waits for the commit. */
+  send(payload: Buffer, { messageFormat = 0, txnId }: SendOptions = {}): Promise<SendResult> {
     const link = this.#link;
     if (this.#gone !== undefined || !link) return Promise.resolve(LOST);
     const tag = Buffer.alloc(4);
     tag.writeUInt32BE(++this.#lastTag);
     const answer = new Promise<SendResult>((resolve) => {
       this.#answers.add(resolve);
-      link.send({ tag, payload: [payload], messageFormat, settled: false, context: resolve });
+      const state: DeliveryState | undefined = txnId && { kind: 'transactional', txnId, outcome: undefined };
+      const message = { tag, payload: [payload], messageFormat, settled: false, context: resolve };
+      link.send(state ? { ...message, state } : message);
     });
     return this.#client.world.within(SEND_LIMIT_MS, `${link.name} sends`, answer);
   }
@@ -60,7 +69,8 @@ export class SendingLink implements LinkUser {
   onDisposition(delivery: OutgoingDelivery, state: DeliveryState | undefined): void {
     const answer = delivery.context as (result: SendResult) => void;
     this.#answers.delete(answer);
-    if (state?.kind === 'accepted') answer(ACCEPTED);
+    const inTransaction = state?.kind === 'transactional' && state.outcome?.kind === 'accepted';
+    if (state?.kind === 'accepted' || inTransaction) answer(ACCEPTED);
     else if (state?.kind === 'rejected') answer({ kind: 'refused', condition: state.error?.condition ?? 'rejected' });
     else this.#client.world.violate(`${this.#client.name}: a message was answered with ${state?.kind}`);
   }

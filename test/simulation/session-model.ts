@@ -1,4 +1,3 @@
-import type { QueueDescription } from '../../src/topology/index.ts';
 import type { CopyHistory, DeliveryRecord } from './copy-history.ts';
 import type { SettleResult } from './receiving-link.ts';
 import type { World } from './world.ts';
@@ -17,15 +16,22 @@ export interface Grant {
 /** What is known of the sessions of a queue: the order of what came out of them, and their states. */
 export class SessionModel {
   readonly #world: World;
-  readonly #description: QueueDescription;
+  readonly #queue: string;
+  readonly #waits: (copy: CopyHistory) => boolean;
   readonly #grants = new Map<string, Grant[]>();
   readonly #copies = new Map<string, Set<CopyHistory>>();
   /** What the state of a session may be: the last one acknowledged, and those whose setting was not answered. */
   readonly #states = new Map<string, (string | undefined)[]>();
 
-  constructor(world: World, description: QueueDescription) {
-    this.#world = world;
-    this.#description = description;
+  constructor(options: {
+    world: World;
+    queue: string;
+    /** Whether a message certainly waits in the queue for its next receiver. */
+    waits: (copy: CopyHistory) => boolean;
+  }) {
+    this.#world = options.world;
+    this.#queue = options.queue;
+    this.#waits = options.waits;
   }
 
   /** Sessions that were held or whose state was set. */
@@ -49,7 +55,7 @@ export class SessionModel {
     const isNew = !known.has(copy);
     known.add(copy);
     grant.lockedUntilMs ||= record.lockedUntilMs;
-    const number = copy.sequenceNumber;
+    const number = record.sequenceNumber;
     if (grant.delivered.has(copy)) this.#checkRepeated(grant, record);
     else {
       if (number < grant.highest)
@@ -58,7 +64,7 @@ export class SessionModel {
       grant.delivered.add(copy);
       this.#checkNothingSkipped(grant, number, known);
     }
-    if (isNew) this.#checkFirstDelivery(grant, copy);
+    if (isNew) this.#checkFirstDelivery(grant, record);
   }
 
   /** Within a grant a message comes again only when the receiver gave it back. */
@@ -71,23 +77,24 @@ export class SessionModel {
   /** Whatever waits with a lower number must have come first. */
   #checkNothingSkipped(grant: Grant, number: number, known: ReadonlySet<CopyHistory>): void {
     for (const other of known) {
-      if (other.sequenceNumber >= number || grant.delivered.has(other)) continue;
+      const otherNumber = other.numberIn(this.#queue);
+      if (otherNumber >= number || grant.delivered.has(other)) continue;
       // Deliveries of a later holder, which this one's connection has not overtaken.
       if (isLater(other.last, grant)) continue;
-      if (other.waitsSurely(this.#description.maxDeliveryCount))
-        this.#world.violate(`session ${grant.sessionId}: #${number} came before ${other.uid} #${other.sequenceNumber}`);
+      if (this.#waits(other))
+        this.#world.violate(`session ${grant.sessionId}: #${number} came before ${other.uid} #${otherNumber}`);
     }
   }
 
   /** No earlier holder may have got a higher number than that of a message that was never delivered before. */
-  #checkFirstDelivery(grant: Grant, copy: CopyHistory): void {
+  #checkFirstDelivery(grant: Grant, { copy, sequenceNumber }: DeliveryRecord): void {
     for (const earlier of this.#grants.get(grant.sessionId) ?? []) {
       if (earlier === grant || earlier.lockedUntilMs === 0) continue;
       const before =
         earlier.life < grant.life || (earlier.life === grant.life && earlier.lockedUntilMs < grant.lockedUntilMs);
-      if (before && earlier.highest > copy.sequenceNumber)
+      if (before && earlier.highest > sequenceNumber)
         this.#world.violate(
-          `session ${grant.sessionId}: ${copy.uid} #${copy.sequenceNumber} came for the first time after #${earlier.highest} had come`,
+          `session ${grant.sessionId}: ${copy.uid} #${sequenceNumber} came for the first time after #${earlier.highest} had come`,
         );
     }
   }

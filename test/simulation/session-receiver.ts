@@ -116,6 +116,8 @@ export class SessionReceiver {
         if (random.chance(0.5)) await settled;
         else settling.push(settled);
       }
+      if (random.chance(0.05)) link.lowerCredit(random.between(0, 2));
+      if (random.chance(0.03)) await link.drain();
       if (random.chance(0.7)) link.addCredit(1);
       if (management && random.chance(0.15)) await this.#keepNotes(held, management);
       if (random.chance(0.004)) await world.sleep(TOO_LONG_MS);

@@ -1,11 +1,12 @@
 import type { DeliveryState, IncomingDelivery } from '../../src/amqp/index.ts';
 import { ACCEPTED } from '../../src/amqp/index.ts';
-import type { DeliveryRecord, Settlement } from './copy-history.ts';
+import type { DeliveryRecord, Part, Settlement } from './copy-history.ts';
 import type { QueueModel } from './queue-model.ts';
 import type { ReceivingLink } from './receiving-link.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
-export function stateOf(kind: Settlement['kind']): DeliveryState {
+/** `reason`: of a dead letter. */
+export function stateOf(kind: Settlement['kind'], reason = 'simulated'): DeliveryState {
   switch (kind) {
     case 'complete':
       return ACCEPTED;
@@ -19,7 +20,7 @@ export function stateOf(kind: Settlement['kind']): DeliveryState {
         error: {
           condition: 'com.microsoft:dead-letter',
           info: new Map([
-            ['DeadLetterReason', 'simulated'],
+            ['DeadLetterReason', reason],
             ['DeadLetterErrorDescription', 'a receiver said so'],
           ]),
         },
@@ -28,11 +29,11 @@ export function stateOf(kind: Settlement['kind']): DeliveryState {
 }
 
 /** What a receiver does with a message; undefined: nothing, its lock will end by itself. */
-export function decide(random: SeededRandom, from: DeliveryRecord['from']): Settlement['kind'] | undefined {
+export function decide(random: SeededRandom, from: Part): Settlement['kind'] | undefined {
   const dice = random.fraction();
   if (dice < 0.7) return 'complete';
   if (dice < 0.84) return 'abandon';
-  if (from === 'dead-letter queue') return undefined;
+  if (from !== 'queue') return undefined;
   if (dice < 0.9) return 'dead-letter';
   return dice < 0.96 ? 'defer' : undefined;
 }

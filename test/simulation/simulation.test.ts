@@ -13,6 +13,8 @@ test(`power cuts, crashes, full and failing disks lose nothing that was promised
   assert.ok(total.messages > 20 * SEEDS, `${total.messages} messages`);
   assert.ok(total.deliveries > total.messages, `${total.deliveries} deliveries`);
   assert.ok(total.lives > 3 * SEEDS, `${total.lives} lives of the broker`);
+  assert.ok(total.transactions > 3 * SEEDS, `${total.transactions} transactions`);
+  assert.ok(total.forwarded > 5 * SEEDS, `${total.forwarded} messages forwarded`);
 });
 
 test('a run is the same every time: its seed decides all of it', async () => {

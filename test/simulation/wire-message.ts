@@ -25,6 +25,8 @@ export interface OutgoingContent {
   readonly bodyBytes: number;
   /** Milliseconds since 1970. */
   readonly scheduledMs?: number | undefined;
+  /** Its own time to live, in milliseconds. */
+  readonly ttlMs?: number | undefined;
 }
 
 /** What a client sees of a message that it got. */
@@ -33,6 +35,8 @@ export interface ReceivedContent {
   readonly sessionId: string | undefined;
   readonly body: Buffer;
   readonly sequenceNumber: number;
+  /** Its sequence number in the queue that it was sent to, which forwarding keeps. */
+  readonly originalNumber: number;
   readonly enqueuedMs: number;
   readonly deliveryCount: number;
   /** Milliseconds since 1970; 0 when the message is not locked. */
@@ -40,6 +44,8 @@ export interface ReceivedContent {
   /** It is scheduled, or was. */
   readonly scheduled: boolean;
   readonly deferred: boolean;
+  /** Why it is in a dead-letter queue, or was in one before it was forwarded. */
+  readonly deadLetterReason: string | undefined;
 }
 
 /** The bytes of a message's body, which follow from its name: whoever gets it can tell whether they are right. */
@@ -47,8 +53,9 @@ export function bodyOf(uid: string, bytes: number): Buffer {
   return Buffer.alloc(bytes, `${uid}/`);
 }
 
-export function encodeMessage({ uid, sessionId, bodyBytes, scheduledMs }: OutgoingContent): Buffer {
+export function encodeMessage({ uid, sessionId, bodyBytes, scheduledMs, ttlMs }: OutgoingContent): Buffer {
   const writer = new Writer();
+  if (ttlMs !== undefined) writeComposite(writer, HEADER, { ttl: ttlMs });
   if (scheduledMs !== undefined) {
     writer.writeDescriptor(MESSAGE_ANNOTATIONS);
     writer.beginMap();
@@ -83,16 +90,20 @@ export function readMessage(bytes: Buffer): ReceivedContent {
     return value instanceof AmqpTyped ? Number(value.value) : 0;
   };
   const state = number('x-opt-message-state');
+  const { applicationPropertiesStart: start, applicationPropertiesEnd: end } = sections;
+  const reason = end > start ? lookup(valueAt(bytes, start) as AmqpMap, 'DeadLetterReason') : undefined;
   return {
     uid: typeof properties.messageId === 'string' ? properties.messageId : '',
     sessionId: properties.groupId,
     body: valueAt(bytes, sections.bodyStart) as Buffer,
     sequenceNumber: number('x-opt-sequence-number'),
+    originalNumber: number('x-opt-enqueue-sequence-number'),
     enqueuedMs: number('x-opt-enqueued-time'),
     deliveryCount: header.deliveryCount ?? 0,
     lockedUntilMs: number('x-opt-locked-until'),
     scheduled: state === 2,
     deferred: state === 1,
+    deadLetterReason: typeof reason === 'string' ? reason : undefined,
   };
 }
 

@@ -23,6 +23,7 @@ export class World {
   wallSteppedMs = 0;
   readonly #onTrace: ((line: string) => void) | undefined;
   readonly #due = new Map<number, () => void>();
+  #onDelicate: (() => void) | undefined;
   #names = 0;
   #violation: Violation | undefined;
 
@@ -71,6 +72,20 @@ export class World {
   /** Calls `callback` when `steps` more timers have fired. */
   afterSteps(steps: number, callback: () => void): void {
     this.#due.set(this.steps + Math.max(1, steps), callback);
+  }
+
+  /** Something is asked for now that the end of the process must not break in two. */
+  markDelicate(): void {
+    this.#onDelicate?.();
+    this.#onDelicate = undefined;
+  }
+
+  /** Resolves when something of that kind is asked for, or after `limitMs`. */
+  nextDelicate(limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onDelicate = resolve;
+      this.after(limitMs, resolve);
+    });
   }
 
   /** Resolves or rejects as `work` does, and fails the run when that takes longer than anything may take. */

@@ -1,22 +1,20 @@
-import { AmqpTyped, lookup, type AmqpList, type AmqpMap, type AmqpValue } from '../../src/amqp/index.ts';
 import { Client } from './client.ts';
 import { changeQueue } from './administrator.ts';
 import type { Part } from './copy-history.ts';
 import { fetchDeferred } from './deferred.ts';
 import { ManagementLink } from './management-link.ts';
+import { peekMessages } from './peek-messages.ts';
 import { addressOf, attachPlain } from './plain-receiver.ts';
 import type { QueueModel } from './queue-model.ts';
 import type { ReceivingLink } from './receiving-link.ts';
 import { acceptSession, readState } from './session-receiver.ts';
 import type { Setting } from './setting.ts';
 import { settle } from './settle-messages.ts';
-import { readMessage } from './wire-message.ts';
 
 /** Longer than a lock, and than anything is scheduled ahead. */
 const ALL_IS_THERE_MS = 15_000;
 const NOTHING_COMES_MS = 200;
 const CREDIT = 20;
-const MANY = 1000;
 const RETRY_MS = 20;
 const PARTS: readonly Part[] = ['queue', 'dead-letter queue', 'transfer dead-letter queue'];
 
@@ -106,16 +104,9 @@ async function drainLink(model: QueueModel, link: ReceivingLink): Promise<number
 async function mustBeEmpty(client: Client, model: QueueModel): Promise<void> {
   for (const entity of PARTS.map((part) => addressOf(model.name, part))) {
     const management = await ManagementLink.attach(client, entity);
-    const body = new Map<string, AmqpValue>([
-      ['from-sequence-number', new AmqpTyped('long', 0n)],
-      ['message-count', new AmqpTyped('int', MANY)],
-    ]);
-    const reply = await management?.request('peek-message', body);
-    if (reply?.kind !== 'ok') model.world.violate(`${entity} cannot be peeked into: ${reply?.kind}`);
-    else if (reply.status !== 204) {
-      const messages = (lookup(reply.body, 'messages') as AmqpList).map((item) =>
-        readMessage(lookup(item as AmqpMap, 'message') as Buffer),
-      );
+    const messages = management && (await peekMessages(management));
+    if (!messages) model.world.violate(`${entity} cannot be peeked into`);
+    else if (messages.length > 0) {
       const names = messages.map(({ uid, sequenceNumber }) => `${uid} #${sequenceNumber}`);
       model.world.violate(`everything was completed, and yet ${entity} holds ${names.join(', ')}`);
     }

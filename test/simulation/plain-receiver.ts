@@ -105,7 +105,7 @@ export class PlainReceiver {
         if (random.chance(0.5)) await settled;
         else settling.push(settled);
       }
-      if (random.chance(0.05)) await this.#takeCreditBack(link);
+      if (random.chance(0.08)) await this.#takeCreditBack(link);
       if (random.chance(0.7)) link.addCredit(1);
       if (random.chance(0.004)) await world.sleep(TOO_LONG_MS);
     }
@@ -122,8 +122,8 @@ export class PlainReceiver {
   /** Some of it, or all; and sometimes it makes sure that nothing comes any more. */
   async #takeCreditBack(link: ReceivingLink): Promise<void> {
     const random = this.#random;
-    link.lowerCredit(random.between(0, 2));
-    if (random.chance(0.3)) await this.#setting.world.sleep(random.delayMs(PAUSE_MS));
+    if (random.chance(0.5)) link.lowerCredit(random.between(0, 2));
+    else await link.takeCreditBack();
     if (random.chance(0.4)) await link.drain();
   }
 }

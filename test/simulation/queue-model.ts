@@ -25,6 +25,12 @@ export interface Sweep {
   readonly deleted: number | undefined;
 }
 
+/** The sequence numbers that were in the queue, up to the highest of them. */
+interface Look {
+  readonly present: ReadonlySet<number>;
+  readonly highest: number;
+}
+
 /** How a receiver got a message. */
 export interface Receipt {
   readonly receiver: string;
@@ -49,6 +55,7 @@ export class QueueModel implements Place {
   /** As many messages may be gone without anybody having seen them: links that receive and delete ended when they were to come. */
   mayLack = 0;
   readonly #namespace: NamespaceModel;
+  readonly #looks: Look[] = [];
   readonly #numbers = new Map<number, string>();
   readonly #lockDurationMs: number;
   #moment = 0;
@@ -163,6 +170,11 @@ export class QueueModel implements Place {
     return record;
   }
 
+  /** Somebody has looked and seen these numbers, the lowest first: those between that are missing are gone for good. */
+  look(numbers: readonly number[]): void {
+    this.#looks.push({ present: new Set(numbers), highest: numbers.at(-1) ?? 0 });
+  }
+
   startSettle(record: DeliveryRecord, kind: Settlement['kind']): void {
     record.settlement = { kind, result: 'open' };
     this.#moment++;
@@ -238,10 +250,8 @@ export class QueueModel implements Place {
   }
 
   /** What must hold of every message that is handed out of the active part of the queue. */
-  #checkHandedOut(
-    message: SentMessage,
-    { copy, from, fetched, deleted, deliveryCount, lockedUntilMs }: DeliveryRecord,
-  ): void {
+  #checkHandedOut(message: SentMessage, record: DeliveryRecord): void {
+    const { copy, from, fetched, deleted, deliveryCount, lockedUntilMs, sequenceNumber } = record;
     if (from !== 'queue') return;
     const described = this.descriptions.during(firstSentMs(message), this.world.clock.monotonicMs());
     if (!fetched && deliveryCount >= Math.max(...described.map(({ maxDeliveryCount }) => maxDeliveryCount)))
@@ -249,6 +259,10 @@ export class QueueModel implements Place {
         `message ${message.uid} came with delivery count ${deliveryCount}: it belongs into the dead-letter queue`,
       );
     const overMs = mustExpireMs(this, message, copy);
+    // What was deleted before it was sent may have been on its way when somebody looked.
+    const isGone = ({ present, highest }: Look): boolean => sequenceNumber <= highest && !present.has(sequenceNumber);
+    if (!deleted && this.#looks.some(isGone))
+      this.world.violate(`message ${message.uid} #${sequenceNumber} came from ${this.name}, where it was not any more`);
     // A lock of a session may have begun before its message was handed out, never after; its end is rounded to milliseconds.
     if (!deleted && lockedUntilMs - this.#lockDurationMs > overMs)
       this.world.violate(`message ${message.uid} was handed out although it had expired in ${this.name}`);

@@ -7,6 +7,7 @@ import {
   type IncomingDelivery,
   type Link,
 } from '../../src/amqp/index.ts';
+import { MAX_LATENCY_MS } from './pipe.ts';
 import { CONNECTION_LOST, type Client, type LinkUser } from './client.ts';
 
 /** What the broker said to a settlement: `done`; `refused` with its reason; `lost`: nobody knows. */
@@ -26,6 +27,8 @@ export interface ReceiveOptions {
 
 const ATTACH_LIMIT_MS = 30_000;
 const SETTLE_LIMIT_MS = 60_000;
+/** By then whatever was on its way has come, a message of several frames and a small window included. */
+const QUIET_AFTER_MS = 6 * MAX_LATENCY_MS;
 const SESSION_FILTER = 'com.microsoft:session-filter';
 
 /** A link on which a client receives. */
@@ -41,7 +44,7 @@ export class ReceivingLink implements LinkUser {
   #link: Link | undefined;
   #onChange: (() => void) | undefined;
   /** Nothing may come before there is credit again. */
-  #drained = false;
+  #quiet = false;
   /** Messages that the broker may have taken for credit that was lowered since; those wait, or go back, when it is drained. */
   #mayWait = 0;
 
@@ -96,10 +99,17 @@ export class ReceivingLink implements LinkUser {
     this.#setCredit(count);
   }
 
+  /** Takes back all credit, and waits until the broker must have seen it. */
+  async takeCreditBack(): Promise<void> {
+    this.lowerCredit(0);
+    await this.#client.world.sleep(QUIET_AFTER_MS);
+    if (this.credit === 0) this.#quiet = true;
+  }
+
   #setCredit(count: number): void {
     if (this.gone !== undefined) return;
     this.#link?.setCredit(count);
-    if (count > 0) this.#drained = false;
+    if (count > 0) this.#quiet = false;
   }
 
   get credit(): number {
@@ -141,7 +151,7 @@ export class ReceivingLink implements LinkUser {
   #onDrained: (() => void) | undefined;
 
   onDrained(): void {
-    this.#drained = true;
+    this.#quiet = true;
     this.#onDrained?.();
   }
 
@@ -158,7 +168,7 @@ export class ReceivingLink implements LinkUser {
 
   onTransfer(delivery: IncomingDelivery): void {
     if (this.#mayWait > 0) this.#mayWait--;
-    if (this.#drained) this.#client.world.violate(`${this.name}: a message came after a drain`);
+    if (this.#quiet) this.#client.world.violate(`${this.name}: a message came although all credit had been taken back`);
     this.#onMessage(delivery);
     this.#waiting.push(delivery);
     this.#onChange?.();

@@ -1,6 +1,7 @@
 import { AmqpTimestamp, AmqpTyped, lookup, plain, type AmqpMap, type AmqpValue } from '../../src/amqp/index.ts';
 import { Client } from './client.ts';
 import { ManagementLink } from './management-link.ts';
+import { peekMessages } from './peek-messages.ts';
 import { addressOf } from './plain-receiver.ts';
 import type { QueueModel } from './queue-model.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -56,5 +57,12 @@ export class Sweeper {
     client.world.trace(this.#name, `deletes ${deleted} of ${asked} messages of the ${part}: ${reply.kind}`);
     if (deleted > asked) client.world.violate(`${asked} messages of ${name} were to be deleted, and ${deleted} were`);
     sweeps.push({ asked, deleted: reply.kind === 'lost' ? undefined : deleted });
+    if (reply.kind === 'ok' && part === 'queue') await this.#look(management);
+  }
+
+  /** Notes what is there: whatever else was there before must not come back. */
+  async #look(management: ManagementLink): Promise<void> {
+    const found = await peekMessages(management);
+    if (found) this.#model.look(found.map(({ sequenceNumber }) => sequenceNumber));
   }
 }

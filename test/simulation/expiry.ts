@@ -7,9 +7,8 @@ import { firstSentMs, takenAttempts, type SentMessage } from './sent-message.ts'
 // When messages expire (message-expiration): so long after they were enqueued as they or their queue say, the shorter of both, as the queue was
 // described when they came. Wall-clock milliseconds.
 
-/** When a message that came out of the queue has expired there for sure. */
-export function mustExpireMs(queue: QueueModel, message: SentMessage, copy: CopyHistory): number {
-  const enqueuedMs = copy.stations.get(queue.name)?.enqueuedMs ?? Infinity;
+/** When a message that came into the queue at `enqueuedMs` has expired there for sure. */
+export function mustExpireMs(queue: QueueModel, message: SentMessage, enqueuedMs: number): number {
   return enqueuedMs + Math.min(ownTtlMs(message), Math.max(...arrivals(queue, message).map(ttlMs)));
 }
 

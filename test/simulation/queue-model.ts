@@ -258,7 +258,7 @@ export class QueueModel implements Place {
       this.world.violate(
         `message ${message.uid} came with delivery count ${deliveryCount}: it belongs into the dead-letter queue`,
       );
-    const overMs = mustExpireMs(this, message, copy);
+    const overMs = mustExpireMs(this, message, copy.stations.get(this.name)?.enqueuedMs ?? Infinity);
     // What was deleted before it was sent may have been on its way when somebody looked.
     const isGone = ({ present, highest }: Look): boolean => sequenceNumber <= highest && !present.has(sequenceNumber);
     if (!deleted && this.#looks.some(isGone))

@@ -136,8 +136,8 @@ export class Arrivals {
   }
 
   /**
-   * A scheduled message enters the queue: a new sequence number and enqueued time, the same body (message-sequencing). `former` must be
-   * killed with it.
+   * A scheduled message enters the queue: a new sequence number and enqueued time, the same body (message-sequencing). The entry of the
+   * scheduled one must be killed with it.
    */
   activationStep(slot: number, sessionId: string | undefined): Step {
     const { messages, journal } = this.#broker;

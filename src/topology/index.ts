@@ -8,3 +8,19 @@ export {
   type QueueDescriptionInput,
 } from './queue.ts';
 export { parseQueueFlag } from './queue-flag.ts';
+export {
+  changeTopicDescription,
+  parseTopicDescription,
+  type TopicDescription,
+  type TopicDescriptionChanges,
+  type TopicDescriptionInput,
+} from './topic.ts';
+export {
+  changeSubscriptionDescription,
+  parseSubscriptionDescription,
+  subscriptionPath,
+  type SubscriptionDescription,
+  type SubscriptionDescriptionChanges,
+  type SubscriptionDescriptionInput,
+} from './subscription.ts';
+export { DEFAULT_RULE, DEFAULT_RULE_NAME, parseRuleDescription, type RuleDescription, type RuleValue } from './rule.ts';

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { parseDescription, partName } from './fields.ts';
+
+/** A subscription's first rule, which lets every message in unless it is given another filter. */
+export const DEFAULT_RULE_NAME = '$Default';
+
+/** Types that a value of a rule may have which JSON does not tell apart; `value` is their text. */
+export const TYPED_VALUES = ['int', 'long', 'double', 'decimal', 'dateTime', 'guid', 'duration'] as const;
+
+/** A value that a rule compares a property with, or a parameter of its expression. A number without fraction is an integer. */
+const ruleValue = z.union([
+  z.string(),
+  z.boolean(),
+  z.number(),
+  z.strictObject({ type: z.enum(TYPED_VALUES), value: z.string() }),
+]);
+const values = z.record(z.string().min(1), ruleValue);
+
+const expression = z
+  .string()
+  .min(1, 'must not be empty')
+  .max(1024, 'must have at most 1024 characters (service-bus-quotas)');
+
+/** Parameters are named with their `@`. */
+const sql = z.strictObject({ sqlExpression: expression, parameters: values.optional() });
+
+const text = z.string().optional();
+
+/** All that is given must be equal, case included. */
+const correlation = z
+  .strictObject({
+    contentType: text,
+    correlationId: text,
+    label: text,
+    messageId: text,
+    replyTo: text,
+    replyToSessionId: text,
+    sessionId: text,
+    to: text,
+    properties: values.optional(),
+  })
+  .refine(
+    ({ properties = {}, ...system }) =>
+      Object.keys(properties).length > 0 || Object.values(system).some((value) => value !== undefined),
+    'must name at least one property',
+  );
+
+const ruleName = z.union([z.literal(DEFAULT_RULE_NAME), partName]);
+const rest = { name: ruleName, action: sql.optional() };
+
+/** A rule with the property names of Azure Resource Manager (Microsoft.ServiceBus/namespaces/topics/subscriptions/rules). */
+export const ruleDescription = z.discriminatedUnion('filterType', [
+  z.strictObject({ ...rest, filterType: z.literal('SqlFilter'), sqlFilter: sql }),
+  z.strictObject({ ...rest, filterType: z.literal('CorrelationFilter'), correlationFilter: correlation }),
+  z.strictObject({ ...rest, filterType: z.literal('TrueFilter') }),
+  z.strictObject({ ...rest, filterType: z.literal('FalseFilter') }),
+]);
+
+export type RuleDescription = z.infer<typeof ruleDescription>;
+export type RuleValue = z.infer<typeof ruleValue>;
+
+/** The rule that a new subscription has. */
+export const DEFAULT_RULE: RuleDescription = { name: DEFAULT_RULE_NAME, filterType: 'TrueFilter' };
+
+/**
+ * Checks the description of a rule.
+ *
+ * @throws RetrainError `CONFIGURATION_INVALID`, naming the rule, the property, the value and the limit
+ */
+export function parseRuleDescription(input: unknown): RuleDescription {
+  return parseDescription(ruleDescription, 'rule', input);
+}

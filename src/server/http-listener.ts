@@ -1,24 +1,15 @@
 import { createServer } from 'node:http';
-import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { HEALTH_PATH } from '../api/health.ts';
-import type { HealthReport } from '../api/health.ts';
-import { PROBLEM_MEDIA_TYPE } from '../api/problem.ts';
-import type { Problem } from '../api/problem.ts';
+import type { HttpRoutes } from './http-routes.ts';
 import { LIMITS } from './limits.ts';
 import { listen } from './listen.ts';
-
-const HEALTHY: HealthReport = { status: 'healthy', message: 'Service is healthy.' };
-const UNHEALTHY: HealthReport = {
-  status: 'unhealthy',
-  message: 'Service not available. Please try after some time.',
-};
 
 /** Heads of HTTP requests in bytes. */
 const MAX_HEADER_BYTES = 16 * 1024;
 const BACKLOG = 128;
 
-/** The HTTP port: `GET /health`, as the official emulator has it. */
+/** The HTTP port, as the official emulator has it. */
 export class HttpListener {
   readonly port: number;
   readonly #http: HttpServer;
@@ -32,7 +23,7 @@ export class HttpListener {
   static async open(options: {
     readonly host: string;
     readonly port: number;
-    readonly healthy: () => boolean;
+    readonly routes: HttpRoutes;
   }): Promise<HttpListener> {
     const http = createServer(
       {
@@ -40,7 +31,7 @@ export class HttpListener {
         headersTimeout: LIMITS.httpRequestMs,
         requestTimeout: LIMITS.httpRequestMs,
       },
-      (request, response) => answer(request, response, options.healthy),
+      (request, response) => options.routes.handle(request, response),
     );
     http.maxConnections = LIMITS.httpConnections;
     await listen(http, { host: options.host, port: options.port, backlog: BACKLOG }, 'HTTP');
@@ -53,35 +44,4 @@ export class HttpListener {
       this.#http.closeAllConnections();
     });
   }
-}
-
-function answer(request: IncomingMessage, response: ServerResponse, healthy: () => boolean): void {
-  // Nothing here takes a body.
-  request.resume();
-  const path = (request.url ?? '').replace(/\?.*$/, '');
-  if (path !== HEALTH_PATH)
-    return problem(response, {
-      title: 'Not Found',
-      status: 404,
-      detail: `There is nothing at '${path}'; see ${HEALTH_PATH}.`,
-    });
-  if (request.method !== 'GET' && request.method !== 'HEAD')
-    return problem(response, { title: 'Method Not Allowed', status: 405, detail: `${HEALTH_PATH} takes GET only.` });
-  const ok = healthy();
-  send(response, ok ? 200 : 503, 'application/json', ok ? HEALTHY : UNHEALTHY);
-}
-
-function problem(response: ServerResponse, said: Omit<Problem, 'type'>): void {
-  const body: Problem = { type: 'about:blank', ...said };
-  send(response, said.status, PROBLEM_MEDIA_TYPE, body);
-}
-
-function send(response: ServerResponse, status: number, type: string, body: HealthReport | Problem): void {
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
-    'content-type': type,
-    'content-length': Buffer.byteLength(text),
-    'cache-control': 'no-store',
-  });
-  response.end(text);
 }

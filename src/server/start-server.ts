@@ -15,6 +15,7 @@ import type { AccessRuleSpec } from './access-rule-spec.ts';
 import { AmqpListener } from './amqp-listener.ts';
 import { connectionString, isLoopback } from './connection-string.ts';
 import { HttpListener } from './http-listener.ts';
+import { HttpRoutes } from './http-routes.ts';
 import type { QueueAdmin } from './queue-admin.ts';
 import { Server } from './server.ts';
 import { fittingSettings } from './settings.ts';
@@ -107,7 +108,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     server.replaceRules(access.rules);
     await access.save();
     amqp = await AmqpListener.open({ server, host, port: options.amqpPort });
-    const http = await HttpListener.open({ host, port: options.httpPort, healthy: () => server.healthy });
+    const routes = new HttpRoutes({
+      healthy: () => server.healthy,
+      onFault: options.onFault ?? (() => undefined),
+    });
+    const http = await HttpListener.open({ host, port: options.httpPort, routes });
     return running({ server, amqp, http, host, rules: access.rules });
   } catch (error) {
     amqp?.close();

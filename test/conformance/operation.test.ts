@@ -165,9 +165,22 @@ describe('operation', { concurrency: AT_A_TIME }, () => {
       type: 'about:blank',
       title: 'Not Found',
       status: 404,
-      detail: "There is nothing at '/queues'; see /health.",
+      detail:
+        "There is nothing at '/queues'; see /health. Requests to the admin API need api-version=2017-04 or 2021-05.",
     });
     assert.equal((await fetch(`${base}/health`, { method: 'POST', body: 'x' })).status, 405);
+    for (const path of ['/livez', '/readyz']) assert.equal((await fetch(`${base}${path}`)).status, 200);
+    for (const [path, status] of [
+      ['/subscriptions/1?api-version=2024-01-01', 501],
+      ['/q?api-version=2013-08', 400],
+      ['/metrics', 404],
+      ['/api/queues', 404],
+      ['/$servicebus/websocket', 426],
+    ] as const) {
+      const answer = await fetch(`${base}${path}`);
+      assert.deepEqual([answer.status, answer.headers.get('content-type')], [status, 'application/problem+json'], path);
+      assert.equal(((await answer.json()) as { status: number }).status, status);
+    }
   });
 
   test('a port that is taken is ADDRESS_IN_USE, and nothing stays behind', async () => {

@@ -18,6 +18,8 @@
  * | `DISK_FAILED` | a write or a sync failed: memory no longer tells what is durable |
  * | `DISK_FULL` | no room is left for further messages |
  * | `BROKER_REFUSED` | the broker refuses a command; `BrokerRefusal.reason` says why |
+ * | `FILTER_INVALID` | the filter or the action of a rule breaks the language; the text gives the position |
+ * | `FILTER_FAILED` | a filter or an action cannot be evaluated for a message |
  * | `PROTOCOL_VIOLATION` | a peer broke a rule of AMQP 1.0 |
  * | `LOCK_LOST` | the session or message lock is gone |
  * | `TRAINER_FAILED` | a training run ended without success |
@@ -41,6 +43,8 @@ export type ErrorCode =
   | 'DISK_FAILED'
   | 'DISK_FULL'
   | 'BROKER_REFUSED'
+  | 'FILTER_INVALID'
+  | 'FILTER_FAILED'
   | 'PROTOCOL_VIOLATION'
   | 'LOCK_LOST'
   | 'TRAINER_FAILED'

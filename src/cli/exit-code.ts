@@ -39,6 +39,8 @@ const EXIT_CODE_OF: Record<ErrorCode, ExitCode> = {
   TRAINER_FAILED: EXIT.failed,
   REGISTRY_CONFLICT: EXIT.failed,
   LEDGER_INVALID: EXIT.failed,
+  FILTER_INVALID: EXIT.usage,
+  FILTER_FAILED: EXIT.failed,
   INTERRUPTED: EXIT.interrupted,
 };
 

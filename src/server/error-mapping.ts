@@ -61,6 +61,7 @@ const CONDITION_OF_CODE: Partial<Record<ErrorCode, Condition>> = {
   ARGUMENT_INVALID: 'com.microsoft:argument-error',
   DISK_FULL: 'amqp:resource-limit-exceeded',
   ENTITY_NOT_FOUND: 'amqp:not-found',
+  FILTER_INVALID: 'com.microsoft:argument-error',
   LOCK_LOST: 'com.microsoft:session-lock-lost',
   MESSAGE_TOO_LARGE: 'amqp:link:message-size-exceeded',
   PROTOCOL_VIOLATION: 'amqp:decode-error',

@@ -18,6 +18,8 @@ export const RETRY_OPTIONS = {
 /** How long `closeClient` waits for a peer. */
 export const CLOSE_WITHIN_MS = 2_000;
 
+const WITHOUT_TLS = /^\s*UseDevelopmentEmulator\s*=\s*true\s*$/i;
+
 /** A checked connection string, without its secret. */
 export interface Connection {
   readonly connectionString: string;
@@ -26,6 +28,8 @@ export interface Connection {
   readonly keyName: string | undefined;
   /** The one queue or topic that the key is good for. */
   readonly entityPath: string | undefined;
+  /** `UseDevelopmentEmulator=true`: whatever is spoken, it is without TLS. */
+  readonly withoutTls: boolean;
 }
 
 /** Checks a connection string; raises `CONNECTION_STRING_INVALID` naming the part that is wrong, never showing the key. */
@@ -49,7 +53,8 @@ export function parseConnection(connectionString: string): Connection {
   const { endpoint, sharedAccessKeyName: keyName, entityPath } = properties;
   if (!/^sb:\/\/[^/]+/i.test(endpoint))
     throw invalid(`has the Endpoint ${JSON.stringify(endpoint)}, which does not begin with sb://`);
-  return { connectionString, host: properties.fullyQualifiedNamespace, keyName, entityPath };
+  const withoutTls = parts.some((part) => WITHOUT_TLS.test(part));
+  return { connectionString, host: properties.fullyQualifiedNamespace, keyName, entityPath, withoutTls };
 }
 
 function invalid(what: string): RetrainError {

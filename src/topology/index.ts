@@ -24,3 +24,5 @@ export {
   type SubscriptionDescriptionInput,
 } from './subscription.ts';
 export { DEFAULT_RULE, DEFAULT_RULE_NAME, parseRuleDescription, type RuleDescription, type RuleValue } from './rule.ts';
+export { parseTopologyFile } from './topology-file.ts';
+export { TopologyFileError } from './file-problem.ts';

@@ -1,0 +1,45 @@
+import { TopologyFileError, type FileProblem, type Path, type Position } from './file-problem.ts';
+
+/** What a text says, whatever its notation, and where in the text it says it. */
+export interface FileContent {
+  readonly value: unknown;
+  /** Where the value is, or the nearest one around it; with `key` where its name is. */
+  locate(path: Path, what: 'key' | 'value'): Position | undefined;
+}
+
+/** One way to write a file. Its parser is loaded only when it is needed. */
+export interface Notation {
+  /** @throws RangeError when the text is nested too deeply for the stack */
+  parse(text: string): FileContent | readonly FileProblem[];
+}
+
+/**
+ * Reads JSON with comments or YAML. The name's ending decides; a file whose name says nothing is JSON when its first sign is a brace.
+ *
+ * @throws TopologyFileError with every place that is not well formed
+ */
+export async function parseFileText(text: string, file: string): Promise<FileContent> {
+  const plain = text.replace(/^\uFEFF/, '');
+  if (plain.trim() === '') throw new TopologyFileError(file, [{ path: [], reason: 'the file is empty' }]);
+  const notation = isJson(plain, file)
+    ? await import('./json-text.ts').then(({ jsonText }) => jsonText())
+    : await import('./yaml-text.ts').then(({ yamlText }) => yamlText());
+  const content = parseBounded(notation, plain, file);
+  if ('value' in content) return content;
+  throw new TopologyFileError(file, content);
+}
+
+function parseBounded(notation: Notation, text: string, file: string): FileContent | readonly FileProblem[] {
+  try {
+    return notation.parse(text);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new TopologyFileError(file, [{ path: [], reason: 'its values are nested too deeply' }]);
+  }
+}
+
+function isJson(text: string, file: string): boolean {
+  if (/\.jsonc?$/i.test(file)) return true;
+  if (/\.ya?ml$/i.test(file)) return false;
+  return /^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*\{/.test(text);
+}

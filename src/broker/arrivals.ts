@@ -3,7 +3,7 @@ import { parseDuration, type QueueDescription } from '../topology/index.ts';
 import type { BrokerState } from './broker-state.ts';
 import type { DuplicateDetection } from './duplicate-detection.ts';
 import type { ForwardedInfo, IncomingMessage, MessageFacts } from './message.ts';
-import { keepChange } from './message-records.ts';
+import { keepChange, keepForwarded } from './message-records.ts';
 import { PARTITIONS, partitionKeyOf, partitionOf, withoutPartition, withPartition } from './partition.ts';
 import {
   type Counters,
@@ -24,12 +24,28 @@ export interface Prepared extends MessageRecord {
   readonly change: { readonly id: number; readonly content: MessageChange } | undefined;
 }
 
-/** A message that comes from another queue of the namespace; its bytes are in the log already. */
+/** A message whose body is in the log already, or comes with the same step: from another entity of the namespace. */
 export interface ForwardedMessage extends MessageFacts {
   readonly bodyId: number;
+  /** The body: the whole encoded message, as it came. */
+  readonly bytes: Buffer | readonly Buffer[];
   readonly sizeBytes: number;
+  readonly wasScheduled: boolean;
   readonly forwarded: ForwardedInfo;
   readonly change: MessageChange | undefined;
+}
+
+/** Where the messages of a topic go, instead of into its own queue. */
+export interface FanOut {
+  /** Bytes that the topic's messages take, counted once however many subscriptions hold them. */
+  readonly heldBytes: number;
+  /** @throws BrokerRefusal `quota-exceeded` when the copies are too many */
+  step(messages: readonly ForwardedMessage[]): FanOutStep;
+}
+
+export interface FanOutStep extends Step {
+  /** Bodies that at least one copy names: those of the others need not be written. */
+  readonly bodies: ReadonlySet<number>;
 }
 
 /** A scheduled message with the number that its sender has been told. */
@@ -50,6 +66,7 @@ export class Arrivals {
   readonly #queueId: number;
   readonly #duplicates: DuplicateDetection | undefined;
   readonly #admit: (slot: number, message: Prepared) => void;
+  readonly #fanOut: FanOut | undefined;
   #nextSequenceNumber = 1;
   #lastEnqueuedTimeMs = 0;
   #countersId: number | undefined;
@@ -62,6 +79,7 @@ export class Arrivals {
     duplicates: DuplicateDetection | undefined;
     /** Gives the message, whose columns are filled, its place. */
     admit: (slot: number, message: Prepared) => void;
+    fanOut?: FanOut | undefined;
   }) {
     this.#broker = options.broker;
     this.#queueId = options.queueId;
@@ -69,6 +87,7 @@ export class Arrivals {
     this.#defaultTimeToLiveMs = timeToLiveOf(options.description);
     this.#duplicates = options.duplicates;
     this.#admit = options.admit;
+    this.#fanOut = options.fanOut;
   }
 
   configure(description: QueueDescription): void {
@@ -81,6 +100,7 @@ export class Arrivals {
     const now = this.#enqueueTime();
     const records: LogRecord[] = [];
     const prepared: Prepared[] = [];
+    const published: ForwardedMessage[] = [];
     const sequenceNumbers: number[] = [];
     const remembered = this.#duplicates?.check(messages, now, records);
     let next = this.#nextSequenceNumber;
@@ -95,42 +115,57 @@ export class Arrivals {
       // Once it is due, nobody asks for a scheduled message by the number that it had before.
       const reserved = scheduled ? message.reservedNumber : undefined;
       const number = reserved === undefined ? next++ : withoutPartition(reserved);
+      if (this.#fanOut && !scheduled) {
+        const one = this.#publication(message, number);
+        published.push(one);
+        sequenceNumbers.push(one.forwarded.enqueuedSequenceNumber);
+        continue;
+      }
       const one = this.#prepare(message, { number, now, scheduled });
       records.push({ kind: RecordKind.body, id: one.bodyId, refs: [], bytes: message.bytes }, entryOf(one));
       prepared.push(one);
       sequenceNumbers.push(shownOf(one));
     }
+    const copies = published.length > 0 ? this.#fanOut?.step(published) : undefined;
+    if (copies) addCopies(records, published, copies);
     return {
       records,
       sequenceNumbers,
-      apply: () => {
+      apply: (written) => {
         this.#nextSequenceNumber = Math.max(next, this.#nextSequenceNumber);
         remembered?.apply();
         for (const one of prepared) this.#take(one);
+        copies?.apply(written);
       },
     };
   }
 
   /** Takes a message out of another queue, whose step must be written with this one. A duplicate leaves no trace. */
   forwardStep(message: ForwardedMessage): Step {
-    const now = this.#enqueueTime();
     const records: LogRecord[] = [];
-    const remembered = this.#duplicates?.check([message], now, records);
+    const remembered = this.#duplicates?.check([message], this.#enqueueTime(), records);
     if (remembered?.duplicates.has(0)) return { records: [], apply: () => undefined };
-    const number = this.#nextSequenceNumber;
-    const moved = this.#prepare(message, { number, now, scheduled: false });
-    records.push(entryOf(moved));
-    if (moved.change) {
-      const { id, content } = moved.change;
-      const bytes = encodeMessageChange(content);
-      records.push({ kind: RecordKind.change, id, refs: [moved.entryId], bytes });
-    }
+    const timeToLiveMs = this.#timeToLive(message);
+    const step = this.#fanOut?.step([{ ...message, timeToLiveMs }]) ?? this.arriveStep([message]);
     return {
-      records,
-      apply: () => {
-        this.#nextSequenceNumber = Math.max(number + 1, this.#nextSequenceNumber);
+      records: [...records, ...step.records],
+      apply: (written) => {
         remembered?.apply();
-        this.#take(moved);
+        step.apply(written);
+      },
+    };
+  }
+
+  /** Takes messages whose bodies are known to the log, whatever their ids. */
+  arriveStep(messages: readonly ForwardedMessage[]): Step {
+    const now = this.#enqueueTime();
+    let next = this.#nextSequenceNumber;
+    const arrived = messages.map((message) => this.#prepare(message, { number: next++, now, scheduled: false }));
+    return {
+      records: arrived.flatMap(arrivalOf),
+      apply: () => {
+        this.#nextSequenceNumber = Math.max(next, this.#nextSequenceNumber);
+        for (const one of arrived) this.#take(one);
       },
     };
   }
@@ -209,17 +244,41 @@ export class Arrivals {
     return key === undefined ? sequenceNumber % PARTITIONS : partitionOf(key);
   }
 
+  #timeToLive({ timeToLiveMs = Infinity }: MessageFacts): number {
+    const wanted = Math.min(timeToLiveMs, this.#defaultTimeToLiveMs);
+    return wanted > MAX_TIME_MS ? Infinity : wanted;
+  }
+
+  /** A message that goes on to the subscriptions as soon as it comes. */
+  #publication(message: NumberedMessage, number: number): ForwardedMessage {
+    const partition = this.#partitionFor(message, number);
+    const enqueuedSequenceNumber = shownOf({ sequenceNumber: number, partition });
+    const { messageId, sessionId, partitionKey } = message;
+    return {
+      ...(messageId === undefined ? {} : { messageId }),
+      ...(sessionId === undefined ? {} : { sessionId }),
+      ...(partitionKey === undefined ? {} : { partitionKey }),
+      timeToLiveMs: this.#timeToLive(message),
+      bodyId: this.#broker.journal.nextId(),
+      bytes: message.bytes,
+      sizeBytes: message.sizeBytes,
+      wasScheduled: message.scheduledEnqueueTimeMs !== undefined,
+      forwarded: { hops: 0, enqueuedSequenceNumber, deadLetterSource: undefined },
+      change: undefined,
+    };
+  }
+
   #prepare(
     message: IncomingMessage | ForwardedMessage,
-    place: { readonly number: number; readonly now: number; readonly scheduled: boolean },
+    at: { readonly number: number; readonly now: number; readonly scheduled: boolean },
   ): Prepared {
     const { journal } = this.#broker;
     const { requiresSession } = this.#description;
-    const { number, now, scheduled } = place;
+    const { number, now, scheduled } = at;
     const arrived = 'forwarded' in message ? message : undefined;
     const scheduledMs = 'forwarded' in message ? undefined : message.scheduledEnqueueTimeMs;
-    const wanted = Math.min(message.timeToLiveMs ?? Infinity, this.#defaultTimeToLiveMs);
-    const timeToLiveMs = wanted > MAX_TIME_MS ? Infinity : wanted;
+    const timeToLiveMs = this.#timeToLive(message);
+    const place = arrived?.change?.place ?? 'active';
     // A body is named by records behind it only, so it gets its id first.
     const bodyId = arrived?.bodyId ?? journal.nextId();
     const entryId = journal.nextId();
@@ -230,9 +289,9 @@ export class Arrivals {
       sequenceNumber: number,
       enqueuedTimeMs: now,
       sizeBytes: message.sizeBytes,
-      sessionId: requiresSession ? message.sessionId : undefined,
+      sessionId: requiresSession && place === 'active' ? message.sessionId : undefined,
       scheduled,
-      wasScheduled: scheduledMs !== undefined,
+      wasScheduled: arrived ? arrived.wasScheduled : scheduledMs !== undefined,
       dueMs: scheduled ? Math.ceil(scheduledMs as number) : expiryOf(now, timeToLiveMs),
       timeToLiveMs: scheduled ? timeToLiveMs : Infinity,
       partition: this.#partitionFor(message, number),
@@ -253,7 +312,7 @@ export class Arrivals {
     messages.wasScheduled[slot] = message.wasScheduled ? 1 : 0;
     messages.partition[slot] = message.partition ?? 0;
     if (message.timeToLiveMs !== Infinity) messages.extra(slot).timeToLiveMs = message.timeToLiveMs;
-    if (message.forwarded) messages.extra(slot).forwarded = message.forwarded;
+    if (message.forwarded) keepForwarded(messages, slot, message.forwarded);
     if (message.change) {
       messages.extra(slot).changeId = message.change.id;
       keepChange(messages, slot, message.change.content);
@@ -264,6 +323,21 @@ export class Arrivals {
 
 function entryOf(message: Prepared): LogRecord {
   return { kind: RecordKind.entry, id: message.entryId, refs: [message.bodyId], bytes: encodeMessage(message) };
+}
+
+function arrivalOf(message: Prepared): LogRecord[] {
+  const entry = entryOf(message);
+  if (!message.change) return [entry];
+  const { id, content } = message.change;
+  return [entry, { kind: RecordKind.change, id, refs: [message.entryId], bytes: encodeMessageChange(content) }];
+}
+
+/** Adds the bodies of published messages that somebody takes, and the copies, in the order of their ids. */
+function addCopies(records: LogRecord[], published: readonly ForwardedMessage[], copies: FanOutStep): void {
+  for (const { bodyId, bytes } of published)
+    if (copies.bodies.has(bodyId)) records.push({ kind: RecordKind.body, id: bodyId, refs: [], bytes });
+  records.push(...copies.records);
+  records.sort((a, b) => a.id - b.id);
 }
 
 function shownOf(message: { sequenceNumber: number; partition: number | undefined }): number {

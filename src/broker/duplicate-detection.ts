@@ -5,7 +5,7 @@ import { gone } from './gone.ts';
 import type { MessageFacts } from './message.ts';
 import type { MessageRecords } from './message-records.ts';
 import { partitionKeyOf } from './partition.ts';
-import { encodeHistoryBucket, encodeHistoryItem, type QueueRecord } from './records.ts';
+import { encodeHistoryBucket, encodeHistoryItem } from './records.ts';
 import { BrokerRefusal } from './refusal.ts';
 
 export interface DuplicateCheck {
@@ -15,8 +15,14 @@ export interface DuplicateCheck {
   apply(): void;
 }
 
-/** An empty history for the queue that a record describes. */
-export function createHistory({ description, historyKey }: QueueRecord): DuplicateHistory {
+/** An empty history for the queue or topic that a record describes. */
+export function createHistory({
+  description,
+  historyKey,
+}: {
+  readonly description: { readonly duplicateDetectionHistoryTimeWindow: string };
+  readonly historyKey: Buffer;
+}): DuplicateHistory {
   const windowMs = parseDuration(
     description.duplicateDetectionHistoryTimeWindow,
     'duplicateDetectionHistoryTimeWindow',

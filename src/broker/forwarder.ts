@@ -1,12 +1,14 @@
 import { RetrainError } from '../errors.ts';
 import type { CancelTimer } from '../runtime/clock.ts';
 import type { BrokerState } from './broker-state.ts';
-import type { DeadLetterInfo, Delivery, MessageFacts } from './message.ts';
+import type { ForwardedMessage } from './arrivals.ts';
+import { type DeadLetterInfo, type Delivery, SESSION_ID_IS_NULL } from './message.ts';
 import type { MessageLock } from './message-lock.ts';
+import type { MessageReader } from './message-reader.ts';
 import type { Queue } from './queue.ts';
 import type { Receiver } from './receiver.ts';
 import { BrokerRefusal, type RefusalReason } from './refusal.ts';
-import { together } from './step.ts';
+import { type Step, together } from './step.ts';
 import type { Subqueue } from './subqueue.ts';
 
 /** Forwardings that one message may go through (service-bus-auto-forwarding). */
@@ -29,10 +31,20 @@ const UNREADABLE: DeadLetterInfo = {
   description: 'The stored bytes of the message cannot be read, so it cannot be forwarded.',
 };
 
-const NO_SESSION: DeadLetterInfo = {
-  reason: 'Session id is null.',
-  description: "Session enabled entity doesn't allow a message whose session identifier is null.",
-};
+/** Where messages are to go. */
+export interface ForwardingDestination {
+  readonly name: string;
+  /** Whether going there counts as a forwarding. */
+  readonly isHop: boolean;
+  /** Undefined when there is none of this name now. */
+  find():
+    | {
+        readonly requiresSession: boolean;
+        /** @throws BrokerRefusal as `Queue.send` */
+        forwardStep(message: ForwardedMessage): Step;
+      }
+    | undefined;
+}
 
 /**
  * Moves the messages of one subqueue to another queue, in their order, as soon as they can be delivered (service-bus-auto-forwarding). Leaving
@@ -43,9 +55,8 @@ export class Forwarder {
   readonly #broker: BrokerState;
   readonly #source: Queue;
   readonly #subqueue: Subqueue;
-  readonly #destination: string;
-  readonly #find: (name: string) => Queue | undefined;
-  readonly #inspect: (bytes: Buffer) => MessageFacts;
+  readonly #destination: ForwardingDestination;
+  readonly #reader: MessageReader;
   readonly #onFault: (fault: unknown) => void;
   readonly #taken: Delivery[] = [];
   #receiver: Receiver | undefined;
@@ -57,10 +68,8 @@ export class Forwarder {
     broker: BrokerState;
     source: Queue;
     subqueue: Subqueue;
-    destination: string;
-    find: (name: string) => Queue | undefined;
-    /** Reads of a stored message what the destination has to know. */
-    inspect: (bytes: Buffer) => MessageFacts;
+    destination: ForwardingDestination;
+    reader: MessageReader;
     /** Told of messages whose bytes cannot be read. */
     onFault: (fault: unknown) => void;
   }) {
@@ -68,8 +77,7 @@ export class Forwarder {
     this.#source = options.source;
     this.#subqueue = options.subqueue;
     this.#destination = options.destination;
-    this.#find = options.find;
-    this.#inspect = options.inspect;
+    this.#reader = options.reader;
     this.#onFault = options.onFault;
     this.#open();
   }
@@ -150,27 +158,31 @@ export class Forwarder {
         this.#pause();
         return false;
       }
-      this.#refuse(lock, this.#infoOf(error, body));
+      this.#refuse(lock, this.#infoOf(error, delivery, body));
       return true;
     }
   }
 
-  #arrival(delivery: Delivery, body: Buffer): ReturnType<Queue['forwardStep']> {
+  #arrival(delivery: Delivery, body: Buffer): Step {
     const { slot } = delivery.lock as MessageLock;
-    const { forwarded, deadLetter, overlay } = this.#broker.messages.extras.get(slot) ?? {};
-    const hops = (forwarded?.hops ?? 0) + 1;
+    const { messages } = this.#broker;
+    const { forwarded, deadLetter, overlay } = messages.extras.get(slot) ?? {};
+    const { name, isHop } = this.#destination;
+    const hops = (forwarded?.hops ?? 0) + (isHop ? 1 : 0);
     if (hops > MAX_HOPS)
       throw new TooManyHops('not-allowed', `The message was forwarded ${MAX_HOPS} times, which is the limit.`);
-    const destination = this.#find(this.#destination);
-    if (!destination) {
-      const text = `The messaging entity '${this.#destination}' could not be found.`;
-      throw new BrokerRefusal('entity-not-found', text);
-    }
+    const destination = this.#destination.find();
+    if (!destination) throw new BrokerRefusal('entity-not-found', `The messaging entity '${name}' could not be found.`);
     const isDead = this.#subqueue === this.#source.deadLetterQueue;
+    const facts = this.#reader.facts(body, overlay);
     return destination.forwardStep({
-      ...this.#inspect(body),
+      ...facts,
+      // Its own queue's is over with the queue, but a topic's holds for its subscriptions.
+      ...(isHop || delivery.timeToLiveMs === undefined ? {} : { timeToLiveMs: delivery.timeToLiveMs }),
       bodyId: delivery.bodyId,
+      bytes: body,
       sizeBytes: delivery.sizeBytes,
+      wasScheduled: !isHop && messages.wasScheduled[slot] === 1,
       forwarded: {
         hops,
         enqueuedSequenceNumber: delivery.enqueuedSequenceNumber,
@@ -181,11 +193,12 @@ export class Forwarder {
     });
   }
 
-  #infoOf(error: RetrainError, body: Buffer): DeadLetterInfo {
+  #infoOf(error: RetrainError, delivery: Delivery, body: Buffer): DeadLetterInfo {
     const reason = error instanceof BrokerRefusal ? error.reason : undefined;
-    const needsSession = this.#find(this.#destination)?.description.requiresSession === true;
     if (error instanceof TooManyHops) return { reason: 'MaxTransferHopCountExceeded' };
-    if (reason === 'not-allowed' && needsSession && this.#inspect(body).sessionId === undefined) return NO_SESSION;
+    const needsSession = this.#destination.find()?.requiresSession === true;
+    const hasSession = (): boolean => this.#reader.facts(body, delivery.overlay).sessionId !== undefined;
+    if (reason === 'not-allowed' && needsSession && !hasSession()) return SESSION_ID_IS_NULL;
     return { reason: (reason && REASONS[reason]) ?? 'TransferFailed', description: error.message };
   }
 

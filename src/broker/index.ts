@@ -1,9 +1,13 @@
 export type { Delivery, IncomingMessage, MessageFacts, MessageView, Outcome, ReceiveMode } from './message.ts';
 export { type MessageLock, messageLockLost } from './message-lock.ts';
 export type { SessionLock } from './message-session.ts';
-export { Namespace } from './namespace.ts';
-export type { Queue, QueueCounts } from './queue.ts';
+export type { MessageReader } from './message-reader.ts';
+export { type Entity, Namespace } from './namespace.ts';
+export type { Queue } from './queue.ts';
+export type { EntityTimes, QueueCounts } from './queue-status.ts';
 export type { Receiver } from './receiver.ts';
 export { BrokerRefusal, type RefusalReason } from './refusal.ts';
 export type { Subqueue } from './subqueue.ts';
+export type { Rule, Subscription } from './subscription.ts';
+export type { Topic } from './topic.ts';
 export type { Transaction } from './transaction.ts';

@@ -2,6 +2,7 @@ import { type ErrorCode, RetrainError } from '../errors.ts';
 import { type AppendPurpose, type LogRecord, RecordKind } from '../storage/index.ts';
 import type { BrokerState } from './broker-state.ts';
 import { gone } from './gone.ts';
+import type { ForwardedInfo } from './message.ts';
 import type { MessageTable } from './message-table.ts';
 import { encodeMessageChange, type MessageChange } from './records.ts';
 import { BrokerRefusal } from './refusal.ts';
@@ -107,4 +108,12 @@ export function keepChange(messages: MessageTable, slot: number, change: Message
   extra.place = change.place;
   if (change.overlay) extra.overlay = change.overlay;
   if (change.deadLetter) extra.deadLetter = change.deadLetter;
+}
+
+/** Takes over into the table where a message was before. */
+export function keepForwarded(messages: MessageTable, slot: number, forwarded: ForwardedInfo): void {
+  // That a message came through a topic is a number and no more; with many subscriptions it is so with most messages.
+  if (forwarded.hops === 0 && forwarded.deadLetterSource === undefined)
+    messages.setOrigin(slot, forwarded.enqueuedSequenceNumber);
+  else messages.extra(slot).forwarded = forwarded;
 }

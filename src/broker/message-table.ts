@@ -49,6 +49,9 @@ export class MessageTable {
   next = new Int32Array(FIRST_CAPACITY);
   previous = new Int32Array(FIRST_CAPACITY);
 
+  /** The sequence number that a message had in its topic, 0 for none. There is no such column before the first one. */
+  origin: Float64Array | undefined;
+
   readonly extras = new Map<number, MessageExtra>();
   #capacity = FIRST_CAPACITY;
   #used = 0;
@@ -78,6 +81,7 @@ export class MessageTable {
     this.wasScheduled[slot] = 0;
     this.partition[slot] = 0;
     this.session[slot] = NONE;
+    if (this.origin) this.origin[slot] = 0;
     this.next[slot] = NONE;
     this.previous[slot] = NONE;
     return slot;
@@ -92,6 +96,11 @@ export class MessageTable {
     this.next[slot] = this.#freeHead;
     this.#freeHead = slot;
     this.#count--;
+  }
+
+  setOrigin(slot: number, sequenceNumber: number): void {
+    this.origin ??= new Float64Array(this.#capacity);
+    this.origin[slot] = sequenceNumber;
   }
 
   extra(slot: number): MessageExtra {
@@ -117,6 +126,7 @@ export class MessageTable {
     this.wasScheduled = grow(this.wasScheduled, new Uint8Array(capacity));
     this.partition = grow(this.partition, new Uint8Array(capacity));
     this.session = grow(this.session, new Int32Array(capacity));
+    if (this.origin) this.origin = grow(this.origin, new Float64Array(capacity));
     this.next = grow(this.next, new Int32Array(capacity));
     this.previous = grow(this.previous, new Int32Array(capacity));
   }

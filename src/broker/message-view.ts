@@ -42,7 +42,8 @@ export function viewMessage(
     bodyId: messages.bodyId[slot] as number,
     sizeBytes: messages.sizeBytes[slot] as number,
     sequenceNumber,
-    enqueuedSequenceNumber: extra?.forwarded?.enqueuedSequenceNumber ?? sequenceNumber,
+    // 0 in the column stands for none.
+    enqueuedSequenceNumber: extra?.forwarded?.enqueuedSequenceNumber ?? (messages.origin?.[slot] || sequenceNumber),
     partitionId,
     enqueuedTimeMs: messages.enqueuedTimeMs[slot] as number,
     timeToLiveMs: timeToLiveOf(messages, slot),

@@ -26,6 +26,12 @@ export interface DeadLetterInfo {
   readonly description?: string;
 }
 
+/** A message without session id in an entity that requires sessions, which it cannot be refused by (service-bus-dead-letter-queues). */
+export const SESSION_ID_IS_NULL: DeadLetterInfo = {
+  reason: 'Session id is null.',
+  description: "Session enabled entity doesn't allow a message whose session identifier is null.",
+};
+
 /** Where a message was before it was forwarded. */
 export interface ForwardedInfo {
   /** Forwardings so far. */

@@ -1,23 +1,26 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { type Journal, type LogRecord, RecordKind, type RecoveredRecord } from '../storage/index.ts';
-import { parseDuration, type QueueDescription } from '../topology/index.ts';
+import type { QueueDescription } from '../topology/index.ts';
 import type { BrokerState } from './broker-state.ts';
-import { Forwarder } from './forwarder.ts';
-import { gone, isDiskFull, killAll } from './gone.ts';
-import { IdleDeletion } from './idle-deletion.ts';
-import type { MessageFacts } from './message.ts';
+import { Duties } from './duties.ts';
+import { isDiskFull } from './gone.ts';
 import { LockTokens } from './message-lock.ts';
+import type { MessageReader } from './message-reader.ts';
 import { MessageTable } from './message-table.ts';
 import { Queue } from './queue.ts';
 import { encodeQueue, type QueueRecord } from './records.ts';
 import { Recovery } from './recovery.ts';
-import { BrokerRefusal } from './refusal.ts';
+import { BrokerRefusal, entityExists, entityNotFound } from './refusal.ts';
+import { removeEntities } from './removal.ts';
 import type { Subqueue } from './subqueue.ts';
+import type { Subscription } from './subscription.ts';
+import type { Topic } from './topic.ts';
+import { Topics } from './topics.ts';
 import { Transaction } from './transaction.ts';
 
-/** Queues of one namespace (service-bus-quotas: queues and topics per namespace). */
-export const MAX_QUEUES = 10_000;
+/** Queues and topics of one namespace (service-bus-quotas). */
+export const MAX_ENTITIES = 10_000;
 const DEAD_LETTER_SUFFIX = '/$deadletterqueue';
 const TRANSFER_DEAD_LETTER_SUFFIX = '/$transfer/$deadletterqueue';
 /** Endings of addresses, the longer one first. */
@@ -25,19 +28,31 @@ const SUBQUEUES = [
   [TRANSFER_DEAD_LETTER_SUFFIX, 'transferDeadLetterQueue'],
   [DEAD_LETTER_SUFFIX, 'deadLetterQueue'],
 ] as const;
+const SUBSCRIPTION = /^(.+)\/subscriptions\/([^/]+)$/i;
 const HISTORY_KEY_BYTES = 16;
 
-/** All queues of the broker. First `replay` what the log holds, then `start`; only then may queues be used. */
+/** What an address names: an entity, and the part of its messages. */
+export type Entity =
+  | { readonly kind: 'queue'; readonly queue: Queue; readonly subqueue: Subqueue }
+  /** Its queue takes messages, and receivers are told that they want a subscription. */
+  | { readonly kind: 'topic'; readonly queue: Queue; readonly subqueue: Subqueue; readonly topic: Topic }
+  | {
+      readonly kind: 'subscription';
+      readonly queue: Queue;
+      readonly subqueue: Subqueue;
+      readonly topic: Topic;
+      readonly subscription: Subscription;
+    };
+
+/** All entities of the broker. First `replay` what the log holds, then `start`; only then may they be used. */
 export class Namespace {
+  readonly topics: Topics;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #messages = new MessageTable();
   readonly #queues = new Map<string, Queue>();
-  readonly #inspect: (bytes: Buffer) => MessageFacts;
-  readonly #onDeleted: ((queue: Queue) => void) | undefined;
-  readonly #onFault: (fault: unknown) => void;
-  /** What goes on by itself at a queue: forwarding, deletion when idle. */
-  readonly #duties = new Map<Queue, readonly { stop(): void }[]>();
+  readonly #onDeleted: (queue: Queue) => void;
+  readonly #duties: Duties;
   #recovery: Recovery | undefined;
   #broker: BrokerState | undefined;
   /** Counters that did not find room at the start. */
@@ -46,19 +61,28 @@ export class Namespace {
   constructor(options: {
     clock: Clock;
     random: Random;
-    /** Reads of a stored message what a queue that it is forwarded to has to know. */
-    inspect: (bytes: Buffer) => MessageFacts;
-    /** A queue is gone, by command or because it was idle. */
+    reader: MessageReader;
+    /** A queue, the queue of a topic, or that of a subscription is gone, by command or because it was idle. */
     onDeleted?: (queue: Queue) => void;
     /** Told of messages that cannot be forwarded because their bytes cannot be read. */
     onFault?: (fault: unknown) => void;
   }) {
-    this.#clock = options.clock;
-    this.#random = options.random;
-    this.#inspect = options.inspect;
-    this.#onDeleted = options.onDeleted;
-    this.#onFault = options.onFault ?? (() => undefined);
-    this.#recovery = new Recovery(this.#messages);
+    const { clock, random, reader } = options;
+    this.#clock = clock;
+    this.#random = random;
+    this.#onDeleted = options.onDeleted ?? (() => undefined);
+    const find = (name: string): Queue | undefined => this.queue(name) ?? this.topics.get(name)?.queue;
+    this.#duties = new Duties({ clock, reader, find, onFault: options.onFault ?? (() => undefined) });
+    this.topics = new Topics({
+      random,
+      reader,
+      duties: this.#duties,
+      broker: () => this.#started(),
+      mustBeFree: (name) => this.#mustBeFree(name),
+      mustForwardToSomewhere: (description) => this.#mustForwardToSomewhere(description),
+      onDeleted: this.#onDeleted,
+    });
+    this.#recovery = new Recovery({ messages: this.#messages, reader });
   }
 
   /** Takes a record of the log, in ascending order of ids. Dead ones still tell which numbers were used. */
@@ -79,9 +103,10 @@ export class Namespace {
       transactionBytes: { held: 0 },
     };
     this.#broker = broker;
-    for (const queue of recovery.finish(broker)) this.#queues.set(queue.name.toLowerCase(), queue);
+    for (const queue of recovery.finish(broker, this.topics)) this.#queues.set(queue.name.toLowerCase(), queue);
     this.#writeCounters(journal);
     for (const queue of this.#queues.values()) this.#attend(queue);
+    this.topics.start();
   }
 
   /**
@@ -102,7 +127,7 @@ export class Namespace {
   snapshot(): readonly LogRecord[] {
     const unwritten = this.#unwritten;
     this.#unwritten = [];
-    const moved = [...this.#queues.values()].map((queue) => queue.arrivals.countersRecord());
+    const moved = [...this.#allQueues()].map((queue) => queue.arrivals.countersRecord());
     return [...unwritten, ...moved.filter((record) => record !== undefined)];
   }
 
@@ -114,40 +139,35 @@ export class Namespace {
     return this.#queues.values();
   }
 
-  /** The queue and the part of it that an address names: `<queue>`, `<queue>/$DeadLetterQueue` or `<queue>/$Transfer/$DeadLetterQueue`, in any case. */
-  resolve(address: string): { queue: Queue; subqueue: Subqueue } | undefined {
+  /**
+   * What an address names, in any case: `<queue>`, `<topic>`, `<topic>/Subscriptions/<name>`, and behind a queue or a subscription
+   * `/$DeadLetterQueue` or `/$Transfer/$DeadLetterQueue`.
+   */
+  resolve(address: string): Entity | undefined {
     const lower = address.toLowerCase();
     for (const [suffix, part] of SUBQUEUES) {
       if (!lower.endsWith(suffix)) continue;
-      const queue = this.#queues.get(lower.slice(0, -suffix.length));
-      return queue && { queue, subqueue: queue[part] };
+      const entity = this.#entity(lower.slice(0, -suffix.length));
+      // Nothing is ever dead-lettered in a topic.
+      return entity && entity.kind !== 'topic' ? { ...entity, subqueue: entity.queue[part] } : undefined;
     }
-    const queue = this.#queues.get(lower);
-    return queue && { queue, subqueue: queue.active };
+    return this.#entity(lower);
   }
 
-  /** @throws BrokerRefusal `entity-exists`, `quota-exceeded`, `argument-invalid` when a queue that it forwards to does not exist */
+  /** @throws BrokerRefusal `entity-exists`, `quota-exceeded`, `argument-invalid` when an entity that it forwards to does not exist */
   createQueue(description: QueueDescription): { queue: Queue; position: number } {
     const broker = this.#started();
-    const key = description.name.toLowerCase();
-    if (this.#queues.has(key)) {
-      throw new BrokerRefusal('entity-exists', `The messaging entity '${description.name}' already exists.`);
-    }
-    if (this.#queues.size >= MAX_QUEUES) {
-      throw new BrokerRefusal(
-        'quota-exceeded',
-        `The namespace has ${MAX_QUEUES} queues, which is the limit. Delete some.`,
-      );
-    }
+    this.#mustBeFree(description.name);
     this.#mustForwardToSomewhere(description);
-    const record: QueueRecord = { description, historyKey: this.#random.bytes(HISTORY_KEY_BYTES) };
+    const createdMs = Math.floor(this.#clock.wallMs());
+    const record: QueueRecord = { description, historyKey: this.#random.bytes(HISTORY_KEY_BYTES), createdMs };
     const id = broker.journal.nextId();
     const position = broker.journal.append(
       [{ kind: RecordKind.entry, id, refs: [], bytes: encodeQueue(record) }],
       'send',
     );
     const queue = new Queue({ broker, id, record });
-    this.#queues.set(key, queue);
+    this.#queues.set(description.name.toLowerCase(), queue);
     this.#attend(queue);
     return { queue, position };
   }
@@ -168,27 +188,20 @@ export class Namespace {
   /** Deletes a queue and all its messages. @throws BrokerRefusal `entity-not-found` */
   deleteQueue(name: string): { position: number } {
     const { journal } = this.#started();
-    const queue = this.#existing(name);
-    // First, because nothing must have changed if it cannot be written.
-    const position = journal.append([gone(journal, [queue.id])], 'settle');
-    this.#queues.delete(name.toLowerCase());
-    this.#relieve(queue);
-    queue.deleted();
-    this.#onDeleted?.(queue);
-    try {
-      return { position: killAll(journal, [...queue.forgetAll()]) };
-    } catch (error) {
-      // The next start finds messages without a queue, and ends what was begun here.
-      if (!isDiskFull(error)) throw error;
-      return { position };
-    }
+    return removeEntities({
+      journal,
+      duties: this.#duties,
+      queues: [this.#existing(name)],
+      forget: () => this.#queues.delete(name.toLowerCase()),
+      onDeleted: this.#onDeleted,
+    });
   }
 
   /** Cancels every timer. Nothing may be used afterwards. */
   stop(): void {
     const refusal = new BrokerRefusal('server-busy', 'The broker shuts down. Connect again later.');
-    for (const queue of this.#queues.values()) {
-      this.#relieve(queue);
+    for (const queue of this.#allQueues()) {
+      this.#duties.relieve(queue);
       queue.stop(refusal);
     }
   }
@@ -198,15 +211,48 @@ export class Namespace {
     return new Transaction(this.#started());
   }
 
+  *#allQueues(): Generator<Queue> {
+    yield* this.#queues.values();
+    yield* this.topics.queues();
+  }
+
+  /** `path` is in lower case. */
+  #entity(path: string): Entity | undefined {
+    const queue = this.#queues.get(path);
+    if (queue) return { kind: 'queue', queue, subqueue: queue.active };
+    const topic = this.topics.get(path);
+    if (topic) return { kind: 'topic', queue: topic.queue, subqueue: topic.queue.active, topic };
+    const [, topicName, name] = SUBSCRIPTION.exec(path) ?? [];
+    if (topicName === undefined || name === undefined) return undefined;
+    const owner = this.topics.get(topicName);
+    const subscription = owner?.subscription(name);
+    if (!owner || !subscription) return undefined;
+    const { queue: own } = subscription;
+    return { kind: 'subscription', queue: own, subqueue: own.active, topic: owner, subscription };
+  }
+
   #existing(name: string): Queue {
     const queue = this.queue(name);
-    if (!queue) throw new BrokerRefusal('entity-not-found', `The messaging entity '${name}' could not be found.`);
+    if (!queue) throw entityNotFound(name);
     return queue;
   }
 
-  #mustForwardToSomewhere({ name, forwardTo, forwardDeadLetteredMessagesTo }: QueueDescription): void {
+  #mustBeFree(name: string): void {
+    if (this.queue(name) || this.topics.get(name)) throw entityExists(name);
+    if (this.#queues.size + this.topics.size < MAX_ENTITIES) return;
+    throw new BrokerRefusal(
+      'quota-exceeded',
+      `The namespace has ${MAX_ENTITIES} queues and topics, which is the limit. Delete some.`,
+    );
+  }
+
+  #mustForwardToSomewhere({
+    name,
+    forwardTo,
+    forwardDeadLetteredMessagesTo,
+  }: Pick<QueueDescription, 'name' | 'forwardTo' | 'forwardDeadLetteredMessagesTo'>): void {
     for (const [property, destination] of Object.entries({ forwardTo, forwardDeadLetteredMessagesTo })) {
-      if (destination === undefined || this.queue(destination)) continue;
+      if (destination === undefined || this.queue(destination) || this.topics.get(destination)) continue;
       throw new BrokerRefusal(
         'argument-invalid',
         `The auto forwarding destination entity '${destination}' (${property} of '${name}') does not exist. Create it first.`,
@@ -214,33 +260,8 @@ export class Namespace {
     }
   }
 
-  /** Begins what the queue's description wants to go on by itself, in place of what went on before. */
   #attend(queue: Queue): void {
-    this.#relieve(queue);
-    const broker = this.#started();
-    const { forwardTo, forwardDeadLetteredMessagesTo, autoDeleteOnIdle, status } = queue.description;
-    const duties: { stop(): void }[] = [];
-    const forward = (subqueue: Subqueue, destination: string): void => {
-      if (status === 'Disabled' || status === 'ReceiveDisabled') return;
-      const find = (name: string): Queue | undefined => this.queue(name);
-      const onFault = this.#onFault;
-      duties.push(
-        new Forwarder({ broker, source: queue, subqueue, destination, find, inspect: this.#inspect, onFault }),
-      );
-    };
-    if (forwardTo !== undefined) forward(queue.active, forwardTo);
-    if (forwardDeadLetteredMessagesTo !== undefined) forward(queue.deadLetterQueue, forwardDeadLetteredMessagesTo);
-    const idleMs = parseDuration(autoDeleteOnIdle, 'autoDeleteOnIdle');
-    if (idleMs !== Infinity) {
-      const onIdle = (): void => void this.deleteQueue(queue.name);
-      duties.push(new IdleDeletion({ clock: this.#clock, queue, idleMs, onIdle }));
-    }
-    if (duties.length > 0) this.#duties.set(queue, duties);
-  }
-
-  #relieve(queue: Queue): void {
-    for (const duty of this.#duties.get(queue) ?? []) duty.stop();
-    this.#duties.delete(queue);
+    this.#duties.attend(queue, { broker: this.#started(), onIdle: () => void this.deleteQueue(queue.name) });
   }
 
   #started(): BrokerState {

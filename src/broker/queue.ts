@@ -1,6 +1,6 @@
 import { RecordKind } from '../storage/index.ts';
 import { parseDuration, type QueueDescription } from '../topology/index.ts';
-import { Arrivals, type ForwardedMessage, type NumberedMessage, type Prepared } from './arrivals.ts';
+import { Arrivals, type FanOut, type ForwardedMessage, type NumberedMessage, type Prepared } from './arrivals.ts';
 import type { BrokerState } from './broker-state.ts';
 import { Deadlines } from './deadlines.ts';
 import { createHistory, DuplicateDetection } from './duplicate-detection.ts';
@@ -8,8 +8,9 @@ import type { DuplicateHistory } from './duplicate-history.ts';
 import type { IncomingMessage } from './message.ts';
 import { MessageRecords } from './message-records.ts';
 import { MessageState, NONE } from './message-table.ts';
-import { encodeQueueChange, type MessageChange, type Place, type QueueRecord } from './records.ts';
-import { BrokerRefusal, forwards } from './refusal.ts';
+import type { EntityTimes, QueueCounts, QueueListener } from './queue-status.ts';
+import { encodeDescriptionChange, type MessageChange, type Place, type QueueRecord } from './records.ts';
+import { BrokerRefusal, forwards, isTopic } from './refusal.ts';
 import { checkSend, type MessageToCheck, mustAllowSend } from './send-rules.ts';
 import type { Step } from './step.ts';
 import { Subqueue } from './subqueue.ts';
@@ -18,25 +19,10 @@ import type { SubqueueOwner } from './subqueue-owner.ts';
 /** When a scheduled message is tried again that could not become active, in milliseconds. */
 const ACTIVATION_RETRY_MS = 1000;
 
-export interface QueueCounts {
-  readonly active: number;
-  readonly deadLetter: number;
-  readonly scheduled: number;
-  readonly transferDeadLetter: number;
-  /** Of all subqueues. */
-  readonly total: number;
-  readonly sizeBytes: number;
-}
-
-/** Who is told what becomes of a queue. */
-export interface QueueListener {
-  /** The queue is gone. */
-  onDeleted(): void;
-  /** Its description has changed. */
-  onUpdated?(): void;
-}
-
-/** A queue with its dead-letter queues: its settings, and what happens to messages at a time. Order and locks are the subqueues'. */
+/**
+ * A queue with its dead-letter queues: its settings, and what happens to messages at a time. Order and locks are the subqueues'. A subscription has a
+ * queue for its copies, and a topic has one for what is not its subscriptions' yet, and in front of it its fan-out.
+ */
 export class Queue implements SubqueueOwner {
   /** The record that its messages and states belong to. */
   readonly id: number;
@@ -50,26 +36,36 @@ export class Queue implements SubqueueOwner {
   readonly #history: DuplicateHistory | undefined;
   readonly #deadlines: Deadlines;
   readonly #listeners = new Set<QueueListener>();
+  readonly #fanOut: FanOut | undefined;
+  readonly #createdMs: number;
+  #updatedMs: number;
   /** The record of the last change of the description. */
   #changeId: number | undefined;
   #scheduled = 0;
   #sizeBytes = 0;
   #usedAtMs: number;
+  #wasUsed = false;
   #deleted = false;
 
   constructor(options: {
     broker: BrokerState;
     id: number;
     record: QueueRecord;
-    history?: DuplicateHistory;
-    changeId?: number | undefined;
+    history?: DuplicateHistory | undefined;
+    /** The last change of the description. */
+    change?: { readonly id: number; readonly updatedMs: number } | undefined;
+    /** Takes what would become active. */
+    fanOut?: FanOut;
   }) {
     const { broker, id, record } = options;
     const { description } = record;
     const { enablePartitioning: partitioned, requiresSession, maxDeliveryCount } = description;
     this.id = id;
     this.#description = description;
-    this.#changeId = options.changeId;
+    this.#createdMs = record.createdMs;
+    this.#updatedMs = options.change?.updatedMs ?? record.createdMs;
+    this.#changeId = options.change?.id;
+    this.#fanOut = options.fanOut;
     this.#broker = broker;
     this.#usedAtMs = broker.clock.monotonicMs();
     this.records = new MessageRecords({ broker, queueName: description.name });
@@ -88,6 +84,7 @@ export class Queue implements SubqueueOwner {
       description,
       duplicates: duplicates && new DuplicateDetection({ ...duplicates, partitioned }),
       admit: (slot, message) => this.#admit(slot, message),
+      fanOut: options.fanOut,
     });
   }
 
@@ -97,6 +94,10 @@ export class Queue implements SubqueueOwner {
 
   get name(): string {
     return this.#description.name;
+  }
+
+  get requiresSession(): boolean {
+    return this.#description.requiresSession;
   }
 
   get maxMessageSizeBytes(): number {
@@ -145,6 +146,13 @@ export class Queue implements SubqueueOwner {
   /** Somebody has used the queue: it is not idle (`autoDeleteOnIdle`). */
   use(): void {
     this.#usedAtMs = this.#broker.clock.monotonicMs();
+    this.#wasUsed = true;
+  }
+
+  times(): EntityTimes {
+    const { clock } = this.#broker;
+    const accessedMs = this.#wasUsed ? clock.wallMs() - (clock.monotonicMs() - this.usedAtMs) : undefined;
+    return { createdMs: this.#createdMs, updatedMs: this.#updatedMs, accessedMs };
   }
 
   /** Monotonic time of the last use, now while receivers are attached or wait, or messages are scheduled. */
@@ -164,7 +172,10 @@ export class Queue implements SubqueueOwner {
   send(messages: readonly IncomingMessage[]): { position: number; sequenceNumbers: readonly number[] } {
     const step = this.sendStep(messages);
     const { journal } = this.#broker;
-    if (step.records.length === 0) return { position: journal.appended, sequenceNumbers: step.sequenceNumbers };
+    if (step.records.length === 0) {
+      step.apply(true);
+      return { position: journal.appended, sequenceNumbers: step.sequenceNumbers };
+    }
     return { position: this.records.send(step), sequenceNumbers: step.sequenceNumbers };
   }
 
@@ -180,7 +191,7 @@ export class Queue implements SubqueueOwner {
     this.mustExist();
     checkSend(messages, {
       description: this.#description,
-      heldBytes: this.#sizeBytes + besides,
+      heldBytes: (this.#fanOut?.heldBytes ?? this.#sizeBytes) + besides,
       heldMessages: this.#broker.messages.count,
     });
   }
@@ -264,6 +275,7 @@ export class Queue implements SubqueueOwner {
   mustAllowReceive(subqueue: Subqueue): void {
     this.mustExist();
     const { status, name, forwardTo, forwardDeadLetteredMessagesTo } = this.#description;
+    if (this.#fanOut) throw isTopic(name);
     if (status === 'Disabled' || status === 'ReceiveDisabled') {
       throw new BrokerRefusal(
         'entity-disabled',
@@ -277,16 +289,24 @@ export class Queue implements SubqueueOwner {
 
   // for the namespace -----------------------------------------------------------------------------------------------
 
-  /** Writes a changed description, and lives by it from now on. */
-  update(description: QueueDescription): { position: number } {
-    const { journal } = this.#broker;
+  /** Writes a changed description, and lives by it from now on. `written`: what is written of it, if that is not the same. */
+  update(description: QueueDescription, written: unknown = description): { position: number } {
+    const { journal, clock } = this.#broker;
+    const updatedMs = Math.floor(clock.wallMs());
     const id = journal.nextId();
     const refs = this.#changeId === undefined ? [this.id] : [this.id, this.#changeId];
-    const bytes = encodeQueueChange(description);
+    const bytes = encodeDescriptionChange({ description: written, updatedMs });
     const position = this.records.append([{ kind: RecordKind.change, id, refs, bytes }], 'settle');
     this.#changeId = id;
-    this.#description = description;
+    this.#updatedMs = updatedMs;
     this.use();
+    this.configure(description);
+    return { position };
+  }
+
+  /** Lives by another description from now on. */
+  configure(description: QueueDescription): void {
+    this.#description = description;
     this.arrivals.configure(description);
     this.#history?.setWindow(
       parseDuration(description.duplicateDetectionHistoryTimeWindow, 'duplicateDetectionHistoryTimeWindow'),
@@ -302,7 +322,6 @@ export class Queue implements SubqueueOwner {
       if (!(error instanceof BrokerRefusal)) throw error;
       this.active.sessions?.refuseWaiting(error);
     }
-    return { position };
   }
 
   /** Gives a recovered message, whose columns are filled, its place. */
@@ -381,9 +400,11 @@ export class Queue implements SubqueueOwner {
 
   #admit(slot: number, message: Prepared): void {
     const { messages } = this.#broker;
+    this.#sizeBytes += message.sizeBytes;
+    const place = message.change?.content.place ?? 'active';
+    if (place !== 'active') return this.#dead(place).admit(slot);
     if (message.sessionId !== undefined)
       messages.session[slot] = this.active.sessions?.ensure(message.sessionId).index ?? NONE;
-    this.#sizeBytes += message.sizeBytes;
     if (message.dueMs !== Infinity) this.#deadlines.add(message.dueMs, slot, message.entryId);
     if (message.scheduled) {
       this.#scheduled++;

@@ -1,4 +1,13 @@
-import { parseQueueDescription, type QueueDescription } from '../topology/index.ts';
+import {
+  parseQueueDescription,
+  parseRuleDescription,
+  parseSubscriptionDescription,
+  parseTopicDescription,
+  type QueueDescription,
+  type RuleDescription,
+  type SubscriptionDescription,
+  type TopicDescription,
+} from '../topology/index.ts';
 import type { DeadLetterInfo, ForwardedInfo } from './message.ts';
 
 /**
@@ -13,7 +22,10 @@ export const RecordType = {
   counters: 5,
   historyBucket: 6,
   historyItem: 7,
-  queueChange: 8,
+  descriptionChange: 8,
+  topic: 9,
+  subscription: 10,
+  rule: 11,
 } as const;
 
 /** The latest time that a record can tell. */
@@ -35,28 +47,100 @@ export interface QueueRecord {
   readonly description: QueueDescription;
   /** Keys the hashes of duplicate detection, so that nobody can make two message ids collide. */
   readonly historyKey: Buffer;
+  readonly createdMs: number;
 }
 
-export function encodeQueue({ description, historyKey }: QueueRecord): Buffer {
-  const json = JSON.stringify({ description, historyKey: historyKey.toString('base64') });
-  return Buffer.concat([Buffer.of(RecordType.queue), Buffer.from(json)]);
+export interface TopicRecord {
+  readonly description: TopicDescription;
+  readonly historyKey: Buffer;
+  readonly createdMs: number;
 }
 
-/** The description of a queue after a change; it replaces the one before. */
-export function encodeQueueChange(description: QueueDescription): Buffer {
-  return Buffer.concat([Buffer.of(RecordType.queueChange), Buffer.from(JSON.stringify(description))]);
+export interface SubscriptionRecord {
+  readonly topicId: number;
+  readonly description: SubscriptionDescription;
+  readonly createdMs: number;
 }
 
-export function decodeQueueChange(bytes: Buffer): QueueDescription {
-  return parseQueueDescription(JSON.parse(bytes.toString('utf8', 1)));
+export interface RuleRecord {
+  readonly subscriptionId: number;
+  readonly description: RuleDescription;
+  readonly createdMs: number;
+}
+
+/** The description of an entity after a change, to be checked by whoever knows what it describes; it replaces the one before. */
+export interface DescriptionChange<D = unknown> {
+  readonly description: D;
+  readonly updatedMs: number;
+}
+
+interface Keyed<D> {
+  readonly description: D;
+  readonly historyKey: Buffer;
+  readonly createdMs: number;
+}
+
+export function encodeQueue(record: QueueRecord): Buffer {
+  return encodeKeyed(RecordType.queue, record);
 }
 
 export function decodeQueue(bytes: Buffer): QueueRecord {
-  const { description, historyKey } = JSON.parse(bytes.toString('utf8', 1)) as {
+  return decodeKeyed(bytes, parseQueueDescription);
+}
+
+export function encodeTopic(record: TopicRecord): Buffer {
+  return encodeKeyed(RecordType.topic, record);
+}
+
+export function decodeTopic(bytes: Buffer): TopicRecord {
+  return decodeKeyed(bytes, parseTopicDescription);
+}
+
+export function encodeSubscription(record: SubscriptionRecord): Buffer {
+  return encodeJson(RecordType.subscription, record);
+}
+
+export function decodeSubscription(bytes: Buffer): SubscriptionRecord {
+  const record = decodeJson(bytes) as SubscriptionRecord;
+  return { ...record, description: parseSubscriptionDescription(record.description) };
+}
+
+export function encodeRule(record: RuleRecord): Buffer {
+  return encodeJson(RecordType.rule, record);
+}
+
+export function decodeRule(bytes: Buffer): RuleRecord {
+  const record = decodeJson(bytes) as RuleRecord;
+  return { ...record, description: parseRuleDescription(record.description) };
+}
+
+export function encodeDescriptionChange(change: DescriptionChange): Buffer {
+  return encodeJson(RecordType.descriptionChange, change);
+}
+
+export function decodeDescriptionChange(bytes: Buffer): DescriptionChange {
+  return decodeJson(bytes) as DescriptionChange;
+}
+
+function encodeKeyed(type: number, { historyKey, ...record }: Keyed<unknown>): Buffer {
+  return encodeJson(type, { ...record, historyKey: historyKey.toString('base64') });
+}
+
+function decodeKeyed<D>(bytes: Buffer, parse: (description: unknown) => D): Keyed<D> {
+  const { description, historyKey, createdMs } = decodeJson(bytes) as {
     description: unknown;
     historyKey: string;
+    createdMs: number;
   };
-  return { description: parseQueueDescription(description), historyKey: Buffer.from(historyKey, 'base64') };
+  return { description: parse(description), historyKey: Buffer.from(historyKey, 'base64'), createdMs };
+}
+
+function encodeJson(type: number, value: object): Buffer {
+  return Buffer.concat([Buffer.of(type), Buffer.from(JSON.stringify(value))]);
+}
+
+function decodeJson(bytes: Buffer): unknown {
+  return JSON.parse(bytes.toString('utf8', 1));
 }
 
 export interface MessageRecord {

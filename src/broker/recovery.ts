@@ -1,11 +1,18 @@
 import { RetrainError } from '../errors.ts';
 import { RecordKind, type RecoveredRecord } from '../storage/index.ts';
-import { parseDuration } from '../topology/index.ts';
+import {
+  parseDuration,
+  parseQueueDescription,
+  parseSubscriptionDescription,
+  parseTopicDescription,
+} from '../topology/index.ts';
 import type { BrokerState } from './broker-state.ts';
 import { createHistory } from './duplicate-detection.ts';
 import type { DuplicateHistory } from './duplicate-history.ts';
 import { isDiskFull, killAll } from './gone.ts';
-import { keepChange } from './message-records.ts';
+import { keepChange, keepForwarded } from './message-records.ts';
+import type { MessageReader } from './message-reader.ts';
+import { withoutPartition } from './partition.ts';
 import { MessageState, type MessageTable } from './message-table.ts';
 import { Queue } from './queue.ts';
 import {
@@ -15,45 +22,72 @@ import {
   decodeHistoryItem,
   decodeMessage,
   decodeMessageChange,
+  decodeDescriptionChange,
   decodeQueue,
-  decodeQueueChange,
+  decodeRule,
   decodeSessionState,
+  decodeSubscription,
+  decodeTopic,
   type QueueRecord,
   RecordType,
+  type RuleRecord,
   type SessionStateRecord,
+  type SubscriptionRecord,
+  type TopicRecord,
 } from './records.ts';
+import type { Subscription } from './subscription.ts';
+import { Topic } from './topic.ts';
+import { restoredSubscription, type Topics } from './topics.ts';
 
-interface RecoveredQueue {
-  record: QueueRecord;
-  /** The record of the last change of the description. */
-  changeId: number | undefined;
+type EntityRecord =
+  | ({ readonly kind: 'queue' } & QueueRecord)
+  | ({ readonly kind: 'topic' } & TopicRecord)
+  | ({ readonly kind: 'subscription' } & SubscriptionRecord);
+
+interface RecoveredEntity {
+  record: EntityRecord;
+  /** The last change of the description, which is in `record` already. */
+  change: { readonly id: number; readonly updatedMs: number } | undefined;
   counters: Counters;
   countersWritten: { recordId: number; nextSequenceNumber: number } | undefined;
   readonly states: { changeId: number; record: SessionStateRecord }[];
-  readonly history: DuplicateHistory;
+  /** A subscription has none. */
+  readonly history: DuplicateHistory | undefined;
 }
 
 /**
- * Turns the records of the log into queues. Messages go straight into the table, so that a million of them cost no million objects: their slots
+ * Turns the records of the log into queues and topics. Messages go straight into the table, so that a million of them cost no million objects: their slots
  * follow in the order of their ids, which lets a change find its message by binary search.
  */
 export class Recovery {
   readonly #messages: MessageTable;
-  readonly #queues = new Map<number, RecoveredQueue>();
+  readonly #reader: MessageReader;
+  readonly #entities = new Map<number, RecoveredEntity>();
+  readonly #rules: { readonly id: number; readonly record: RuleRecord }[] = [];
   readonly #historyOfPart = new Map<number, DuplicateHistory>();
   /** Queue ids in the order of the slots, and the session ids of the messages that have one. */
   readonly #queueOfSlot: number[] = [];
   readonly #sessionOfSlot = new Map<number, string>();
   readonly #orphans: number[] = [];
 
-  constructor(messages: MessageTable) {
+  constructor({ messages, reader }: { messages: MessageTable; reader: MessageReader }) {
     this.#messages = messages;
+    this.#reader = reader;
   }
 
   take(record: RecoveredRecord, live: boolean): void {
     switch (record.bytes[0]) {
       case RecordType.queue:
-        if (live) this.#takeQueue(record);
+        if (live) this.#takeEntity(record.id, { kind: 'queue', ...decodeQueue(record.bytes) });
+        break;
+      case RecordType.topic:
+        if (live) this.#takeEntity(record.id, { kind: 'topic', ...decodeTopic(record.bytes) });
+        break;
+      case RecordType.subscription:
+        if (live) this.#takeEntity(record.id, { kind: 'subscription', ...decodeSubscription(record.bytes) });
+        break;
+      case RecordType.rule:
+        if (live) this.#rules.push({ id: record.id, record: decodeRule(record.bytes) });
         break;
       case RecordType.message:
         this.#takeMessage(record, live);
@@ -67,17 +101,21 @@ export class Recovery {
     }
   }
 
-  finish(broker: BrokerState): Queue[] {
+  /** The queues; topics and what belongs to them go to `topics`. */
+  finish(broker: BrokerState, topics: Topics): Queue[] {
+    const named: Queue[] = [];
     const queues = new Map<number, Queue>();
-    for (const [id, recovered] of this.#queues) {
-      const { record, history, changeId } = recovered;
-      const { duplicateDetectionHistoryTimeWindow: window } = record.description;
-      history.setWindow(parseDuration(window, 'duplicateDetectionHistoryTimeWindow'));
-      const queue = new Queue({ broker, id, record, history, changeId });
-      queue.arrivals.restoreCounters(recovered.counters, recovered.countersWritten);
-      for (const { changeId: stateId, record: state } of recovered.states)
-        queue.active.sessions?.restoreState(state, stateId);
+    const owners = new Map<number, { topic: Topic; subscription?: Subscription }>();
+    for (const [id, entity] of this.#entities) {
+      const queue = this.#entityOf(id, entity, { broker, topics, owners });
+      queue.arrivals.restoreCounters(entity.counters, entity.countersWritten);
+      for (const { changeId, record } of entity.states) queue.active.sessions?.restoreState(record, changeId);
       queues.set(id, queue);
+      if (entity.record.kind === 'queue') named.push(queue);
+    }
+    for (const { id, record } of this.#rules) {
+      const { topic, subscription } = owners.get(record.subscriptionId) ?? {};
+      if (topic && subscription) topics.restoreRule(topic, subscription, id, record);
     }
     for (let slot = 0; slot < this.#queueOfSlot.length; slot++) {
       const queue = queues.get(this.#queueOfSlot[slot] as number);
@@ -88,7 +126,40 @@ export class Recovery {
       }
     }
     this.#killOrphans(broker);
-    return [...queues.values()];
+    return named;
+  }
+
+  #entityOf(
+    id: number,
+    { record, change, history }: RecoveredEntity,
+    {
+      broker,
+      topics,
+      owners,
+    }: { broker: BrokerState; topics: Topics; owners: Map<number, { topic: Topic; subscription?: Subscription }> },
+  ): Queue {
+    if ('historyKey' in record)
+      history?.setWindow(
+        parseDuration(record.description.duplicateDetectionHistoryTimeWindow, 'duplicateDetectionHistoryTimeWindow'),
+      );
+    switch (record.kind) {
+      case 'queue':
+        return new Queue({ broker, id, record, history, change });
+      case 'topic': {
+        const topic = new Topic({ broker, id, record, history, change, reader: this.#reader });
+        owners.set(id, { topic });
+        topics.restore(topic);
+        return topic.queue;
+      }
+      case 'subscription': {
+        // Both are made and deleted whole, and the topic's record is the older one.
+        const { topic } = owners.get(record.topicId) as { topic: Topic };
+        const subscription = restoredSubscription({ broker, id, topic, record, change });
+        topic.subscriptions.set(subscription.name.toLowerCase(), subscription);
+        owners.set(id, { topic, subscription });
+        return subscription.queue;
+      }
+    }
   }
 
   #killOrphans({ journal }: BrokerState): void {
@@ -100,23 +171,23 @@ export class Recovery {
     }
   }
 
-  #takeQueue({ id, bytes }: RecoveredRecord): void {
-    const record = decodeQueue(bytes);
-    this.#queues.set(id, {
+  #takeEntity(id: number, record: EntityRecord): void {
+    this.#entities.set(id, {
       record,
-      changeId: undefined,
+      change: undefined,
       counters: { nextSequenceNumber: 1, lastEnqueuedTimeMs: 0 },
       countersWritten: undefined,
       states: [],
-      history: createHistory(record),
+      history: 'historyKey' in record ? createHistory(record) : undefined,
     });
   }
 
   #takeMessage({ id, refs, bytes }: RecoveredRecord, live: boolean): void {
     const message = decodeMessage(bytes);
-    const queue = this.#queues.get(message.queueId);
-    if (queue) {
-      raise(queue, { nextSequenceNumber: message.sequenceNumber + 1, lastEnqueuedTimeMs: message.enqueuedTimeMs });
+    const entity = this.#entities.get(message.queueId);
+    if (entity) {
+      raise(entity, { nextSequenceNumber: message.sequenceNumber + 1, lastEnqueuedTimeMs: message.enqueuedTimeMs });
+      if (message.forwarded?.hops === 0) this.#raiseTopic(entity, message.forwarded.enqueuedSequenceNumber);
     }
     if (!live) return;
     const messages = this.#messages;
@@ -131,20 +202,27 @@ export class Recovery {
     messages.state[slot] = message.scheduled ? MessageState.scheduled : MessageState.ready;
     messages.partition[slot] = message.partition ?? 0;
     if (message.timeToLiveMs !== Infinity) messages.extra(slot).timeToLiveMs = message.timeToLiveMs;
-    if (message.forwarded) messages.extra(slot).forwarded = message.forwarded;
+    if (message.forwarded) keepForwarded(messages, slot, message.forwarded);
     if (message.sessionId !== undefined) this.#sessionOfSlot.set(slot, message.sessionId);
     this.#queueOfSlot.push(message.queueId);
   }
 
+  /** Only its copies show which numbers a topic has used. */
+  #raiseTopic({ record }: RecoveredEntity, enqueuedSequenceNumber: number): void {
+    const topic = record.kind === 'subscription' ? this.#entities.get(record.topicId) : undefined;
+    const nextSequenceNumber = withoutPartition(enqueuedSequenceNumber) + 1;
+    if (topic) raise(topic, { nextSequenceNumber, lastEnqueuedTimeMs: 0 });
+  }
+
   #takeHistoryPart({ id, bytes }: RecoveredRecord): void {
     const { queueId, startMs } = decodeHistoryBucket(bytes);
-    const queue = this.#queues.get(queueId);
-    if (!queue) {
+    const history = this.#entities.get(queueId)?.history;
+    if (!history) {
       this.#orphans.push(id);
       return;
     }
-    queue.history.open(id, startMs);
-    this.#historyOfPart.set(id, queue.history);
+    history.open(id, startMs);
+    this.#historyOfPart.set(id, history);
   }
 
   #takeChange(record: RecoveredRecord): void {
@@ -155,21 +233,22 @@ export class Recovery {
         this.#takeMessageChange(owner, id, bytes);
         break;
       case RecordType.sessionState:
-        this.#queues.get(owner)?.states.push({ changeId: id, record: decodeSessionState(bytes) });
+        this.#entities.get(owner)?.states.push({ changeId: id, record: decodeSessionState(bytes) });
         break;
-      case RecordType.queueChange: {
-        const queue = this.#queues.get(owner);
-        if (!queue) break;
-        queue.record = { ...queue.record, description: decodeQueueChange(bytes) };
-        queue.changeId = id;
+      case RecordType.descriptionChange: {
+        const entity = this.#entities.get(owner);
+        if (!entity) break;
+        const { description, updatedMs } = decodeDescriptionChange(bytes);
+        entity.record = changedRecord(entity.record, description);
+        entity.change = { id, updatedMs };
         break;
       }
       case RecordType.counters: {
-        const queue = this.#queues.get(owner);
-        if (!queue) break;
+        const entity = this.#entities.get(owner);
+        if (!entity) break;
         const counters = decodeCounters(bytes);
-        raise(queue, counters);
-        queue.countersWritten = { recordId: id, nextSequenceNumber: counters.nextSequenceNumber };
+        raise(entity, counters);
+        entity.countersWritten = { recordId: id, nextSequenceNumber: counters.nextSequenceNumber };
         break;
       }
       case RecordType.historyItem: {
@@ -214,9 +293,20 @@ function unknownType({ id, bytes }: RecoveredRecord): RetrainError {
   );
 }
 
-function raise(queue: RecoveredQueue, counters: Counters): void {
-  queue.counters = {
-    nextSequenceNumber: Math.max(queue.counters.nextSequenceNumber, counters.nextSequenceNumber),
-    lastEnqueuedTimeMs: Math.max(queue.counters.lastEnqueuedTimeMs, counters.lastEnqueuedTimeMs),
+function changedRecord(record: EntityRecord, description: unknown): EntityRecord {
+  switch (record.kind) {
+    case 'queue':
+      return { ...record, description: parseQueueDescription(description) };
+    case 'topic':
+      return { ...record, description: parseTopicDescription(description) };
+    case 'subscription':
+      return { ...record, description: parseSubscriptionDescription(description) };
+  }
+}
+
+function raise(entity: RecoveredEntity, counters: Counters): void {
+  entity.counters = {
+    nextSequenceNumber: Math.max(entity.counters.nextSequenceNumber, counters.nextSequenceNumber),
+    lastEnqueuedTimeMs: Math.max(entity.counters.lastEnqueuedTimeMs, counters.lastEnqueuedTimeMs),
   };
 }

@@ -49,6 +49,21 @@ export function forwards(name: string): BrokerRefusal {
   );
 }
 
+export function entityExists(name: string): BrokerRefusal {
+  return new BrokerRefusal('entity-exists', `The messaging entity '${name}' already exists.`);
+}
+
+export function entityNotFound(name: string): BrokerRefusal {
+  return new BrokerRefusal('entity-not-found', `The messaging entity '${name}' could not be found.`);
+}
+
+export function isTopic(name: string): BrokerRefusal {
+  return new BrokerRefusal(
+    'not-allowed',
+    `Messages cannot be received from topic '${name}'. Receive from one of its subscriptions, '${name}/Subscriptions/<name>'.`,
+  );
+}
+
 export function enlisted(): BrokerRefusal {
   return new BrokerRefusal(
     'not-allowed',

@@ -14,7 +14,7 @@ import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
 import { ensureQueue, inOrderOfForwarding } from './declared-queues.ts';
 import { checkLogSize, logSizesFor } from './log-sizes.ts';
-import { factsOf } from './message-intake.ts';
+import { storedMessages } from './stored-messages.ts';
 import { QueueAdmin } from './queue-admin.ts';
 import { Service } from './service.ts';
 import type { Auth } from './service.ts';
@@ -102,7 +102,7 @@ export class Server implements AsyncDisposable {
     const namespace = new Namespace({
       clock,
       random,
-      inspect: factsOf,
+      reader: storedMessages,
       onDeleted: ({ name }) => {
         if (server) server.#forgetRules(name);
       },

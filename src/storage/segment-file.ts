@@ -18,7 +18,7 @@ function digits(number: number): string {
  * The format that this release writes and the only one it reads, that of the records in the segments included. It was 1 before session states
  * told when they were set and changes of a message its place: such a folder would be read wrongly, and nobody would notice.
  */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 export const SEGMENT_HEADER_BYTES = 64;
 const MAGIC = Buffer.from('retrain\0', 'latin1');

@@ -2,18 +2,44 @@ import type {
   Delivery,
   IncomingMessage,
   MessageFacts,
+  MessageReader,
   Outcome,
   ReceiveMode,
   SessionLock,
   Subqueue,
 } from '../../src/broker/index.ts';
 import { BrokerRefusal, Namespace, type Queue } from '../../src/broker/index.ts';
+import type { MessageProperties, PropertyChanges } from '../../src/filter/index.ts';
 import { RetrainError } from '../../src/errors.ts';
 import type { Random } from '../../src/runtime/random.ts';
 import { type Journal, type LogRecord, RecordKind } from '../../src/storage/index.ts';
 import type { AppendPurpose } from '../../src/storage/journal.ts';
 import { parseQueueDescription, type QueueDescriptionInput } from '../../src/topology/index.ts';
 import { FakeClock } from '../fake-clock.ts';
+
+/** A message of a test is text like `key=value;key=value`: properties of the user, and `sys.` before those of the system. */
+function propertiesOf(text: string): MessageProperties {
+  const pairs = new Map(text.split(';').map((pair) => pair.split('=') as [string, string]));
+  return {
+    user: (name) => pairs.get(name),
+    userExact: (name) => pairs.get(name),
+    system: (name) => pairs.get(`sys.${name}`),
+  };
+}
+
+/** In tests an overlay is JSON of what an action has set. */
+function overlayOf(former: Buffer | undefined, { user, system }: PropertyChanges): Buffer {
+  const before = former ? (JSON.parse(former.toString()) as object) : {};
+  const named = [...system].map(([name, value]) => [`sys.${name}`, value] as const);
+  return Buffer.from(JSON.stringify({ ...before, ...Object.fromEntries([...user, ...named]) }));
+}
+
+function changedFacts(overlay: Buffer | undefined): MessageFacts {
+  if (!overlay?.toString().startsWith('{')) return {};
+  const changes = JSON.parse(overlay.toString()) as Record<string, string | undefined>;
+  const sessionId = changes['sys.SessionId'];
+  return sessionId === undefined ? {} : { sessionId };
+}
 
 /** A journal that keeps records by the liveness rules of storage, so that a restart sees what the log would tell. */
 class MemoryJournal implements Journal {
@@ -134,9 +160,13 @@ export class BrokerHarness {
   }
 
   #start(): Namespace {
-    const inspect = (bytes: Buffer): MessageFacts => this.facts.get(bytes.toString()) ?? {};
+    const reader: MessageReader = {
+      facts: (bytes, overlay) => ({ ...this.facts.get(bytes.toString()), ...changedFacts(overlay) }),
+      properties: (bytes) => propertiesOf(bytes.toString()),
+      overlayWith: (_bytes, overlay, changes) => overlayOf(overlay, changes),
+    };
     const onFault = (fault: unknown): void => void this.faults.push(fault);
-    const namespace = new Namespace({ clock: this.clock, random: this.#random, inspect, onFault });
+    const namespace = new Namespace({ clock: this.clock, random: this.#random, reader, onFault });
     for (const record of this.journal.records.values()) {
       if (record.kind === RecordKind.entry || record.kind === RecordKind.change) {
         namespace.replay({ ...record, kind: record.kind, bytes: record.bytes as Buffer }, this.journal.isLive(record));

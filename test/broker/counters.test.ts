@@ -23,8 +23,9 @@ class Life {
   async start(): Promise<void> {
     const { clock } = this.fixture;
     const random = { bytes: (length: number) => Buffer.alloc(length, 7), fraction: () => 0.5 };
-    const inspect = (): never => assert.fail('nothing is forwarded');
-    const namespace = (this.namespace = new Namespace({ clock, random, inspect }));
+    const unread = (): never => assert.fail('nothing is forwarded');
+    const reader = { facts: unread, properties: unread, overlayWith: unread };
+    const namespace = (this.namespace = new Namespace({ clock, random, reader }));
     const log = await this.fixture.open({
       onRecord: (record, live) => namespace.replay(record, live),
       snapshot: () => namespace.snapshot(),

@@ -5,6 +5,7 @@ import type { AmqpDescribed, AmqpMap } from '../../src/amqp/index.ts';
 import { Namespace } from '../../src/broker/index.ts';
 import { Log } from '../../src/storage/index.ts';
 import { Peer, bodyOf, messageOf } from './peer.ts';
+import { storedMessages } from '../../src/server/stored-messages.ts';
 import { World } from './world.ts';
 
 const QUEUES = [{ name: 'q' }];
@@ -55,7 +56,7 @@ for (const [name, payload] of [
 async function smuggle(world: World, ...messages: Buffer[]): Promise<void> {
   const { clock, disk } = world;
   const namespace = new Namespace({
-    inspect: () => ({}),
+    reader: storedMessages,
     clock,
     random: { bytes: (length) => Buffer.alloc(length, 9), fraction: () => 0.5 },
   });

@@ -47,9 +47,14 @@ export function isUnder(path: string, scope: string): boolean {
   return lowerPath === lowerScope || lowerPath.startsWith(`${lowerScope}/`);
 }
 
-/** The queue that a path belongs to: itself or, under it, its `$management` and `$DeadLetterQueue`; undefined for the namespace. */
+const UNDER_ENTITY = /\/(\$|subscriptions\/)/i;
+
+/**
+ * The queue or topic that a path belongs to: itself or, under it, its `$management`, its `$DeadLetterQueue` and its subscriptions; undefined for
+ * the namespace.
+ */
 export function queueOf(path: string): string | undefined {
-  const end = path.indexOf('/$');
+  const end = path.search(UNDER_ENTITY);
   const queue = end < 0 ? path : path.slice(0, end);
   return queue === '' || queue.startsWith('$') ? undefined : queue;
 }

@@ -1,5 +1,5 @@
 import type { Attach, Link } from '../amqp/index.ts';
-import type { Queue } from '../broker/index.ts';
+import type { Entity, Queue } from '../broker/index.ts';
 import type { AccessRight } from './access-rule.ts';
 import { parseAddress } from './address.ts';
 import { serveCbs } from './cbs-node.ts';
@@ -54,15 +54,9 @@ export function attachLink(client: ClientConnection, link: Link, attach: Attach)
       return new RequestEndpoint({ client, link, claim, node, maxMessageSizeBytes, queue }).accept();
     }
     if (!sends) return openReceiver({ client, link, attach, claim, entity });
-    if (entity.subqueue !== entity.queue.active)
-      return client.refuse(
-        link,
-        failure(
-          'amqp:not-allowed',
-          `Messages cannot be sent to '${path}': only the broker moves messages to a dead-letter queue.`,
-        ),
-        path,
-      );
+    const why = whyNotSend(entity);
+    if (why !== undefined)
+      return client.refuse(link, failure('amqp:not-allowed', `Messages cannot be sent to '${path}': ${why}`), path);
     attachSender(client, link, { attach, claim, queue: entity.queue });
   } catch (error) {
     const refusal = failureOf(error);
@@ -89,10 +83,16 @@ function attachSender(
   const both: Claim = { ...claim, and: { path, rights: ['Send'] } };
   if (!client.permits(both)) return client.refuse(link, unauthorized(client, path, ['Send']), path);
   const entity = client.service.namespace.resolve(path);
-  if (!entity || entity.subqueue !== entity.queue.active)
+  if (!entity || whyNotSend(entity) !== undefined)
     return client.refuse(link, failure('amqp:not-found', entityNotFoundText(client.host, path)), path);
   entity.queue.mustAllowSend();
   new SenderEndpoint({ client, link, claim: both, queue: entity.queue }).accept();
+}
+
+function whyNotSend({ kind, queue, subqueue }: Entity): string | undefined {
+  if (queue.active !== subqueue) return 'only the broker moves messages to a dead-letter queue.';
+  if (kind === 'subscription') return 'a subscription gets copies of what is sent to its topic. Send to the topic.';
+  return undefined;
 }
 
 function unauthorized(client: ClientConnection, path: string, rights: readonly AccessRight[]): Failure {

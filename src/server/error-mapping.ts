@@ -100,5 +100,8 @@ export function failure(condition: Condition, description: string): Failure {
  * MessagingEntityNotFound (service-bus-protocol.md §10.2).
  */
 export function entityNotFoundText(host: string, path: string): string {
+  const [, topic, subscription] = /^(.+)\/subscriptions\/([^/]+)/i.exec(path) ?? [];
+  if (topic !== undefined && subscription !== undefined)
+    return `The messaging entity '${host.split('.')[0]}:topic:${topic}|${subscription}' could not be found.`;
   return `The messaging entity 'sb://${host}/${path}' could not be found.`;
 }

@@ -26,10 +26,13 @@ export function logSizesFor(queues: readonly QueueDescription[]): { segmentBytes
  *
  * @throws RetrainError `CONFIGURATION_INVALID` when the queue allows messages that the log could not store
  */
-export function checkLogSize({ name, maxMessageSizeInKilobytes }: QueueDescription, maxBatchBytes: number): void {
+export function checkLogSize(
+  { name, maxMessageSizeInKilobytes }: Pick<QueueDescription, 'name' | 'maxMessageSizeInKilobytes'>,
+  maxBatchBytes: number,
+): void {
   if (largestBatchBytes(maxMessageSizeInKilobytes * 1024) <= maxBatchBytes) return;
   throw new RetrainError(
     'CONFIGURATION_INVALID',
-    `queue '${name}' has maxMessageSizeInKilobytes ${maxMessageSizeInKilobytes}, but the log is open for batches of ${maxBatchBytes} bytes at most. Name a queue with this size when the broker starts, so that the log's files are made large enough.`,
+    `'${name}' has maxMessageSizeInKilobytes ${maxMessageSizeInKilobytes}, but the log is open for batches of ${maxBatchBytes} bytes at most. Name a queue with this size when the broker starts, so that the log's files are made large enough.`,
   );
 }

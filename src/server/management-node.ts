@@ -1,12 +1,13 @@
 import { lookup } from '../amqp/index.ts';
 import type { AmqpMap } from '../amqp/index.ts';
-import type { Queue, Subqueue, Transaction } from '../broker/index.ts';
+import type { Entity, Queue, Subqueue, Transaction } from '../broker/index.ts';
 import { RetrainError } from '../errors.ts';
 import type { AccessRight } from './access-rule.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { cancelScheduledMessages, scheduleMessages } from './management-scheduling.ts';
 import { deleteMessages, peekMessages, receiveBySequenceNumber } from './management-messages.ts';
 import { renewLocks, updateDisposition } from './management-locks.ts';
+import { addRule, enumerateRules, removeRule } from './management-rules.ts';
 import { getSessionState, listSessions, renewSessionLock, setSessionState } from './management-sessions.ts';
 import { RequestArguments } from './request-arguments.ts';
 import type { NodeReply, NodeRequest, RequestNode } from './request-node.ts';
@@ -14,6 +15,8 @@ import type { NodeReply, NodeRequest, RequestNode } from './request-node.ts';
 /** One `$management` request, for the function that carries it out. */
 export interface Operation {
   readonly client: ClientConnection;
+  readonly entity: Entity;
+  /** That of the entity. */
   readonly queue: Queue;
   readonly subqueue: Subqueue;
   readonly arguments: RequestArguments;
@@ -40,6 +43,9 @@ const OPERATIONS: ReadonlyMap<string, OperationEntry> = new Map<string, Operatio
   ['get-session-state', { right: 'Listen', run: getSessionState }],
   ['set-session-state', { right: 'Listen', run: setSessionState }],
   ['get-message-sessions', { right: 'Listen', run: listSessions }],
+  ['add-rule', { right: 'Listen', run: addRule }],
+  ['remove-rule', { right: 'Listen', run: removeRule }],
+  ['enumerate-rules', { right: 'Listen', run: enumerateRules }],
 ]);
 
 const PREFIX = 'com.microsoft:';
@@ -54,9 +60,9 @@ export class ManagementNode implements RequestNode {
   readonly address: string;
   readonly #client: ClientConnection;
   readonly #path: string;
-  readonly #entity: { readonly queue: Queue; readonly subqueue: Subqueue };
+  readonly #entity: Entity;
 
-  constructor(client: ClientConnection, path: string, entity: { readonly queue: Queue; readonly subqueue: Subqueue }) {
+  constructor(client: ClientConnection, path: string, entity: Entity) {
     this.address = managementPath(path).toLowerCase();
     this.#client = client;
     this.#path = path;
@@ -80,7 +86,9 @@ export class ManagementNode implements RequestNode {
     if (linkName !== undefined) this.#client.use(linkName);
     return entry.run({
       client: this.#client,
-      ...this.#entity,
+      entity: this.#entity,
+      queue: this.#entity.queue,
+      subqueue: this.#entity.subqueue,
       arguments: new RequestArguments(request.body),
       linkName,
       transaction: request.transaction,

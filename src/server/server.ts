@@ -15,7 +15,7 @@ import { LIMITS } from './limits.ts';
 import { ensureQueue, inOrderOfForwarding } from './declared-queues.ts';
 import { checkLogSize, logSizesFor } from './log-sizes.ts';
 import { storedMessages } from './stored-messages.ts';
-import { QueueAdmin } from './queue-admin.ts';
+import { EntityAdmin } from './entity-admin.ts';
 import { Service } from './service.ts';
 import type { Auth } from './service.ts';
 import { settingsOf } from './settings.ts';
@@ -57,7 +57,7 @@ export class Server implements AsyncDisposable {
   /** Resolves when the disk has failed: nothing further is promised to anybody, and the process must end with exit code 74. */
   readonly failed: Promise<RetrainError>;
   /** For the program that the server runs in. */
-  readonly queues: QueueAdmin;
+  readonly admin: EntityAdmin;
   /** What a queue's messages may need of the log at once; infinite when the log's sizes were given. */
   readonly #maxBatchBytes: number;
   readonly #service: Service;
@@ -78,7 +78,7 @@ export class Server implements AsyncDisposable {
     this.#service = service;
     this.#log = log;
     this.#maxBatchBytes = maxBatchBytes;
-    this.queues = new QueueAdmin({
+    this.admin = new EntityAdmin({
       namespace: service.namespace,
       maxBatchBytes,
       mustBeOpen: () => this.#mustBeOpen(),
@@ -146,7 +146,8 @@ export class Server implements AsyncDisposable {
         ensureQueue(namespace, queue);
       }
       server.replaceRules(options.rules);
-      for (const { description } of namespace.queues()) checkLogSize(description, server.#maxBatchBytes);
+      for (const { description } of [...namespace.queues(), ...namespace.topics])
+        checkLogSize(description, server.#maxBatchBytes);
     } catch (error) {
       namespace.stop();
       await log.close();
@@ -179,10 +180,10 @@ export class Server implements AsyncDisposable {
   replaceRules(rules: readonly AccessRule[]): void {
     const next = new AccessRules(rules);
     for (const queue of next.queues())
-      if (!this.#service.namespace.queue(queue))
+      if (!this.#service.namespace.queue(queue) && !this.#service.namespace.topics.get(queue))
         throw new RetrainError(
           'CONFIGURATION_INVALID',
-          `an access rule is for queue '${queue}', which does not exist: declare the queue, too, or correct its name`,
+          `an access rule is for queue or topic '${queue}', which does not exist: declare it, too, or correct its name`,
         );
     this.#enforce(next);
   }

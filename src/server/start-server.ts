@@ -16,7 +16,7 @@ import { AmqpListener } from './amqp-listener.ts';
 import { connectionString, isLoopback } from './connection-string.ts';
 import { HttpListener } from './http-listener.ts';
 import { HttpRoutes } from './http-routes.ts';
-import type { QueueAdmin } from './queue-admin.ts';
+import type { EntityAdmin } from './entity-admin.ts';
 import { Server } from './server.ts';
 import { fittingSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
@@ -69,8 +69,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly httpPort: number;
   /** Resolves when the disk has failed; the process must end with exit code 74, and starts again from disk. */
   readonly failed: Promise<RetrainError>;
-  /** Makes, changes, deletes and counts queues while clients are at work. */
-  readonly queues: QueueAdmin;
+  /** Makes, changes, deletes and counts queues, topics, subscriptions and rules while clients are at work. */
+  readonly admin: EntityAdmin;
   /** Sends clients away and closes the log. Resolves when nothing is held any more. */
   close(): Promise<void>;
 }
@@ -172,7 +172,7 @@ function running(parts: {
     amqpPort: amqp.port,
     httpPort: http.port,
     failed: server.failed,
-    queues: server.queues,
+    admin: server.admin,
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -119,7 +119,7 @@ test('broker refuses an access rule that cannot be, before it makes anything', a
   assertFailure(await broker('--access-rule', 'app=Read'), 2, /unknown right 'Read'/);
   assertFailure(await broker('--access-rule', 'app=Send', '--access-rule', 'app=Listen'), 2, /'app' is given twice/);
   assert.deepEqual(await readdir(data), []);
-  assertFailure(await broker('--access-rule', 'app=Send@none'), 2, /queue 'none', which does not exist/);
+  assertFailure(await broker('--access-rule', 'app=Send@none'), 2, /queue or topic 'none', which does not exist/);
 });
 
 test('broker without authorization says so, and only to this machine unless it is told otherwise', async (t) => {

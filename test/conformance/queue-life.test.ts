@@ -7,7 +7,7 @@ import { AT_A_TIME, errorCodeOf, Fixture, receive, receiveOne } from './fixture.
 describe('the life of a queue', { concurrency: AT_A_TIME }, () => {
   test('a queue that is deleted under attached clients is not found; made again, its name is usable at once', async (context) => {
     const fixture = await Fixture.start(context, [{ name: 'q' }]);
-    const { queues } = fixture.server;
+    const { queues } = fixture.server.admin;
     const client = fixture.client();
     const sender = client.createSender('q');
     const receiver = client.createReceiver('q');
@@ -48,7 +48,7 @@ describe('the life of a queue', { concurrency: AT_A_TIME }, () => {
     });
     await client.createSender('q').sendMessages({ body: 'first' });
     await got;
-    await fixture.server.queues.delete('q');
+    await fixture.server.admin.queues.delete('q');
     await told;
     await subscription.close();
     assert.deepEqual(bodies, ['first']);
@@ -57,7 +57,7 @@ describe('the life of a queue', { concurrency: AT_A_TIME }, () => {
 
   test('a disabled queue refuses what its status says as MessagingEntityDisabled, and works when it is active again', async (context) => {
     const fixture = await Fixture.start(context, [{ name: 'q' }]);
-    const { queues } = fixture.server;
+    const { queues } = fixture.server.admin;
     const client = fixture.client();
     const sender = client.createSender('q');
     await sender.sendMessages({ body: 'a' });
@@ -74,7 +74,7 @@ describe('the life of a queue', { concurrency: AT_A_TIME }, () => {
 
   test('changed settings hold for clients that are attached: delivery count, lock duration, time to live', async (context) => {
     const fixture = await Fixture.start(context, [{ name: 'q', lockDuration: 'PT5M' }]);
-    const { queues } = fixture.server;
+    const { queues } = fixture.server.admin;
     const client = fixture.client();
     const sender = client.createSender('q');
     const receiver = client.createReceiver('q');
@@ -95,7 +95,7 @@ describe('the life of a queue', { concurrency: AT_A_TIME }, () => {
   test('counts are exact right after what changes them', async (context) => {
     const fixture = await Fixture.start(context, [{ name: 'q' }]);
     const counts = () => {
-      const { active, deadLetter, scheduled, total } = fixture.server.queues.get('q')?.counts ?? {};
+      const { active, deadLetter, scheduled, total } = fixture.server.admin.queues.get('q')?.counts ?? {};
       return [active, deadLetter, scheduled, total];
     };
     const client = fixture.client();
@@ -127,6 +127,6 @@ describe('the life of a queue', { concurrency: AT_A_TIME }, () => {
     const receiver = client.createReceiver('q');
     await receiver.completeMessage(await receiveOne(receiver));
     await sender.sendMessages({ body });
-    assert.equal(fixture.server.queues.get('q')?.counts.active, 4);
+    assert.equal(fixture.server.admin.queues.get('q')?.counts.active, 4);
   });
 });

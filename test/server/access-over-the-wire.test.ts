@@ -183,7 +183,7 @@ test('rules that cannot be replace nothing', async (context) => {
   const world = await World.start(context, QUEUES, { rules: [APP] });
   const refused = (rules: AccessRule[], message: RegExp) =>
     assert.throws(() => world.server.replaceRules(rules), { code: 'CONFIGURATION_INVALID', message });
-  refused([{ ...APP, queue: 'none' }], /queue 'none', which does not exist: declare the queue, too/);
+  refused([{ ...APP, queue: 'none' }], /queue or topic 'none', which does not exist: declare it, too/);
   refused([APP, APP], /given twice/);
   await Peer.authorized(world, { rule: 'app', key: APP.primaryKey, audience: 'sb://localhost/q' });
 });

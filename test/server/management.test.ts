@@ -162,7 +162,7 @@ test('receive-by-sequence-number of more bytes than one answer may have is refus
   }
   const reply = await fetch(fitting, 0);
   assert.equal((bodyMap(reply).get('messages') as AmqpMap[]).length, fitting);
-  assert.equal(world.server.queues.get('q')?.counts.active, 1);
+  assert.equal(world.server.admin.queues.get('q')?.counts.active, 1);
 });
 
 test('peek-message answers with a list of maps, schedule-message with an array of longs', async (context) => {

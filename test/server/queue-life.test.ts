@@ -9,17 +9,17 @@ test('a queue is made, changed and deleted while clients are at work, and each c
   const world = await World.start(context, []);
   const peer = await Peer.authorized(world);
   assert.equal((await peer.sender('q')).condition, 'amqp:not-found');
-  await world.until(world.server.queues.create({ name: 'q', maxDeliveryCount: 3 }));
+  await world.until(world.server.admin.queues.create({ name: 'q', maxDeliveryCount: 3 }));
   const sender = await peer.sender('q');
   await peer.send(sender, messageOf('m'));
-  await world.until(world.server.queues.update('q', { maxDeliveryCount: 1 }));
+  await world.until(world.server.admin.queues.update('q', { maxDeliveryCount: 1 }));
   assert.equal(sender.detach, undefined, 'a change that does not concern the link leaves it');
   await world.restartAfterPowerCut();
-  assert.equal(world.server.queues.get('q')?.description.maxDeliveryCount, 1);
-  assert.equal(world.server.queues.get('q')?.counts.active, 1);
-  await world.until(world.server.queues.delete('q'));
+  assert.equal(world.server.admin.queues.get('q')?.description.maxDeliveryCount, 1);
+  assert.equal(world.server.admin.queues.get('q')?.counts.active, 1);
+  await world.until(world.server.admin.queues.delete('q'));
   await world.restartAfterPowerCut();
-  assert.deepEqual(world.server.queues.names, []);
+  assert.deepEqual(world.server.admin.queues.names, []);
 });
 
 test('links of a deleted queue are detached with amqp:not-found, and its name is free at once', async (context) => {
@@ -35,19 +35,19 @@ test('links of a deleted queue are detached with amqp:not-found, and its name is
   ];
   const filter = new Map([['com.microsoft:session-filter', null]]);
   const waiting = await peer.receiver('s', { source: { address: 's', filter } });
-  await world.until(world.server.queues.delete('q'));
-  await world.until(world.server.queues.delete('s'));
+  await world.until(world.server.admin.queues.delete('q'));
+  await world.until(world.server.admin.queues.delete('s'));
   await world.settle();
   for (const link of [...links, waiting]) assert.equal(link.condition, 'amqp:not-found');
-  await world.until(world.server.queues.create({ name: 'q' }));
+  await world.until(world.server.admin.queues.create({ name: 'q' }));
   const sender = await peer.sender('q');
   await peer.send(sender, messageOf('m'));
-  assert.equal(world.server.queues.get('q')?.counts.active, 1);
+  assert.equal(world.server.admin.queues.get('q')?.counts.active, 1);
 });
 
 test('what the program asks for is refused with the reason when it cannot be', async (context) => {
   const world = await World.start(context, [{ name: 'q' }]);
-  const { queues } = world.server;
+  const { queues } = world.server.admin;
   await assert.rejects(queues.create({ name: 'q' }), { reason: 'entity-exists' });
   await assert.rejects(
     queues.create({ name: 'p', forwardTo: 'nowhere' }),
@@ -71,14 +71,14 @@ test('a status or a forwarding that does not allow a link any more detaches it, 
   ] as const;
   for (const [change, ofSender, ofReceiver] of cases) {
     const { sender, receiver } = await open();
-    await world.until(world.server.queues.update('q', change));
+    await world.until(world.server.admin.queues.update('q', change));
     await world.settle();
     assert.equal(sender.condition, ofSender);
     assert.equal(receiver.condition, ofReceiver);
     const refused = await open();
     assert.equal(refused.sender.condition, ofSender);
     assert.equal(refused.receiver.condition, ofReceiver);
-    await world.until(world.server.queues.update('q', { status: 'Active', forwardTo: undefined }));
+    await world.until(world.server.admin.queues.update('q', { status: 'Active', forwardTo: undefined }));
   }
 });
 
@@ -88,7 +88,7 @@ test('a receiver that waits for a session is refused when the queue is disabled'
   const filter = new Map([['com.microsoft:session-filter', null]]);
   const waiting = await peer.receiver('s', { source: { address: 's', filter } });
   assert.equal(waiting.attach, undefined);
-  await world.until(world.server.queues.update('s', { status: 'Disabled' }));
+  await world.until(world.server.admin.queues.update('s', { status: 'Disabled' }));
   await world.settle();
   assert.equal(waiting.condition, 'com.microsoft:entity-disabled');
 });
@@ -114,8 +114,8 @@ test('a queue that is made again has none of the access rules of the one before'
   const token = { audience: 'sb://localhost/q', rule: 'mine', key: 'key-of-the-queue-rule' };
   const peer = await Peer.authorized(world, token);
   assert.equal((await peer.sender('q')).detach, undefined);
-  await world.until(world.server.queues.delete('q'));
-  await world.until(world.server.queues.create({ name: 'q' }));
+  await world.until(world.server.admin.queues.delete('q'));
+  await world.until(world.server.admin.queues.create({ name: 'q' }));
   assert.equal((await peer.sender('q')).condition, 'amqp:unauthorized-access');
   assert.equal((await peer.putToken(token)).status, 401);
   assert.equal((await peer.putToken({ key: KEY })).status, 202);
@@ -225,15 +225,15 @@ test('a partitioned queue tells the partition, as a short and in the upper bits 
 test('what the program asks for is refused once the broker closes, and does not wait for ever when its disk fails', async (context) => {
   const world = await World.start(context, [{ name: 'q' }]);
   const closing = world.server.close();
-  await assert.rejects(world.server.queues.create({ name: 'late' }), { code: 'INTERRUPTED' });
-  await assert.rejects(world.server.queues.update('q', {}), { code: 'INTERRUPTED' });
-  await assert.rejects(world.server.queues.delete('q'), { code: 'INTERRUPTED' });
+  await assert.rejects(world.server.admin.queues.create({ name: 'late' }), { code: 'INTERRUPTED' });
+  await assert.rejects(world.server.admin.queues.update('q', {}), { code: 'INTERRUPTED' });
+  await assert.rejects(world.server.admin.queues.delete('q'), { code: 'INTERRUPTED' });
   await world.until(closing);
   await world.startServer();
-  assert.deepEqual(world.server.queues.names, ['q']);
+  assert.deepEqual(world.server.admin.queues.names, ['q']);
 
   world.disk.failNth('write', 1);
-  await assert.rejects(world.until(world.server.queues.create({ name: 'unsaved' })), { code: 'DISK_FAILED' });
-  await assert.rejects(world.server.queues.delete('q'), { code: 'DISK_FAILED' });
+  await assert.rejects(world.until(world.server.admin.queues.create({ name: 'unsaved' })), { code: 'DISK_FAILED' });
+  await assert.rejects(world.server.admin.queues.delete('q'), { code: 'DISK_FAILED' });
   await world.settle();
 });

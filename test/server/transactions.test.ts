@@ -72,12 +72,12 @@ test('a transaction is declared, gathers sends and settlements over two queues, 
   const echo = await peer.dispose(receiver, work, inside(txnId, ACCEPTED));
   assert.deepEqual(echo, inside(txnId, ACCEPTED));
   assert.equal(receiver.outcomes.at(-1)?.settled, true);
-  assert.equal(world.server.queues.get('a')?.counts.active, 1);
-  assert.equal(world.server.queues.get('b')?.counts.active, 0);
+  assert.equal(world.server.admin.queues.get('a')?.counts.active, 1);
+  assert.equal(world.server.admin.queues.get('b')?.counts.active, 0);
 
   await peer.send(control, discharge(txnId));
   assert.equal(answer(control)?.kind, 'accepted');
-  assert.equal(world.server.queues.get('a')?.counts.active, 0);
+  assert.equal(world.server.admin.queues.get('a')?.counts.active, 0);
   const results = await peer.receiver('b');
   assert.deepEqual((await peer.grant(results, 10)).map(bodyOf), ['result']);
 });
@@ -93,8 +93,8 @@ test('a commit is acknowledged when it is on disk, and survives the loss of the 
   await peer.send(control, discharge(txnId));
   assert.equal(answer(control)?.kind, 'accepted');
   await world.restartAfterPowerCut();
-  assert.equal(world.server.queues.get('a')?.counts.active, 1);
-  assert.equal(world.server.queues.get('b')?.counts.active, 1);
+  assert.equal(world.server.admin.queues.get('a')?.counts.active, 1);
+  assert.equal(world.server.admin.queues.get('b')?.counts.active, 1);
 });
 
 test('a discharge that fails rolls back: nothing was sent, and the messages are still locked by their receiver', async (context) => {
@@ -111,13 +111,13 @@ test('a discharge that fails rolls back: nothing was sent, and the messages are 
   await peer.send(sender, messageOf('result'), { state: inside(txnId) });
   await peer.send(control, discharge(txnId, true));
   assert.equal(answer(control)?.kind, 'accepted');
-  assert.equal(world.server.queues.get('q')?.counts.active, 1);
+  assert.equal(world.server.admin.queues.get('q')?.counts.active, 1);
   const body = new Map<string, AmqpValue>([
     ['disposition-status', 'completed'],
     ['lock-tokens', new AmqpArray('uuid', [new AmqpUuid(swapGuidOrder(work.tag))])],
   ]) as AmqpMap;
   assert.equal((await peer.manage('q', 'update-disposition', body)).status, 200);
-  assert.equal(world.server.queues.get('q')?.counts.total, 0);
+  assert.equal(world.server.admin.queues.get('q')?.counts.total, 0);
 });
 
 test('transactions go with the link that controls them, and with its connection', async (context) => {
@@ -133,10 +133,10 @@ test('transactions go with the link that controls them, and with its connection'
     if (how === 'link') control.link.detach();
     else other.pipe.destroy();
     await world.settle();
-    assert.equal(world.server.queues.get('q')?.counts.active, 0);
+    assert.equal(world.server.admin.queues.get('q')?.counts.active, 0);
   }
   await peer.send(sender, messageOf('x'));
-  assert.equal(world.server.queues.get('q')?.counts.active, 1);
+  assert.equal(world.server.admin.queues.get('q')?.counts.active, 1);
 });
 
 test('an id that is unknown, ended, of another connection, or that took too long is refused with its condition', async (context) => {
@@ -160,7 +160,7 @@ test('an id that is unknown, ended, of another connection, or that took too long
   assert.equal(conditionOf(answer(sender)), 'amqp:transaction:timeout');
   await peer.send(control, discharge(slow));
   assert.equal(conditionOf(answer(control)), 'amqp:transaction:timeout');
-  assert.equal(world.server.queues.get('q')?.counts.total, 0);
+  assert.equal(world.server.admin.queues.get('q')?.counts.total, 0);
 });
 
 test('a lock that is lost, or a message that was refused, rolls back with amqp:transaction:rollback', async (context) => {
@@ -186,7 +186,7 @@ test('a lock that is lost, or a message that was refused, rolls back with amqp:t
     await peer.send(control, discharge(refused));
     assert.equal(conditionOf(answer(control)), 'amqp:transaction:rollback');
   }
-  assert.equal(world.server.queues.get('q')?.counts.active, 1);
+  assert.equal(world.server.admin.queues.get('q')?.counts.active, 1);
 });
 
 test('scheduling and settling over $management take part in a transaction', async (context) => {
@@ -200,9 +200,9 @@ test('scheduling and settling over $management take part in a transaction', asyn
   const body = new Map<string, AmqpValue>([['messages', [message]]]) as AmqpMap;
   const reply = await peer.manage('q', 'schedule-message', body, [], { state: inside(txnId) });
   assert.equal(reply.status, 200);
-  assert.equal(world.server.queues.get('q')?.counts.scheduled, 0);
+  assert.equal(world.server.admin.queues.get('q')?.counts.scheduled, 0);
   await peer.send(control, discharge(txnId));
-  assert.equal(world.server.queues.get('q')?.counts.scheduled, 1);
+  assert.equal(world.server.admin.queues.get('q')?.counts.scheduled, 1);
   // A reply, not a rejected request: of that no client hears.
   const late = await peer.manage('q', 'schedule-message', body, [], { state: inside(txnId) });
   assert.deepEqual([late.status, late.condition], [404, 'amqp:transaction:unknown-id']);
@@ -214,8 +214,8 @@ test('a sender by way of one queue to another needs the right to send to both', 
   const peer = await Peer.authorized(world);
   const sender = await peer.attach({ role: 'sender', target: { address: 'via' }, properties });
   await peer.send(sender, messageOf('m'));
-  assert.equal(world.server.queues.get('to')?.counts.active, 1);
-  assert.equal(world.server.queues.get('via')?.counts.total, 0);
+  assert.equal(world.server.admin.queues.get('to')?.counts.active, 1);
+  assert.equal(world.server.admin.queues.get('via')?.counts.total, 0);
   const limited = await Peer.authorized(world, { audience: 'sb://localhost/via' });
   const refused = await limited.attach({ role: 'sender', target: { address: 'via' }, properties });
   assert.equal(refused.condition, 'amqp:unauthorized-access');

@@ -124,22 +124,22 @@ export class BrokerProcess {
   async change(name: string, changes: QueueDescriptionChanges): Promise<ChangeResult> {
     const life = this.#life;
     if (!life?.server || !this.ready) return 'refused';
-    return this.#ask(life, life.server.queues.update(name, changes));
+    return this.#ask(life, life.server.admin.queues.update(name, changes));
   }
 
   /** Makes the queues that are missing, and tells of each. False when the process ends meanwhile. */
   async #findQueues(life: Life, server: Server): Promise<boolean> {
     for (const wanted of this.#settings.queues.toReversed()) {
       const { name } = wanted;
-      if (!server.queues.get(name)) {
+      if (!server.admin.queues.get(name)) {
         if (this.#made.has(name)) this.#world.violate(`queue ${name} is gone after a start`);
-        while ((await this.#ask(life, server.queues.create(wanted))) !== 'done') {
+        while ((await this.#ask(life, server.admin.queues.create(wanted))) !== 'done') {
           if (life.clock.dead || !server.healthy) return false;
           await this.#world.sleep(RESTART_AFTER_FAILURE_MS);
         }
       }
       this.#made.add(name);
-      const { description } = server.queues.get(name) ?? {};
+      const { description } = server.admin.queues.get(name) ?? {};
       if (description) this.onQueue(description);
     }
     return !life.clock.dead;

@@ -1,22 +1,21 @@
 import { RetrainError } from '../errors.ts';
+import { type Action, compileStatements } from './action.ts';
+import { compileTest } from './compile-predicate.ts';
 import { compileCorrelation } from './correlation.ts';
+import type { Environment } from './environment.ts';
 import type { Filter } from './filter.ts';
-import type { PropertyChanges } from './message-properties.ts';
-import type { MessageProperties } from './message-properties.ts';
-import type { FilterUuid } from './property-value.ts';
+import { foldPredicate } from './fold.ts';
+import { Parser } from './parser.ts';
+import { probesOf } from './probes.ts';
+import type { PropertyValue } from './property-value.ts';
 import type { FilterDescription, SqlDescription } from './rule-description.ts';
+import { ruleValueOf } from './rule-value.ts';
 
 const TRUE: Filter = { always: true, probes: [], matches: () => true };
 const FALSE: Filter = { always: false, probes: [[]], matches: () => false };
 
-/** What an expression may need besides the message. */
-export interface Environment {
-  /** The function `newid()`: a new UUID at each call. */
-  newId(): FilterUuid;
-}
-
 /** @throws RetrainError `FILTER_INVALID` with the position in the expression, what was found and what was expected */
-export function compileFilter(filter: FilterDescription, _environment: Environment): Filter {
+export function compileFilter(filter: FilterDescription, environment: Environment): Filter {
   switch (filter.filterType) {
     case 'TrueFilter':
       return TRUE;
@@ -25,16 +24,27 @@ export function compileFilter(filter: FilterDescription, _environment: Environme
     case 'CorrelationFilter':
       return compileCorrelation(filter.correlationFilter);
     case 'SqlFilter':
-      throw new RetrainError('FILTER_INVALID', 'SQL filters are not supported yet');
+      if (!filter.sqlFilter) throw new RetrainError('FILTER_INVALID', 'A SQL filter must have a sqlFilter');
+      return compileSqlFilter(filter.sqlFilter, environment);
   }
 }
 
-export interface Action {
-  /** @throws FilterError when it cannot be evaluated for this message */
-  changes(message: MessageProperties): PropertyChanges;
+function compileSqlFilter({ sqlExpression, parameters }: SqlDescription, environment: Environment): Filter {
+  const condition = foldPredicate(new Parser('filter', sqlExpression, parametersOf(parameters)).parseFilter());
+  if (condition.kind === 'truth') return condition.value === true ? TRUE : FALSE;
+  return { always: false, probes: probesOf(condition), matches: compileTest(condition, environment) };
 }
 
-/** @throws RetrainError `FILTER_INVALID` */
-export function compileAction(_action: SqlDescription, _environment: Environment): Action {
-  throw new RetrainError('FILTER_INVALID', 'SQL actions are not supported yet');
+/** @throws RetrainError `FILTER_INVALID`, as `compileFilter` */
+export function compileAction({ sqlExpression, parameters }: SqlDescription, environment: Environment): Action {
+  return compileStatements(new Parser('action', sqlExpression, parametersOf(parameters)).parseAction(), environment);
+}
+
+/** By name without `@`, in lower case. */
+function parametersOf(parameters: SqlDescription['parameters'] = {}): Map<string, PropertyValue> {
+  const values = new Map<string, PropertyValue>();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined) values.set(name.replace(/^@/, '').toLowerCase(), ruleValueOf(`parameters.${name}`, value));
+  }
+  return values;
 }

@@ -4,7 +4,7 @@ import type { SystemProperty } from './message-properties.ts';
 import { FilterDuration, FilterTime, FilterUuid, type PropertyValue } from './property-value.ts';
 import type { CorrelationDescription } from './rule-description.ts';
 import { ruleValueOf } from './rule-value.ts';
-import { valueKeyOf } from './value-key.ts';
+import { keyOf } from './value-kind.ts';
 
 const SYSTEM_FIELDS = [
   ['contentType', 'ContentType'],
@@ -53,7 +53,7 @@ export function compileCorrelation(description: CorrelationDescription | undefin
 }
 
 function probesOf(property: PropertyName, value: PropertyValue): Probe[] {
-  const key = valueKeyOf(value);
+  const key = keyOf(value);
   return key === undefined ? [] : [{ property, key }];
 }
 

@@ -1,28 +1,32 @@
-import { type Filter, type Probe, type PropertyName, readNamed, type ValueKey } from './filter.ts';
+import { type Filter, type Probe, type PropertyName, readNamed } from './filter.ts';
 import { FilterError } from './filter-error.ts';
 import type { MessageProperties } from './message-properties.ts';
-import { valueKeyOf } from './value-key.ts';
+import { keyOf, kindOf, type ValueKey, type ValueKind } from './value-kind.ts';
 
 interface Entry<K> {
   readonly key: K;
   readonly filter: Filter;
   /** Keys come in the order in which their filters were added. */
   readonly order: number;
-  /** The sets that hold this entry. */
-  readonly places: Set<Entry<K>>[];
+  /** Where it is found. Undefined: it is tried for every message, or it is always true. */
+  readonly probes: readonly Probe[] | undefined;
   /** The match that it was tried in last: two of its probes may hold at once. */
   round: number;
 }
 
-/** Filters that look for one value, by the value. */
+/** The filters that look at one property. */
 interface Slot<K> {
   readonly property: PropertyName;
-  readonly entries: Map<ValueKey, Set<Entry<K>>>;
+  /** Filters that are tried when the property has a value with this key. */
+  readonly byKey: Map<ValueKey, Set<Entry<K>>>;
+  /** Filters that are tried when the property has a value of another kind than this. */
+  readonly byOtherKind: Map<ValueKind, Set<Entry<K>>>;
 }
 
 /**
  * The filters of one topic. A filter that demands that a property has a certain value is found by that value in a hash table, so that a
- * message costs about as much as the filters that match it, however many there are.
+ * message costs about as much as the filters that match it, however many there are. Which filters match, and which fail, is the same as if each were
+ * tried.
  */
 export class FilterIndex<K> {
   readonly #entries = new Map<K, Entry<K>>();
@@ -32,27 +36,29 @@ export class FilterIndex<K> {
   #added = 0;
   #round = 0;
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
   /** Replaces the filter that `key` had. */
   add(key: K, filter: Filter): void {
     this.delete(key);
-    const entry: Entry<K> = { key, filter, order: this.#added, places: [], round: 0 };
+    const probes = filter.always ? undefined : this.#bestOf(filter.probes);
+    const entry: Entry<K> = { key, filter, order: this.#added, probes, round: 0 };
     this.#added += 1;
     this.#entries.set(key, entry);
-    const probes = this.#bestOf(filter.probes);
-    if (filter.always) place(entry, this.#always);
-    else if (!probes) place(entry, this.#unprobed);
-    else for (const probe of probes) place(entry, this.#setOf(probe));
+    if (filter.always) this.#always.add(entry);
+    else if (!probes) this.#unprobed.add(entry);
+    else for (const probe of probes) this.#place(entry, probe);
   }
 
   delete(key: K): void {
     const entry = this.#entries.get(key);
     if (!entry) return;
     this.#entries.delete(key);
-    for (const set of entry.places) set.delete(entry);
-    for (const [name, { entries }] of this.#slots) {
-      for (const [value, set] of entries) if (set.size === 0) entries.delete(value);
-      if (entries.size === 0) this.#slots.delete(name);
-    }
+    this.#always.delete(entry);
+    this.#unprobed.delete(entry);
+    for (const probe of entry.probes ?? []) this.#remove(entry, probe);
   }
 
   /**
@@ -61,14 +67,19 @@ export class FilterIndex<K> {
    */
   match(message: () => MessageProperties, onError: (key: K, error: FilterError) => void): K[] {
     const matched: Entry<K>[] = [...this.#always];
-    if (this.#always.size < this.#entries.size) this.#collect(message(), matched, onError);
+    if (this.#always.size < this.#entries.size) {
+      const failed = this.#collect(message(), matched);
+      failed.sort((a, b) => a.entry.order - b.entry.order);
+      for (const { entry, error } of failed) onError(entry.key, error);
+    }
     if (matched.length > 1) matched.sort((a, b) => a.order - b.order);
     return matched.map(({ key }) => key);
   }
 
-  #collect(message: MessageProperties, matched: Entry<K>[], onError: (key: K, error: FilterError) => void): void {
+  #collect(message: MessageProperties, matched: Entry<K>[]): { entry: Entry<K>; error: FilterError }[] {
     this.#round += 1;
     const round = this.#round;
+    const failed: { entry: Entry<K>; error: FilterError }[] = [];
     const attempt = (entry: Entry<K>): void => {
       if (entry.round === round) return;
       entry.round = round;
@@ -76,23 +87,29 @@ export class FilterIndex<K> {
         if (entry.filter.matches(message)) matched.push(entry);
       } catch (error) {
         if (!(error instanceof FilterError)) throw error;
-        onError(entry.key, error);
+        failed.push({ entry, error });
       }
     };
-    for (const { property, entries } of this.#slots.values()) {
+    for (const { property, byKey, byOtherKind } of this.#slots.values()) {
       const value = readNamed(message, property);
-      const key = value === undefined ? undefined : valueKeyOf(value);
-      if (key !== undefined) entries.get(key)?.forEach(attempt);
+      if (value === undefined || value === null) continue;
+      const key = keyOf(value);
+      if (key !== undefined) byKey.get(key)?.forEach(attempt);
+      if (byOtherKind.size === 0) continue;
+      const kind = kindOf(value);
+      for (const [other, entries] of byOtherKind) if (other !== kind) entries.forEach(attempt);
     }
     this.#unprobed.forEach(attempt);
+    return failed;
   }
 
-  /** The way whose fullest set has the fewest filters by now. */
+  /** The way whose fullest set has the fewest filters by now: what many filters have in common tells them apart badly. */
   #bestOf(ways: Filter['probes']): readonly Probe[] | undefined {
     let best: readonly Probe[] | undefined;
     let fewest = Infinity;
     for (const way of ways) {
-      const fullest = Math.max(0, ...way.map((probe) => this.#sizeAt(probe)));
+      let fullest = 0;
+      for (const probe of way) if ('key' in probe) fullest = Math.max(fullest, this.#sizeAt(probe.property, probe.key));
       if (fullest >= fewest) continue;
       fewest = fullest;
       best = way;
@@ -100,23 +117,42 @@ export class FilterIndex<K> {
     return best;
   }
 
-  #sizeAt({ property, key }: Probe): number {
-    return this.#slots.get(slotName(property))?.entries.get(key)?.size ?? 0;
+  #sizeAt(property: PropertyName, key: ValueKey): number {
+    return this.#slots.get(slotName(property))?.byKey.get(key)?.size ?? 0;
   }
 
-  #setOf({ property, key }: Probe): Set<Entry<K>> {
-    const name = slotName(property);
-    const slot = this.#slots.get(name) ?? { property, entries: new Map<ValueKey, Set<Entry<K>>>() };
-    this.#slots.set(name, slot);
-    const set = slot.entries.get(key) ?? new Set();
-    slot.entries.set(key, set);
-    return set;
+  #place(entry: Entry<K>, probe: Probe): void {
+    const name = slotName(probe.property);
+    let slot = this.#slots.get(name);
+    if (!slot) {
+      slot = { property: probe.property, byKey: new Map(), byOtherKind: new Map() };
+      this.#slots.set(name, slot);
+    }
+    if ('key' in probe) addTo(slot.byKey, probe.key, entry);
+    else addTo(slot.byOtherKind, probe.otherThan, entry);
+  }
+
+  #remove(entry: Entry<K>, probe: Probe): void {
+    const name = slotName(probe.property);
+    const slot = this.#slots.get(name);
+    if (!slot) return;
+    if ('key' in probe) removeFrom(slot.byKey, probe.key, entry);
+    else removeFrom(slot.byOtherKind, probe.otherThan, entry);
+    if (slot.byKey.size === 0 && slot.byOtherKind.size === 0) this.#slots.delete(name);
   }
 }
 
-function place<K>(entry: Entry<K>, set: Set<Entry<K>>): void {
-  set.add(entry);
-  entry.places.push(set);
+function addTo<N, E>(sets: Map<N, Set<E>>, name: N, entry: E): void {
+  const set = sets.get(name);
+  if (set) set.add(entry);
+  else sets.set(name, new Set([entry]));
+}
+
+function removeFrom<N, E>(sets: Map<N, Set<E>>, name: N, entry: E): void {
+  const set = sets.get(name);
+  if (!set) return;
+  set.delete(entry);
+  if (set.size === 0) sets.delete(name);
 }
 
 function slotName({ scope, name }: PropertyName): string {

@@ -1,19 +1,16 @@
 import type { MessageProperties, SystemProperty } from './message-properties.ts';
 import type { PropertyValue } from './property-value.ts';
+import type { ValueKey, ValueKind } from './value-kind.ts';
 
 /** Which property a filter looks at. Names of the scope `user` are in lower case. */
 export type PropertyName =
   | { readonly scope: 'system'; readonly name: SystemProperty }
   | { readonly scope: 'user' | 'user-exact'; readonly name: string };
 
-/** What an index compares: equal values have equal keys, and other values may have them, too. */
-export type ValueKey = string | number | boolean;
-
-/** That a property has a value with this key. */
-export interface Probe {
-  readonly property: PropertyName;
-  readonly key: ValueKey;
-}
+/** That a property has a value with this key, or one that is of another kind than this. */
+export type Probe =
+  | { readonly property: PropertyName; readonly key: ValueKey }
+  | { readonly property: PropertyName; readonly otherThan: ValueKind };
 
 export interface Filter {
   /** True for every message, without a look at it. */

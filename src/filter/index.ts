@@ -1,4 +1,6 @@
-export { compileAction, compileFilter, type Action, type Environment } from './compile-filter.ts';
+export type { Action } from './action.ts';
+export { compileAction, compileFilter } from './compile-filter.ts';
+export type { Environment } from './environment.ts';
 export type { Filter } from './filter.ts';
 export { FilterError } from './filter-error.ts';
 export { FilterIndex } from './filter-index.ts';

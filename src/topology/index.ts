@@ -26,3 +26,7 @@ export {
 export { DEFAULT_RULE, DEFAULT_RULE_NAME, parseRuleDescription, type RuleDescription, type RuleValue } from './rule.ts';
 export { parseTopologyFile } from './topology-file.ts';
 export { TopologyFileError } from './file-problem.ts';
+export type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from './namespace.ts';
+export { type Entity, entityText } from './entity.ts';
+export { type NamespacePlan, planNamespace, type Step } from './namespace-plan.ts';
+export { namespaceText, type WrittenAs } from './namespace-text.ts';

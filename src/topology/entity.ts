@@ -1,0 +1,25 @@
+import type { QueueDescription } from './queue.ts';
+import type { RuleDescription } from './rule.ts';
+import type { SubscriptionDescription } from './subscription.ts';
+import type { TopicDescription } from './topic.ts';
+
+/** A part of a namespace. */
+export type Entity =
+  | { readonly what: 'queue'; readonly description: QueueDescription }
+  | { readonly what: 'topic'; readonly description: TopicDescription }
+  | { readonly what: 'subscription'; readonly description: SubscriptionDescription }
+  | {
+      readonly what: 'rule';
+      readonly topicName: string;
+      readonly subscriptionName: string;
+      readonly description: RuleDescription;
+    };
+
+/** For people: `queue 'orders'`, `rule 'big' of subscription 'all' of topic 'outcomes'`. */
+export function entityText(entity: Entity): string {
+  const { name } = entity.description;
+  if (entity.what === 'subscription') return `subscription '${name}' of topic '${entity.description.topicName}'`;
+  if (entity.what === 'rule')
+    return `rule '${name}' of subscription '${entity.subscriptionName}' of topic '${entity.topicName}'`;
+  return `${entity.what} '${name}'`;
+}

@@ -3,7 +3,8 @@ import { RetrainError } from '../errors.ts';
 /** What Service Bus writes for "never": the longest .NET TimeSpan. */
 export const FOREVER = 'P10675199DT2H48M5.4775807S';
 
-const SHAPE = /^P(?=.)(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;
+/** Days, hours, minutes and seconds; not years and months, which have no fixed length. */
+export const DURATION_SHAPE = /^P(?=.)(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;
 
 /**
  * Milliseconds of an ISO 8601 duration of days, hours, minutes and seconds, the parts Service Bus accepts. Years and months have no fixed
@@ -12,7 +13,7 @@ const SHAPE = /^P(?=.)(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)
  * @throws RetrainError `ARGUMENT_INVALID`
  */
 export function parseDuration(text: string, field: string): number {
-  const match = SHAPE.exec(text);
+  const match = DURATION_SHAPE.exec(text);
   if (!match)
     throw new RetrainError(
       'ARGUMENT_INVALID',

@@ -1,23 +1,24 @@
 import { z } from 'zod';
 import { RetrainError } from '../errors.ts';
-import { FOREVER, parseDuration } from './duration.ts';
+import { DURATION_SHAPE, FOREVER, parseDuration } from './duration.ts';
 
 /** A duration within [min, max], both ISO 8601; the bounds are those of the service (service-bus-quotas). */
 export function duration(bounds: { min: string; max: string }) {
   const minMs = parseDuration(bounds.min, 'min');
   const maxMs = parseDuration(bounds.max, 'max');
-  return z.string().superRefine((text, context) => {
-    try {
-      const ms = parseDuration(text, 'value');
-      if (ms >= minMs && ms <= maxMs) return;
-    } catch {
-      // said below, with the bounds
-    }
-    context.addIssue({
-      code: 'custom',
-      message: `'${text}' must be an ISO 8601 duration from ${bounds.min} to ${bounds.max}`,
-    });
-  });
+  const range = `an ISO 8601 duration from ${bounds.min} to ${bounds.max}`;
+  return z
+    .string()
+    .superRefine((text, context) => {
+      try {
+        const ms = parseDuration(text, 'value');
+        if (ms >= minMs && ms <= maxMs) return;
+      } catch {
+        // said below, with the bounds
+      }
+      context.addIssue({ code: 'custom', message: `'${text}' must be ${range}` });
+    })
+    .meta({ pattern: DURATION_SHAPE.source, description: range });
 }
 
 const RESERVED_PATH = /\/(subscriptions|rules)\//i;

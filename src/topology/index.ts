@@ -30,3 +30,4 @@ export type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from '
 export { type Entity, entityText } from './entity.ts';
 export { type NamespacePlan, planNamespace, type Step } from './namespace-plan.ts';
 export { namespaceText, type WrittenAs } from './namespace-text.ts';
+export { namespaceSchema } from './namespace-schema.ts';

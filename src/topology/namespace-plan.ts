@@ -5,14 +5,15 @@ import type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from '
 import type { QueueDescription } from './queue.ts';
 import { DEFAULT_RULE, type RuleDescription } from './rule.ts';
 import type { SubscriptionDescription } from './subscription.ts';
+import type { TopicDescription } from './topic.ts';
 
 /** Something to do with an entity. */
 export type Step = Entity &
   (
     | {
         readonly action: 'create';
-        /** Of a subscription: it is made together with this rule, so that nothing comes in by another one meanwhile. */
-        readonly firstRule?: RuleDescription;
+        /** Of a subscription: it is made together with its rules, so that nothing comes in by another one meanwhile. */
+        readonly rules?: readonly RuleDescription[];
       }
     | { readonly action: 'update'; readonly differences: readonly Difference[] }
     | { readonly action: 'delete' }
@@ -34,9 +35,6 @@ export interface NamespacePlan {
 
 /** What is decided when an entity is made. */
 const FIXED: ReadonlySet<string> = new Set(['requiresSession', 'requiresDuplicateDetection', 'enablePartitioning']);
-
-/** Lets nothing in until it is replaced: a subscription without rules is made with it. */
-const CLOSED_RULE: RuleDescription = { name: DEFAULT_RULE.name, filterType: 'FalseFilter' };
 
 /**
  * What has to be done so that a namespace is as it is declared. What is declared is the truth for the entities that it names: a property that it does
@@ -89,6 +87,7 @@ class Planner {
   plan({ queues, topics }: NamespaceDescription): NamespacePlan {
     const wantedQueues = new ByName(queues, ({ name }) => name);
     const wantedTopics = new ByName(topics, ({ description }) => description.name);
+    this.#refuseTwice([...queues, ...topics.map(({ description }) => description)]);
     this.#deleteOthers(wantedQueues, wantedTopics);
     for (const topic of topics) this.#topic(topic);
     // To be made, and not made yet.
@@ -108,6 +107,19 @@ class Planner {
       unchanged: this.#unchanged,
       refusals: this.#refusals,
     };
+  }
+
+  #refuseTwice(descriptions: readonly (QueueDescription | TopicDescription)[]): void {
+    const seen = new Set<string>();
+    for (const description of descriptions) {
+      const entity =
+        'supportOrdering' in description
+          ? ({ what: 'topic', description } as const)
+          : ({ what: 'queue', description } as const);
+      if (seen.has(description.name.toLowerCase()))
+        this.#refusals.push({ entity, reason: 'the name is declared twice' });
+      seen.add(description.name.toLowerCase());
+    }
   }
 
   /** What has the name of something else that is wanted goes before that is made. */
@@ -130,7 +142,7 @@ class Planner {
   #topic({ description }: DeclaredTopic): void {
     const entity = { what: 'topic', description } as const;
     const present = this.#topics.get(description.name)?.description;
-    if (present) return this.#change(present, entity);
+    if (present) return this.#change(present, { ...entity, description: { ...description, name: present.name } });
     if (this.#isFree(entity, this.#queues)) this.#creations.push({ action: 'create', ...entity });
   }
 
@@ -138,7 +150,7 @@ class Planner {
   #queue(description: QueueDescription, missing: ReadonlySet<string>): void {
     const entity = { what: 'queue', description } as const;
     const present = this.#queues.get(description.name);
-    if (present) return this.#change(present, entity);
+    if (present) return this.#change(present, { ...entity, description: { ...description, name: present.name } });
     if (!this.#isFree(entity, this.#topics)) return;
     const later = FORWARDINGS.filter((property) => missing.has(description[property]?.toLowerCase() ?? ''));
     const first = { ...description, ...Object.fromEntries(later.map((property) => [property, undefined])) };
@@ -160,22 +172,17 @@ class Planner {
     for (const subscription of subscriptions) {
       const there = present.get(nameOf(subscription));
       if (there) this.#changeSubscription(there, subscription);
-      else this.#createSubscription(subscription);
+      else this.#creations.push({ action: 'create', what: 'subscription', rules: [DEFAULT_RULE], ...subscription });
     }
     if (!this.#prune) return;
     for (const { description } of present.without(new ByName(subscriptions, nameOf)))
       this.#deletions.push({ action: 'delete', what: 'subscription', description });
   }
 
-  #createSubscription({ description, rules = [DEFAULT_RULE] }: DeclaredSubscription): void {
-    const [firstRule = CLOSED_RULE, ...others] = rules;
-    this.#creations.push({ action: 'create', what: 'subscription', description, firstRule });
-    for (const rule of others) this.#creations.push({ action: 'create', ...ruleOf(description, rule) });
-    if (rules.length === 0) this.#creations.push({ action: 'delete', ...ruleOf(description, firstRule) });
-  }
-
   /** Rules are added and changed before others go: a message may match twice meanwhile, and is not lost. */
-  #changeSubscription(present: DeclaredSubscription, { description, rules }: DeclaredSubscription): void {
+  #changeSubscription(present: DeclaredSubscription, { description: wanted, rules }: DeclaredSubscription): void {
+    const { topicName, name } = present.description;
+    const description = { ...wanted, topicName, name };
     this.#change(present.description, { what: 'subscription', description });
     if (rules === undefined) return;
     const known = new ByName(present.rules ?? [], ({ name }) => name);

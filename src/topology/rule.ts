@@ -43,7 +43,8 @@ const correlation = z
     ({ properties = {}, ...system }) =>
       Object.keys(properties).length > 0 || Object.values(system).some((value) => value !== undefined),
     'must name at least one property',
-  );
+  )
+  .meta({ minProperties: 1 });
 
 const ruleName = z.union([z.literal(DEFAULT_RULE_NAME), partName]);
 const rest = { name: ruleName, action: sql.optional() };

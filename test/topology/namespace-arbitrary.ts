@@ -68,7 +68,7 @@ const action = fc.constantFrom("SET a = 'b'", 'REMOVE c').map((sqlExpression) =>
 const rule = (name: string): fc.Arbitrary<RuleDescription> =>
   fc
     .record({ filter, action: optional(action) })
-    .map(({ filter, action }) => ({ name, ...filter, ...(action && { action }) }) as RuleDescription);
+    .map(({ filter, action }) => ({ name, ...filter, ...(action && { action }) }));
 
 const QUEUES = ['a', 'b', 'C', 'd/e', 'shared'];
 const TOPICS = ['t', 'U', 'shared'];

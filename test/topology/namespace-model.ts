@@ -34,8 +34,8 @@ export class NamespaceModel {
       if (step.what === 'topic') assert.ok(!this.#queues.has(name));
       const made = part(step.description);
       siblings.set(name, made);
-      if (step.what === 'subscription') assert.ok(step.firstRule);
-      if (step.firstRule) made.parts.set(key(step.firstRule.name), part(step.firstRule));
+      if (step.what === 'subscription') assert.ok(step.rules);
+      for (const rule of step.rules ?? []) made.parts.set(key(rule.name), part(rule));
     } else if (step.action === 'update') {
       assert.ok(present, `${step.what} ${name} is not there`);
       present.description = step.description;

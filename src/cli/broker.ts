@@ -1,14 +1,22 @@
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { HEALTH_PATH } from '../api/health.ts';
-import { SETTINGS, SETTING_NAMES, parseAccessRuleFlag, startServer } from '../server/index.ts';
-import type { AccessRuleInForce, Auth, Setting, Settings } from '../server/index.ts';
+import {
+  EMULATOR_KEY,
+  SETTINGS,
+  SETTING_NAMES,
+  parseAccessRuleFlag,
+  parseTlsFlags,
+  startServer,
+} from '../server/index.ts';
+import type { AccessRuleInForce, Auth, Setting, Settings, TlsFlags } from '../server/index.ts';
+import { RetrainError } from '../errors.ts';
 import { DEFAULT_QUEUE, parseQueueFlag } from '../topology/index.ts';
 import { stackOf } from './failure.ts';
 import { Interrupt } from './interrupt.ts';
 import { collect, count, port, span, spanText } from './option.ts';
 
-interface BrokerOptions {
+interface BrokerOptions extends TlsFlags {
   readonly data: string;
   readonly amqpPort: number;
   readonly httpPort: number;
@@ -17,6 +25,7 @@ interface BrokerOptions {
   readonly accessRule?: readonly string[];
   readonly auth: Auth;
   readonly allowAnyone?: true;
+  readonly emulator?: true;
   readonly json?: true;
   readonly verbose?: true;
 }
@@ -37,8 +46,13 @@ export function brokerCommand(): Command {
   const command = new Command('broker')
     .description('Runs the embedded broker: durable, on this machine, with the protocol of Azure Service Bus.')
     .option('--data <dir>', 'folder for queues, messages and access keys', DEFAULT_BROKER_FOLDER)
-    .option('--amqp-port <n>', 'port for clients; 0 picks a free one', port, 5672)
-    .option('--http-port <n>', 'port for the health check; 0 picks a free one', port, 5300)
+    .option('--amqp-port <n>', 'port for clients of every protocol; 0 picks a free one', port, 5672)
+    .option(
+      '--http-port <n>',
+      'port of the emulator for HTTP, which speaks everything, too; 0 picks a free one',
+      port,
+      5300,
+    )
     .option('--host <host>', 'address to listen on; one that others can reach needs a key of yours', '127.0.0.1')
     .option(
       '--queue <spec>',
@@ -56,6 +70,23 @@ export function brokerCommand(): Command {
         .default('sas'),
     )
     .option('--allow-anyone', 'with --auth none: listen also on an address that others can reach')
+    .option('--emulator', "the well-known key of Microsoft's emulator (SAS_KEY_VALUE); on this machine only")
+    .addOption(
+      new Option(
+        '--tls <how>',
+        'speak TLS, too, with a certificate of an own local authority, to be trusted once',
+      ).choices(['self-signed']),
+    )
+    .option(
+      '--tls-name <name>',
+      'host name or address for that certificate besides those of this machine; repeatable',
+      collect,
+    )
+    .option(
+      '--tls-cert <file>',
+      'speak TLS, too, with this certificate (PEM, with its chain); taken anew when it changes',
+    )
+    .option('--tls-key <file>', 'its private key (PEM)')
     .option('--json', 'print one line of JSON when ready');
   for (const name of SETTING_NAMES) command.addOption(optionOf(SETTINGS[name]));
   return command
@@ -89,16 +120,29 @@ function settingsIn(options: BrokerOptions): Partial<Settings> {
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
+/** The root rule's key, if it is given. */
+function accessKey({ emulator }: BrokerOptions): string | undefined {
+  const given = process.env['RETRAIN_ACCESS_KEY'] || undefined;
+  if (emulator && given !== undefined)
+    throw new RetrainError(
+      'CONFIGURATION_INVALID',
+      '--emulator has a key of its own: unset RETRAIN_ACCESS_KEY, or start without --emulator',
+    );
+  return emulator ? EMULATOR_KEY : given;
+}
+
 async function runBroker(options: BrokerOptions): Promise<void> {
   using interrupt = new Interrupt();
-  const key = process.env['RETRAIN_ACCESS_KEY'];
+  const key = accessKey(options);
+  const tls = parseTlsFlags(options);
   const broker = await startServer({
     dataFolder: resolve(options.data),
     amqpPort: options.amqpPort,
     httpPort: options.httpPort,
     host: options.host,
     queues: options.queue?.map(parseQueueFlag) ?? [DEFAULT_QUEUE],
-    ...(key !== undefined && key !== '' && { key }),
+    ...(key !== undefined && { key }),
+    ...(tls && { tls }),
     rules: options.accessRule?.map(parseAccessRuleFlag) ?? [],
     auth: options.auth,
     allowAnyone: options.allowAnyone ?? false,

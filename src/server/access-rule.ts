@@ -19,6 +19,9 @@ export interface AccessRule {
 /** The rule that every namespace has. */
 export const ROOT_RULE_NAME = 'RootManageSharedAccessKey';
 
+/** Its key in Microsoft's emulator: everybody knows it, so it is for this machine only. */
+export const EMULATOR_KEY = 'SAS_KEY_VALUE';
+
 export function rootRule(primaryKey: string, secondaryKey?: string): AccessRule {
   const second = secondaryKey === undefined ? {} : { secondaryKey };
   return { name: ROOT_RULE_NAME, rights: ACCESS_RIGHTS, primaryKey, ...second };

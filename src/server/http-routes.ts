@@ -4,6 +4,8 @@ import type { HealthReport } from '../api/health.ts';
 import { sendJson, sendProblem } from './http-answer.ts';
 import { ATOM_API_VERSIONS, httpRouteOf, pathOfTarget } from './http-route.ts';
 import type { HttpRoute } from './http-route.ts';
+import { foreignOrigin } from './origin-rule.ts';
+import type { OriginRule } from './origin-rule.ts';
 
 /** Answers the requests of one API; it takes their body, or lets it go. */
 export interface HttpApi {
@@ -22,21 +24,29 @@ const VERSIONS = ATOM_API_VERSIONS.join(' or ');
 export class HttpRoutes implements HttpApi {
   readonly #healthy: () => boolean;
   readonly #atom: HttpApi | undefined;
+  readonly #mayConnect: OriginRule;
   readonly #onFault: (fault: unknown) => void;
 
   /** `atom`: Service Bus's admin API; without it its requests are answered with 501. */
   constructor(options: {
     readonly healthy: () => boolean;
     readonly atom?: HttpApi;
+    readonly mayConnect: OriginRule;
     readonly onFault: (fault: unknown) => void;
   }) {
     this.#healthy = options.healthy;
     this.#atom = options.atom;
+    this.#mayConnect = options.mayConnect;
     this.#onFault = options.onFault;
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
     try {
+      const { origin } = request.headers;
+      if (origin !== undefined && !this.#mayConnect(origin)) {
+        request.resume();
+        return sendProblem(response, foreignOrigin(origin));
+      }
       const route = httpRouteOf(request.url ?? '');
       if (route === 'atom' && this.#atom) return this.#atom.handle(request, response);
       // Nothing else here takes a body.

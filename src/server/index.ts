@@ -1,7 +1,9 @@
-export { type AccessRight, type AccessRule, ROOT_RULE_NAME, rootRule } from './access-rule.ts';
+export { type AccessRight, type AccessRule, EMULATOR_KEY, ROOT_RULE_NAME, rootRule } from './access-rule.ts';
 export { type AccessRuleSpec, parseAccessRuleFlag } from './access-rule-spec.ts';
 export { LIMITS } from './limits.ts';
 export type { EntityAdmin } from './entity-admin.ts';
+export { parseTlsFlags, type TlsFlags } from './network/tls-flags.ts';
+export type { TlsOptions } from './network/tls-identity.ts';
 export type { QueueAdmin, QueueStatus } from './queue-admin.ts';
 export { Server, type ServerOptions } from './server.ts';
 export type { Auth } from './service.ts';

@@ -11,6 +11,12 @@ export const LIMITS = {
   filesBesideConnections: 256,
   /** Connections that the kernel keeps while we are busy. */
   backlogConnections: 511,
+  /** Time between two looks at the certificate for TLS: whether it must be made anew, or its files have changed. */
+  certificateLookMs: 60_000,
+  /** Bytes of one WebSocket message that we take; its AMQP frames are at most `maxFrameSizeBytes` each, but some clients merge them. */
+  websocketMessageBytes: 1024 * 1024,
+  /** Bytes of one WebSocket message that we send: what the usual library of Go clients takes unless told otherwise. */
+  websocketSendBytes: 32 * 1024,
   /** Silence after which the kernel asks whether the other end of a connection is still there. */
   tcpKeepAliveMs: 60_000,
   /** Looks at a link within the time after which an idle one is detached: the smaller, the later it may go. */
@@ -97,6 +103,8 @@ export const LIMITS = {
   closeGraceMs: 1_000,
   /** Time that an HTTP client gets for its request's head and body. */
   httpRequestMs: 10_000,
+  /** Time that an HTTP client gets for its answer, until it has taken all of it. */
+  httpAnswerMs: 60_000,
   /** HTTP connections at a time. */
   httpConnections: 100,
 } as const;

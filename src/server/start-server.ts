@@ -7,16 +7,17 @@ import { maxOpenFiles } from '../runtime/open-files.ts';
 import { systemRandom } from '../runtime/random.ts';
 import type { Random } from '../runtime/random.ts';
 import type { QueueDescription } from '../topology/index.ts';
-import { rootRule } from './access-rule.ts';
+import { EMULATOR_KEY, rootRule } from './access-rule.ts';
 import type { AccessRight, AccessRule } from './access-rule.ts';
 import { checkedRules } from './access-rules.ts';
 import { accessRulesOf } from './access-rule-file.ts';
 import type { AccessRuleSpec } from './access-rule-spec.ts';
-import { AmqpListener } from './amqp-listener.ts';
 import { connectionString, isLoopback } from './connection-string.ts';
-import { HttpListener } from './http-listener.ts';
 import { HttpRoutes } from './http-routes.ts';
 import type { EntityAdmin } from './entity-admin.ts';
+import { Ports } from './network/ports.ts';
+import type { TlsOptions } from './network/tls-identity.ts';
+import { ANY_ORIGIN, LOCAL_ORIGIN } from './origin-rule.ts';
 import { Server } from './server.ts';
 import { fittingSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
@@ -25,7 +26,7 @@ import type { Auth } from './service.ts';
 export interface StartOptions {
   /** Folder for everything that must survive; it is made when it is missing. */
   readonly dataFolder: string;
-  /** 0 picks a free port. */
+  /** 0 picks a free port. Both speak AMQP, HTTP and WebSockets, and TLS with `tls`; they may be the same. */
   readonly amqpPort: number;
   readonly httpPort: number;
   /** 127.0.0.1 unless given. An address that others can reach needs `key`, or with `auth` none `allowAnyone`. */
@@ -35,6 +36,8 @@ export interface StartOptions {
   readonly key?: string;
   /** Access rules besides RootManageSharedAccessKey; keys that are not given are made and kept likewise. */
   readonly rules?: readonly AccessRuleSpec[];
+  /** Where the certificate for TLS comes from; TLS is not spoken unless given. What speaks no TLS is served all the same. */
+  readonly tls?: TlsOptions;
   /** Who is let in; `sas` unless given. */
   readonly auth?: Auth;
   /** What is absent has the service's value. */
@@ -67,6 +70,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly accessRules: readonly AccessRuleInForce[];
   readonly amqpPort: number;
   readonly httpPort: number;
+  /** The certificate that clients are to trust, with `tls` self-signed. */
+  readonly trustFile?: string;
   /** Resolves when the disk has failed; the process must end with exit code 74, and starts again from disk. */
   readonly failed: Promise<RetrainError>;
   /** Makes, changes, deletes and counts queues, topics, subscriptions and rules while clients are at work. */
@@ -101,24 +106,25 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
     ...(options.reserveBytes === undefined ? {} : { reserveBytes: options.reserveBytes }),
   });
-  let amqp: AmqpListener | undefined;
   try {
     // The log is open, so the data folder is ours.
     const access = await accessRulesOf({ dataFolder, rules: options.rules ?? [], rootKey: options.key, random });
     server.replaceRules(access.rules);
     await access.save();
-    amqp = await AmqpListener.open({ server, host, port: options.amqpPort });
-    const routes = new HttpRoutes({
-      healthy: () => server.healthy,
-      onFault: options.onFault ?? (() => undefined),
-    });
-    const http = await HttpListener.open({ host, port: options.httpPort, routes });
-    return running({ server, amqp, http, host, rules: access.rules });
+    const onFault = options.onFault ?? ((): void => undefined);
+    const mayConnect = isOpen(options) ? LOCAL_ORIGIN : ANY_ORIGIN;
+    const api = new HttpRoutes({ healthy: () => server.healthy, mayConnect, onFault });
+    const ports = await Ports.open({ ...options, server, api, mayConnect, host, clock, random, onFault });
+    return running({ server, ports, host, rules: access.rules });
   } catch (error) {
-    amqp?.close();
     await server.close();
     throw error;
   }
+}
+
+/** Whether everybody gets in who reaches the port, because only this machine does. */
+function isOpen({ key, auth = 'sas', allowAnyone = false }: StartOptions): boolean {
+  return (auth === 'none' && !allowAnyone) || key === EMULATOR_KEY;
 }
 
 function checkAccess({ key, rules = [], auth = 'sas', allowAnyone = false }: StartOptions, host: string): void {
@@ -133,6 +139,11 @@ function checkAccess({ key, rules = [], auth = 'sas', allowAnyone = false }: Sta
     ...rules.map((rule) => ({ ...rule, primaryKey: rule.primaryKey ?? KEY_TO_COME })),
   ]);
   if (isLoopback(host)) return;
+  if (key === EMULATOR_KEY)
+    throw new RetrainError(
+      'CONFIGURATION_INVALID',
+      `host '${host}' can be reached by other machines, and everybody knows the emulator's key. Listen on 127.0.0.1, or give a key of your own instead.`,
+    );
   if (auth === 'none' && !allowAnyone)
     throw new RetrainError(
       'CONFIGURATION_INVALID',
@@ -147,30 +158,30 @@ function checkAccess({ key, rules = [], auth = 'sas', allowAnyone = false }: Sta
 
 function running(parts: {
   readonly server: Server;
-  readonly amqp: AmqpListener;
-  readonly http: HttpListener;
+  readonly ports: Ports;
   readonly host: string;
   readonly rules: readonly AccessRule[];
 }): RunningServer {
-  const { server, amqp, http, host } = parts;
+  const { server, ports, host } = parts;
   const close = async (): Promise<void> => {
-    amqp.close();
+    ports.closeAmqp();
     try {
       await server.close();
     } finally {
-      await http.close();
+      await ports.close();
     }
   };
   const [root, ...others] = parts.rules.map((rule) => {
     const { name, queue, rights } = rule;
     const scope = queue === undefined ? {} : { queue };
-    return { name, ...scope, rights, connectionString: connectionString({ host, amqpPort: amqp.port, rule }) };
+    return { name, ...scope, rights, connectionString: connectionString({ host, amqpPort: ports.amqpPort, rule }) };
   });
   return {
     connectionString: root?.connectionString ?? '',
     accessRules: others,
-    amqpPort: amqp.port,
-    httpPort: http.port,
+    amqpPort: ports.amqpPort,
+    httpPort: ports.httpPort,
+    ...(ports.trustFile === undefined ? {} : { trustFile: ports.trustFile }),
     failed: server.failed,
     admin: server.admin,
     close,

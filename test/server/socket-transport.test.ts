@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import { test } from 'node:test';
 import { LIMITS } from '../../src/server/index.ts';
-import { SocketTransport } from '../../src/server/socket-transport.ts';
+import { SocketTransport } from '../../src/server/network/socket-transport.ts';
 
 test('the kernel is asked to notice a machine that went without a word', () => {
   const asked: unknown[] = [];

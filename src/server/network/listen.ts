@@ -1,5 +1,5 @@
 import type { Server as NetServer } from 'node:net';
-import { RetrainError } from '../errors.ts';
+import { RetrainError } from '../../errors.ts';
 
 /**
  * Listens, and resolves once it does. `name` says what the port is for.

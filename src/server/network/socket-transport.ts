@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { LIMITS } from './limits.ts';
-import type { Transport, TransportListener } from './transport.ts';
+import { LIMITS } from '../limits.ts';
+import type { Transport, TransportListener } from '../transport.ts';
 
 /** A TCP socket as transport. */
 export class SocketTransport implements Transport {

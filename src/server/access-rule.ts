@@ -8,12 +8,15 @@ export type AccessRight = (typeof ACCESS_RIGHTS)[number];
 export interface AccessRule {
   /** 1 to 50 letters, digits, periods, hyphens and underscores; case counts. */
   readonly name: string;
-  /** The one queue that its keys open, with what lies under it; absent: the whole namespace. */
+  /** The one queue or topic that its keys open, with what lies under it; absent: the whole namespace. */
   readonly queue?: string;
   readonly rights: readonly AccessRight[];
   /** The key's text; its UTF-8 bytes sign tokens, it is never decoded. */
   readonly primaryKey: string;
   readonly secondaryKey?: string;
+  /** Wall clock; of a rule that was given while the broker ran. */
+  readonly createdAtMs?: number;
+  readonly modifiedAtMs?: number;
 }
 
 /** The rule that every namespace has. */

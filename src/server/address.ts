@@ -47,7 +47,7 @@ export function isUnder(path: string, scope: string): boolean {
   return lowerPath === lowerScope || lowerPath.startsWith(`${lowerScope}/`);
 }
 
-const UNDER_ENTITY = /\/(\$|subscriptions\/)/i;
+const UNDER_ENTITY = /\/(\$|subscriptions(\/|$))/i;
 
 /**
  * The queue or topic that a path belongs to: itself or, under it, its `$management`, its `$DeadLetterQueue` and its subscriptions; undefined for

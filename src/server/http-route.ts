@@ -2,7 +2,7 @@ import { HEALTH_PATH, LIVENESS_PATH, READINESS_PATH } from '../api/health.ts';
 import { API_PREFIX, METRICS_PATH, WEBSOCKET_PATH } from '../api/paths.ts';
 
 /** Versions of Service Bus's admin API that its clients ask for. */
-export const ATOM_API_VERSIONS = ['2017-04', '2021-05'] as const;
+export const ATOM_API_VERSIONS = ['2017-04', '2021-05', '2024-05'] as const;
 
 /** Whom an HTTP request is for. `unknown-version`: it names an api-version that nobody here speaks. */
 export type HttpRoute =

@@ -80,6 +80,13 @@ export const LIMITS = {
   rulesPerEntity: 12,
   /** Access rules altogether. */
   accessRules: 10_000,
+  /** Bytes of the body of a request to the admin API; descriptions have a few thousand. */
+  adminRequestBytes: 256 * 1024,
+  /** Elements of such a body inside each other; descriptions have eight at most. */
+  xmlDepth: 32,
+  /** Entities of one page of a list when a client does not say how many, and the most that it may ask for. */
+  entitiesPerPage: 100,
+  entitiesPerPageMax: 1_000,
   /** Tokens that one connection may hold at a time. */
   tokensPerConnection: 1_000,
   /** Messages of one answer to peek-message. */

@@ -8,7 +8,9 @@ import { Log } from '../storage/index.ts';
 import type { QueueDescription } from '../topology/index.ts';
 import type { AccessRule } from './access-rule.ts';
 import { AccessRules } from './access-rules.ts';
+import { AtomApi } from './atom/atom-api.ts';
 import { ConnectionDriver } from './connection-driver.ts';
+import type { EntityAccess } from './entity-access.ts';
 import { failure } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
@@ -38,6 +40,8 @@ export interface ServerOptions {
   readonly random: Random;
   /** Told of faults of our own; clients see `amqp:internal-error`. */
   readonly onFault?: (fault: unknown) => void;
+  /** Told of each queue that is deleted, by whomever. */
+  readonly onDeleted?: (name: string) => void;
   /**
    * Bytes of a segment of the log, and of its reserve for a full disk. Unless given they follow from the largest message that
    * `queues` allow; what is given is taken as it is, and a message that does not fit is refused when it comes.
@@ -105,6 +109,7 @@ export class Server implements AsyncDisposable {
       reader: storedMessages,
       onDeleted: ({ name }) => {
         if (server) server.#forgetRules(name);
+        options.onDeleted?.(name);
       },
       onFault: (fault) => options.onFault?.(fault),
     });
@@ -186,6 +191,11 @@ export class Server implements AsyncDisposable {
           `an access rule is for queue or topic '${queue}', which does not exist: declare it, too, or correct its name`,
         );
     this.#enforce(next);
+  }
+
+  /** Service Bus's admin API over this server's entities. `access`: the access rules of queues and topics. */
+  adminApi(access: EntityAccess): AtomApi {
+    return new AtomApi({ service: this.#service, admin: this.admin, access });
   }
 
   /** Serves a client until one of both sides goes. Tell the returned listener what happens on the transport. */

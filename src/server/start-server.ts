@@ -10,7 +10,7 @@ import type { QueueDescription } from '../topology/index.ts';
 import { EMULATOR_KEY, rootRule } from './access-rule.ts';
 import type { AccessRight, AccessRule } from './access-rule.ts';
 import { checkedRules } from './access-rules.ts';
-import { accessRulesOf } from './access-rule-file.ts';
+import { AccessRuleKeeper } from './access-rule-keeper.ts';
 import type { AccessRuleSpec } from './access-rule-spec.ts';
 import { connectionString, isLoopback } from './connection-string.ts';
 import { HttpRoutes } from './http-routes.ts';
@@ -92,7 +92,9 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const { dataFolder, host = DEFAULT_HOST, disk = nodeDisk, clock = systemClock, random = systemRandom } = options;
   checkAccess(options, host);
   const settings = fittingSettings(options.settings ?? {}, await maxOpenFiles());
+  const onFault = options.onFault ?? (() => undefined);
   await disk.makeFolder(dataFolder);
+  let access: AccessRuleKeeper | undefined;
   const server = await Server.open({
     dataFolder,
     queues: options.queues,
@@ -102,18 +104,28 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     disk,
     clock,
     random,
-    ...(options.onFault ? { onFault: options.onFault } : {}),
+    onFault,
+    onDeleted: (name) => access?.forget(name),
     ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
     ...(options.reserveBytes === undefined ? {} : { reserveBytes: options.reserveBytes }),
   });
   try {
     // The log is open, so the data folder is ours.
-    const access = await accessRulesOf({ dataFolder, rules: options.rules ?? [], rootKey: options.key, random });
+    access = await AccessRuleKeeper.open({
+      dataFolder,
+      rules: options.rules ?? [],
+      rootKey: options.key,
+      random,
+      clock,
+      bornMs: (entity) => (server.admin.queues.get(entity) ?? server.admin.topics.get(entity))?.times.createdMs,
+      onChanged: (rules) => server.replaceRules(rules),
+      onFault,
+    });
     server.replaceRules(access.rules);
     await access.save();
-    const onFault = options.onFault ?? ((): void => undefined);
     const mayConnect = isOpen(options) ? LOCAL_ORIGIN : ANY_ORIGIN;
-    const api = new HttpRoutes({ healthy: () => server.healthy, mayConnect, onFault });
+    const atom = server.adminApi(access);
+    const api = new HttpRoutes({ healthy: () => server.healthy, atom, mayConnect, onFault });
     const ports = await Ports.open({ ...options, server, api, mayConnect, host, clock, random, onFault });
     return running({ server, ports, host, rules: access.rules });
   } catch (error) {

@@ -6,10 +6,11 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { RetrainError } from '../../src/errors.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
-import { accessRulesOf } from '../../src/server/access-rule-file.ts';
+import { AccessRuleKeeper } from '../../src/server/access-rule-keeper.ts';
 import { parseAccessRuleFlag } from '../../src/server/access-rule-spec.ts';
 import type { AccessRuleSpec } from '../../src/server/access-rule-spec.ts';
 import type { AccessRule } from '../../src/server/access-rule.ts';
+import { FakeClock } from '../fake-clock.ts';
 
 const APP: AccessRuleSpec = { name: 'app', queue: 'q', rights: ['Send'] };
 
@@ -19,8 +20,21 @@ async function folderFor(context: TestContext): Promise<string> {
   return folder;
 }
 
-async function start(dataFolder: string, rules: readonly AccessRuleSpec[], rootKey?: string): Promise<AccessRule[]> {
-  const access = await accessRulesOf({ dataFolder, rules, rootKey, random: systemRandom });
+async function start(
+  dataFolder: string,
+  rules: readonly AccessRuleSpec[],
+  rootKey?: string,
+): Promise<readonly AccessRule[]> {
+  const access = await AccessRuleKeeper.open({
+    dataFolder,
+    rules,
+    rootKey,
+    random: systemRandom,
+    clock: new FakeClock(),
+    bornMs: () => 0,
+    onChanged: () => undefined,
+    onFault: (fault) => assert.fail(String(fault)),
+  });
   await access.save();
   return access.rules;
 }
@@ -94,7 +108,7 @@ test('a file that is not what was written is refused, and stays as it is', async
   const path = join(folder, 'access-rules.json');
   const cases: [string, string, RegExp][] = [
     ['{', 'DATA_CORRUPT', /access-rules\.json is not JSON: Put a copy back, or remove the file/],
-    ['{"version":2,"rules":[]}', 'DATA_VERSION', /has version 2, and this program reads version 1/],
+    ['{"version":3,"rules":[]}', 'DATA_VERSION', /has version 3, and this program reads version 1 and 2/],
     ['{"rules":[]}', 'DATA_CORRUPT', /version: /],
     [
       '{"version":1,"rules":[{"name":"a","rights":["Fly"],"primaryKey":"k","secondaryKey":"k"}]}',

@@ -5,6 +5,7 @@ import { httpRouteOf } from '../../src/server/http-route.ts';
 const CASES: readonly (readonly [target: string, route: string])[] = [
   ['/q?api-version=2021-05', 'atom'],
   ['/q?api-version=2017-04', 'atom'],
+  ['/q?api-version=2024-05', 'atom'],
   ['/q?enrich=false&Api-Version=2021-05', 'atom'],
   ['/health?api-version=2021-05', 'atom'],
   ['/metrics?api-version=2017-04', 'atom'],

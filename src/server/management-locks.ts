@@ -4,7 +4,7 @@ import type { MessageLock, Outcome } from '../broker/index.ts';
 import { RetrainError } from '../errors.ts';
 import type { Operation } from './management-node.ts';
 import type { NodeReply } from './request-node.ts';
-import { mergeOverlay } from './settlement.ts';
+import { mergeOverlay } from './overlay.ts';
 
 /** `renew-lock`: locks of messages outside sessions get their whole duration again. Locks are volatile: nothing to wait for. */
 export function renewLocks(operation: Operation): NodeReply {

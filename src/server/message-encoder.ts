@@ -1,12 +1,21 @@
-import { AmqpTyped, HEADER, Writer, readComposite, scanSections } from '../amqp/index.ts';
+import { AmqpTyped, HEADER, PROPERTIES, Writer, readComposite, scanSections, writeComposite } from '../amqp/index.ts';
 import type { AmqpMap, AmqpValue, MessageHeader, MessageSections } from '../amqp/index.ts';
 import type { MessageView } from '../broker/index.ts';
 import { keyText, readAnnotations } from './annotations.ts';
-import { DEAD_LETTER_DESCRIPTION, DEAD_LETTER_REASON, readOverlay } from './settlement.ts';
+import {
+  changesProperties,
+  overlaidAnnotations,
+  overlaidEntries,
+  overlaidProperties,
+  overlaidTtl,
+  type Overlay,
+  readOverlay,
+} from './overlay.ts';
+import { DEAD_LETTER_DESCRIPTION, DEAD_LETTER_REASON } from './settlement.ts';
 
 /**
  * A stored message as a client gets it: header and annotations are written anew with what the broker knows, everything
- * behind them passes through as it came. Application properties are only touched when something was laid over them.
+ * behind them passes through as it came. Properties and application properties are only touched when something was laid over them.
  *
  * The common message (no header of its own but with delivery count and perhaps the queue's time to live, no annotations) costs one copy of a
  * template.
@@ -57,13 +66,32 @@ export function encodeMessage(stored: Buffer, view: MessageView, options: Encode
     view.partitionId === undefined &&
     view.deadLetterSource === undefined &&
     !options.lockToken;
-  const template = view.timeToLiveMs === undefined ? IMMORTAL_HEAD : MORTAL_HEAD;
-  const head = plain ? template.fill(view) : writeHead(stored, sections, view, options);
-  if (!view.overlay && !view.deadLetter) return [head, stored.subarray(sections.propertiesStart)];
+  if (view.overlay || view.deadLetter) return encodeChanged(stored, sections, view, { ...options, plain });
   return [
-    head,
-    stored.subarray(sections.propertiesStart, sections.propertiesEnd),
-    writeApplicationProperties(stored, sections, view),
+    plain ? fillTemplate(view) : writeHead(stored, sections, view, options),
+    stored.subarray(sections.propertiesStart),
+  ];
+}
+
+function fillTemplate(view: MessageView): Buffer {
+  return (view.timeToLiveMs === undefined ? IMMORTAL_HEAD : MORTAL_HEAD).fill(view);
+}
+
+/** A message that has another property than it came with. */
+function encodeChanged(
+  stored: Buffer,
+  sections: MessageSections,
+  view: MessageView,
+  { plain, ...options }: EncodeOptions & { readonly plain: boolean },
+): Buffer[] {
+  const overlay = readOverlay(view.overlay);
+  const isPlain = plain && overlay.fields.size === 0;
+  return [
+    isPlain ? fillTemplate(view) : writeHead(stored, sections, view, options, overlay),
+    changesProperties(overlay)
+      ? writeProperties(stored, sections, overlay)
+      : stored.subarray(sections.propertiesStart, sections.propertiesEnd),
+    writeApplicationProperties(stored, sections, view, overlay),
     stored.subarray(sections.applicationPropertiesEnd),
   ];
 }
@@ -72,20 +100,26 @@ function withoutBody(stored: Buffer, { bodyStart, bodyEnd }: MessageSections): B
   return Buffer.concat([stored.subarray(0, bodyStart), stored.subarray(bodyEnd)]);
 }
 
-function writeHead(stored: Buffer, sections: MessageSections, view: MessageView, options: EncodeOptions): Buffer {
+function writeHead(
+  stored: Buffer,
+  sections: MessageSections,
+  view: MessageView,
+  options: EncodeOptions,
+  overlay?: Overlay,
+): Buffer {
   const writer = new Writer();
   const header =
     sections.headerEnd > sections.headerStart ? readComposite(HEADER, stored, sections.headerStart).value : undefined;
-  writeHeader(writer, header, view);
+  writeHeader(writer, header, view, overlay ? overlaidTtl(header, overlay) : header?.ttl);
   writeDeliveryAnnotations(writer, stored, sections, options.lockToken);
   writer.writeDescriptor(MESSAGE_ANNOTATIONS);
   writer.beginMap();
-  if (sections.messageAnnotationsEnd > sections.messageAnnotationsStart) {
-    for (const [key, value] of readAnnotations(stored, sections.messageAnnotationsStart)) {
-      if (BROKER_ANNOTATIONS.has(keyText(key) ?? '')) continue;
-      writer.writeValue(key);
-      writer.writeValue(value);
-    }
+  const { messageAnnotationsStart: start, messageAnnotationsEnd: end } = sections;
+  const given: AmqpMap = end > start ? readAnnotations(stored, start) : new Map();
+  for (const [key, value] of overlay ? overlaidAnnotations(given, overlay) : given) {
+    if (BROKER_ANNOTATIONS.has(keyText(key) ?? '')) continue;
+    writer.writeValue(key);
+    writer.writeValue(value);
   }
   writeBrokerAnnotations(writer, view);
   writer.endMap();
@@ -125,8 +159,14 @@ function shownTtl(timeToLiveMs: number): number {
 }
 
 /** The time to live is what the queue has made of it (message-expiration), from which clients reckon when the message expires. */
-function writeHeader(writer: Writer, header: MessageHeader | undefined, view: MessageView): void {
-  const ttl = view.timeToLiveMs === undefined ? header?.ttl : shownTtl(view.timeToLiveMs);
+function writeHeader(
+  writer: Writer,
+  header: MessageHeader | undefined,
+  view: MessageView,
+  ownTtl: number | undefined,
+): void {
+  const ttlMs = view.timeToLiveMs ?? ownTtl;
+  const ttl = ttlMs === undefined ? undefined : shownTtl(ttlMs);
   writer.writeDescriptor(HEADER.code);
   writer.beginList();
   if (header?.durable === undefined) writer.writeNull();
@@ -163,14 +203,22 @@ function writeBrokerAnnotations(writer: Writer, view: MessageView): void {
   writer.writeTimestamp(Math.round(view.lockedUntilMs));
 }
 
-function writeApplicationProperties(stored: Buffer, sections: MessageSections, view: MessageView): Buffer {
-  const properties = new Map<AmqpValue, AmqpValue>();
-  const lay = (map: AmqpMap): void => {
-    for (const [key, value] of map) properties.set(keyText(key) ?? key, value);
-  };
-  if (sections.applicationPropertiesEnd > sections.applicationPropertiesStart)
-    lay(readAnnotations(stored, sections.applicationPropertiesStart));
-  if (view.overlay) lay(readOverlay(view.overlay));
+function writeProperties(stored: Buffer, sections: MessageSections, overlay: Overlay): Buffer {
+  const { propertiesStart: start, propertiesEnd: end } = sections;
+  const writer = new Writer();
+  const given = end > start ? readComposite(PROPERTIES, stored, start).value : undefined;
+  writeComposite(writer, PROPERTIES, overlaidProperties(given, overlay));
+  return writer.take();
+}
+
+function writeApplicationProperties(
+  stored: Buffer,
+  sections: MessageSections,
+  view: MessageView,
+  overlay: Overlay,
+): Buffer {
+  const { applicationPropertiesStart: start, applicationPropertiesEnd: end } = sections;
+  const properties = overlaidEntries(end > start ? readAnnotations(stored, start) : undefined, overlay);
   if (view.deadLetter?.reason !== undefined) properties.set(DEAD_LETTER_REASON, view.deadLetter.reason);
   if (view.deadLetter?.description !== undefined) properties.set(DEAD_LETTER_DESCRIPTION, view.deadLetter.description);
   const writer = new Writer();

@@ -16,9 +16,10 @@ import {
 import type { AmqpMap, AmqpValue, MessageHeader, MessageProperties, MessageSections } from '../amqp/index.ts';
 import type { IncomingMessage, MessageFacts } from '../broker/index.ts';
 import type { Random } from '../runtime/random.ts';
-import { readAnnotations } from './annotations.ts';
+import { PARTITION_KEY, readAnnotations, SCHEDULED_ENQUEUE_TIME } from './annotations.ts';
 import { LIMITS } from './limits.ts';
 import { checkMessageLimits } from './message-limits.ts';
+import { overlaidAnnotations, overlaidProperties, overlaidTtl, readOverlay } from './overlay.ts';
 
 /** Several encoded messages, each in a data section of its own (service-bus-protocol.md §5.3). */
 export const BATCH_MESSAGE_FORMAT = 0x80013700;
@@ -26,9 +27,6 @@ export const BATCH_MESSAGE_FORMAT = 0x80013700;
 const GENERATED_ID_BYTES = 16;
 /** A properties section, a list8 whose one item is a str8 of 32 characters, up to these characters. */
 const PROPERTIES_WITH_ID_ONLY = Buffer.from([0x00, 0x53, 0x73, 0xc0, 0x23, 0x01, 0xa1, 0x20]);
-
-const SCHEDULED_ENQUEUE_TIME = 'x-opt-scheduled-enqueue-time';
-const PARTITION_KEY = 'x-opt-partition-key';
 
 /**
  * What the broker needs to know of an encoded message. The bytes stay as they are, views of what was received, but for two
@@ -82,16 +80,27 @@ function inOrder(bytes: Buffer): { bytes: Buffer; sections: MessageSections } {
   return { bytes: moved, sections: scanSections(moved) };
 }
 
-/** What a queue has to know of a stored message that is forwarded to it. */
-export function factsOf(stored: Buffer): MessageFacts {
+/** What a queue has to know of a stored message that comes from another one; `overlay`: what was laid over it since it came. */
+export function factsOf(stored: Buffer, overlay?: Buffer): MessageFacts {
   const sections = scanSections(stored);
   const { headerStart, headerEnd, propertiesStart, propertiesEnd } = sections;
+  const header = headerEnd > headerStart ? readComposite(HEADER, stored, headerStart).value : undefined;
+  const annotations = readSection(stored, sections.messageAnnotationsStart, sections.messageAnnotationsEnd);
+  const properties =
+    propertiesEnd > propertiesStart ? readComposite(PROPERTIES, stored, propertiesStart).value : undefined;
   const facts: Draft<MessageFacts> = {};
+  if (!overlay) {
+    setFacts(facts, { header, annotations, properties });
+    return facts;
+  }
+  const laidOver = readOverlay(overlay);
   setFacts(facts, {
-    header: headerEnd > headerStart ? readComposite(HEADER, stored, headerStart).value : undefined,
-    annotations: readSection(stored, sections.messageAnnotationsStart, sections.messageAnnotationsEnd),
-    properties: propertiesEnd > propertiesStart ? readComposite(PROPERTIES, stored, propertiesStart).value : undefined,
+    header: undefined,
+    annotations: overlaidAnnotations(annotations ?? new Map(), laidOver),
+    properties: overlaidProperties(properties, laidOver),
   });
+  const ttl = overlaidTtl(header, laidOver);
+  if (ttl !== undefined) facts.timeToLiveMs = ttl;
   return facts;
 }
 

@@ -1,11 +1,11 @@
 import { Writer } from '../amqp/index.ts';
 import type { AmqpMap, AmqpValue, MessageProperties, MessageSections } from '../amqp/index.ts';
 import { RetrainError } from '../errors.ts';
-import { keyText } from './annotations.ts';
+import { keyText, PARTITION_KEY, VIA_PARTITION_KEY } from './annotations.ts';
 import { LIMITS } from './limits.ts';
 
 /** Message annotations of the sender that have the limit of an id. */
-const KEY_ANNOTATIONS = { PartitionKey: 'x-opt-partition-key', ViaPartitionKey: 'x-opt-via-partition-key' } as const;
+const KEY_ANNOTATIONS = { PartitionKey: PARTITION_KEY, ViaPartitionKey: VIA_PARTITION_KEY } as const;
 
 /**
  * The service's limits on what stands before a message's body (service-bus-quotas): ids and keys of 128 characters, properties of

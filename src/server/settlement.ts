@@ -1,8 +1,7 @@
-import { ACCEPTED, RELEASED, Writer } from '../amqp/index.ts';
-import type { AmqpMap, AmqpValue, DeliveryState } from '../amqp/index.ts';
-import { decode } from '../amqp/index.ts';
+import { ACCEPTED, RELEASED } from '../amqp/index.ts';
+import type { AmqpValue, DeliveryState } from '../amqp/index.ts';
 import type { Outcome } from '../broker/index.ts';
-import { keyText } from './annotations.ts';
+import { mergeOverlay } from './overlay.ts';
 
 /** Answers to a settlement: the same outcome type, without annotations and without error (service-bus-protocol.md §7). */
 const ABANDONED: DeliveryState = Object.freeze({ kind: 'modified', undeliverableHere: false });
@@ -62,27 +61,4 @@ function deadLetter(
     ...(typeof description === 'string' ? { description } : {}),
     ...(modified ? { overlay: modified } : {}),
   };
-}
-
-/**
- * Adds properties to an overlay: an encoded AMQP map with string keys, which delivery lays over the application properties.
- * Returns undefined when there is nothing to add.
- */
-export function mergeOverlay(
-  overlay: Buffer | undefined,
-  properties: AmqpMap | ReadonlyMap<string, AmqpValue>,
-): Buffer | undefined {
-  if (properties.size === 0) return undefined;
-  const merged = new Map<AmqpValue, AmqpValue>(overlay ? readOverlay(overlay) : []);
-  for (const [key, value] of properties as AmqpMap) {
-    const name = keyText(key);
-    if (name !== undefined) merged.set(name, value);
-  }
-  const writer = new Writer();
-  writer.writeMap(merged);
-  return writer.take();
-}
-
-export function readOverlay(overlay: Buffer): AmqpMap {
-  return decode(overlay, 0, 'typed').value as AmqpMap;
 }

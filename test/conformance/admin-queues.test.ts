@@ -1,38 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { ServiceBusAdministrationClient } from '@azure/service-bus';
-import { AT_A_TIME, Fixture } from './fixture.ts';
-
-// The official admin client (7.9.5), which speaks HTTPS to the host of its connection string: a policy takes the TLS away.
+import { failureOf, startWithAdmin as start } from './admin-fixture.ts';
+import { AT_A_TIME } from './fixture.ts';
 
 const FOREVER = 'P10675199DT2H48M5.4775807S';
-
-async function start(context: TestContext): Promise<{ fixture: Fixture; admin: ServiceBusAdministrationClient }> {
-  const fixture = await Fixture.start(context, []);
-  const { connectionString, httpPort } = fixture.server;
-  const endpoint = connectionString.replace(/Endpoint=[^;]*/, `Endpoint=sb://127.0.0.1:${httpPort}`);
-  const admin = new ServiceBusAdministrationClient(endpoint, { retryOptions: { maxRetries: 0 } });
-  admin.pipeline.addPolicy({
-    name: 'withoutTls',
-    sendRequest: (request, next) => {
-      request.url = request.url.replace(/^https:/, 'http:');
-      request.allowInsecureConnection = true;
-      return next(request);
-    },
-  });
-  return { fixture, admin };
-}
-
-async function failureOf(work: Promise<unknown>): Promise<readonly [code: unknown, status: unknown, said: string]> {
-  try {
-    await work;
-  } catch (error) {
-    const { code, statusCode, message } = error as { code?: unknown; statusCode?: unknown; message: string };
-    return [code, statusCode, message];
-  }
-  throw new Error('no error came');
-}
 
 const options = { concurrency: AT_A_TIME };
 
@@ -76,7 +48,7 @@ async function madeWithDefaults(context: TestContext): Promise<void> {
   });
   assert.deepEqual(await admin.getQueue('a/b'), queue);
   const { name, messagingSku } = await admin.getNamespaceProperties();
-  assert.deepEqual({ name, messagingSku }, { name: 'retrain', messagingSku: 'Standard' });
+  assert.deepEqual({ name, messagingSku }, { name: 'localhost', messagingSku: 'Standard' });
 }
 
 async function everyProperty(context: TestContext): Promise<void> {
@@ -204,7 +176,7 @@ async function forwards(context: TestContext): Promise<void> {
   const { fixture, admin } = await start(context);
   await admin.createQueue('to');
   const { forwardTo } = await admin.createQueue('from', { forwardTo: 'to' });
-  assert.equal(forwardTo, `sb://127.0.0.1:${fixture.server.httpPort}/to`);
+  assert.equal(forwardTo, `sb://localhost:${fixture.server.httpPort}/to`);
   await fixture.client().createSender('from').sendMessages({ body: 1 });
   const [message] = await fixture.client().createReceiver('to').receiveMessages(1);
   assert.equal(message?.body, 1);

@@ -5,13 +5,17 @@ export interface XmlNode {
   readonly content: readonly (XmlNode | string)[];
 }
 
-/** An element; content that is undefined is left out. */
+/** An element; content that is undefined or empty is left out. */
 export function xml(
   name: string,
   attributes: Readonly<Record<string, string>>,
   ...content: readonly (XmlNode | string | undefined)[]
 ): XmlNode {
-  return { name, attributes, content: content.filter((part) => part !== undefined) };
+  return {
+    name,
+    attributes,
+    content: content.filter((part): part is XmlNode | string => part !== undefined && part !== ''),
+  };
 }
 
 /** An element of one value, or nothing when there is none. */

@@ -9,12 +9,14 @@ import {
   parseTlsFlags,
   startServer,
 } from '../server/index.ts';
-import type { AccessRuleInForce, Auth, Setting, Settings, TlsFlags } from '../server/index.ts';
+import type { AccessRuleInForce, Auth, DeclaredEntities, Setting, Settings, TlsFlags } from '../server/index.ts';
 import { RetrainError } from '../errors.ts';
+import { files } from '../runtime/files.ts';
 import { DEFAULT_QUEUE, parseQueueFlag } from '../topology/index.ts';
 import { stackOf } from './failure.ts';
 import { Interrupt } from './interrupt.ts';
 import { collect, count, port, span, spanText } from './option.ts';
+import { readTopology } from './topology-input.ts';
 
 interface BrokerOptions extends TlsFlags {
   readonly data: string;
@@ -22,6 +24,7 @@ interface BrokerOptions extends TlsFlags {
   readonly httpPort: number;
   readonly host: string;
   readonly queue?: readonly string[];
+  readonly config?: string;
   readonly accessRule?: readonly string[];
   readonly auth: Auth;
   readonly allowAnyone?: true;
@@ -60,6 +63,10 @@ export function brokerCommand(): Command {
       collect,
     )
     .option(
+      '--config <file>',
+      "queues, topics, subscriptions and rules to declare: YAML, JSON, or Config.json of Microsoft's emulator",
+    )
+    .option(
       '--access-rule <rule>',
       'access rule besides the root rule, NAME=RIGHT[,RIGHT][@QUEUE] with the rights Send, Listen and Manage; repeatable',
       collect,
@@ -95,10 +102,13 @@ export function brokerCommand(): Command {
       `
 Access keys are made at the first start and kept in the data folder. A root key of your own goes into RETRAIN_ACCESS_KEY.
 Access rules are in force as long as they are given; their keys stay the same.
+What is declared is made when it is missing and changed when it is different; everything else in the data folder stays as it is.
 
 Examples:
   retrain broker
   retrain broker --data /var/lib/retrain --queue models:sessions,duplicates --queue outcomes
+  retrain broker --config namespace.yaml
+  retrain broker --emulator --config Config.json
   retrain broker --queue orders --access-rule shop=Send@orders --access-rule monitor=Listen`,
     )
     .action(runBroker);
@@ -131,6 +141,15 @@ function accessKey({ emulator }: BrokerOptions): string | undefined {
   return emulator ? EMULATOR_KEY : given;
 }
 
+/** What flags and file declare together; where neither declares anything there is the default queue. */
+async function declaredIn({ queue, config }: BrokerOptions): Promise<DeclaredEntities> {
+  const queues = queue?.map(parseQueueFlag) ?? [];
+  if (config === undefined) return queue ? { queues } : { queues, queuesIfMissing: [DEFAULT_QUEUE] };
+  const onRemark = (remark: string): void => console.error(`retrain: warning: ${remark}`);
+  const file = await readTopology(config, { files, stdin: process.stdin, onRemark });
+  return { queues: [...queues, ...file.queues], topics: file.topics };
+}
+
 async function runBroker(options: BrokerOptions): Promise<void> {
   using interrupt = new Interrupt();
   const key = accessKey(options);
@@ -140,7 +159,7 @@ async function runBroker(options: BrokerOptions): Promise<void> {
     amqpPort: options.amqpPort,
     httpPort: options.httpPort,
     host: options.host,
-    queues: options.queue?.map(parseQueueFlag) ?? [DEFAULT_QUEUE],
+    ...(await declaredIn(options)),
     ...(key !== undefined && { key }),
     ...(tls && { tls }),
     rules: options.accessRule?.map(parseAccessRuleFlag) ?? [],

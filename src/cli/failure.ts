@@ -1,11 +1,14 @@
 import { CommanderError } from 'commander';
 import { RetrainError } from '../errors.ts';
+import { TopologyFileError } from '../topology/file-problem.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
 
 /** What a person is told about an error, and a script through the exit code. */
 export interface Failure {
   /** One line: what, and the remedy. Empty when all has been said, as by `--help`. */
   readonly line: string;
+  /** Lines that follow it: each place in a file that has to be corrected. */
+  readonly places?: readonly string[];
   readonly exitCode: number;
 }
 
@@ -27,6 +30,10 @@ const SYSTEM_ERRORS: Record<string, { readonly remedy: string; readonly exitCode
 /** The one place that turns an error into what is printed and how the process ends. `command` is the one that was called. */
 export function explainFailure(error: unknown, command: string): Failure {
   if (error instanceof CommanderError) return explainUsage(error, command);
+  if (error instanceof TopologyFileError && error.problems.length > 1) {
+    const line = `${error.file} has to be corrected in ${error.problems.length} places:`;
+    return { line, places: error.problems, exitCode: exitCodeOf(error.code) };
+  }
   if (error instanceof RetrainError) return { line: oneLine(error.message), exitCode: exitCodeOf(error.code) };
   if (!(error instanceof Error)) return unexpected(String(error));
   const known = SYSTEM_ERRORS[(error as NodeJS.ErrnoException).code ?? ''];

@@ -40,8 +40,8 @@ async function run(): Promise<number> {
   } catch (error) {
     const called = root.commands.find((command) => command.name() === process.argv[2]);
     const verbose = [root, called].some((command) => command?.opts()['verbose'] === true);
-    const { line, exitCode } = explainFailure(error, called ? `retrain ${called.name()}` : 'retrain');
-    if (line !== '') process.stderr.write(`retrain: ${line}\n`);
+    const { line, places = [], exitCode } = explainFailure(error, called ? `retrain ${called.name()}` : 'retrain');
+    if (line !== '') process.stderr.write([`retrain: ${line}`, ...places].join('\n').concat('\n'));
     if (verbose && line !== '') process.stderr.write(`${stackOf(error)}\n`);
     return exitCode;
   }

@@ -1,5 +1,6 @@
 import { RetrainError } from '../errors.ts';
 import type { QueueDescription } from '../topology/index.ts';
+import type { DeclaredEntities } from './declared-entities.ts';
 import { LIMITS } from './limits.ts';
 
 /** What the log writes besides two batches into the smallest segment, generously. */
@@ -9,11 +10,16 @@ const largestBatchBytes = (messageBytes: number): number =>
   messageBytes + LIMITS.batchMessages * LIMITS.recordBytesPerMessage;
 
 /**
- * Sizes of the log's files with which every message, batch and session state that the queues allow can be stored: two batches
+ * Sizes of the log's files with which every message, batch and session state that what is declared allows can be stored: two batches
  * must fit each file, also the one that is kept for a full disk.
  */
-export function logSizesFor(queues: readonly QueueDescription[]): { segmentBytes: number; reserveBytes: number } {
-  const messageBytes = Math.max(0, ...queues.map((queue) => queue.maxMessageSizeInKilobytes * 1024));
+export function logSizesFor({ queues, topics = [], queuesIfMissing = [] }: DeclaredEntities): {
+  segmentBytes: number;
+  reserveBytes: number;
+} {
+  const entities = [...queues, ...queuesIfMissing, ...topics.map(({ description }) => description)];
+  const largest = entities.reduce((most, entity) => Math.max(most, entity.maxMessageSizeInKilobytes), 0);
+  const messageBytes = largest * 1024;
   const leastBytes = 2 * largestBatchBytes(messageBytes) + SEGMENT_OVERHEAD_BYTES;
   return {
     segmentBytes: Math.max(LIMITS.segmentBytes, leastBytes),

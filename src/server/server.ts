@@ -5,7 +5,6 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Disk } from '../runtime/disk.ts';
 import type { Random } from '../runtime/random.ts';
 import { Log } from '../storage/index.ts';
-import type { QueueDescription } from '../topology/index.ts';
 import type { AccessRule } from './access-rule.ts';
 import { AccessRules } from './access-rules.ts';
 import { AtomApi } from './atom/atom-api.ts';
@@ -14,7 +13,8 @@ import type { EntityAccess } from './entity-access.ts';
 import { failure } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
 import { LIMITS } from './limits.ts';
-import { ensureQueue, inOrderOfForwarding } from './declared-queues.ts';
+import { declareEntities } from './declared-entities.ts';
+import type { DeclaredEntities } from './declared-entities.ts';
 import { checkLogSize, logSizesFor } from './log-sizes.ts';
 import { storedMessages } from './stored-messages.ts';
 import { EntityAdmin } from './entity-admin.ts';
@@ -24,11 +24,9 @@ import { settingsOf } from './settings.ts';
 import type { Settings } from './settings.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
-export interface ServerOptions {
+export interface ServerOptions extends DeclaredEntities {
   /** The log lies in its subfolder `log`. */
   readonly dataFolder: string;
-  /** Queues that must exist. One that exists already must have the same description. */
-  readonly queues: readonly QueueDescription[];
   /** Of the namespace and of its queues; `replaceRules` takes others. */
   readonly rules: readonly AccessRule[];
   /** `sas` unless given. */
@@ -44,7 +42,7 @@ export interface ServerOptions {
   readonly onDeleted?: (name: string) => void;
   /**
    * Bytes of a segment of the log, and of its reserve for a full disk. Unless given they follow from the largest message that
-   * `queues` allow; what is given is taken as it is, and a message that does not fit is refused when it comes.
+   * declared entities allow; what is given is taken as it is, and a message that does not fit is refused when it comes.
    */
   readonly segmentBytes?: number;
   readonly reserveBytes?: number;
@@ -94,10 +92,10 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Opens the log, brings the namespace back from it and makes the queues that are missing.
+   * Opens the log, brings the namespace back from it and makes it as it is declared.
    *
-   * @throws RetrainError `DATA_LOCKED`, `DATA_CORRUPT`, `DATA_VERSION`, `CONFIGURATION_INVALID` (an access rule is wrong, a queue
-   * exists with another description, or allows larger messages than the log can store), or what the disk says
+   * @throws RetrainError `DATA_LOCKED`, `DATA_CORRUPT`, `DATA_VERSION`, `CONFIGURATION_INVALID` (an access rule is wrong, something
+   * cannot be as it is declared, or allows larger messages than the log can store), or what the disk says
    */
   static async open(options: ServerOptions): Promise<Server> {
     const { clock, random, disk } = options;
@@ -114,7 +112,7 @@ export class Server implements AsyncDisposable {
       onFault: (fault) => options.onFault?.(fault),
     });
     let failure: RetrainError | undefined;
-    const sizes = logSizesFor(options.queues);
+    const sizes = logSizesFor(options);
     const log = await Log.open({
       disk,
       clock,
@@ -146,10 +144,7 @@ export class Server implements AsyncDisposable {
     try {
       namespace.start(log);
       service.barrier.release(log.durable);
-      for (const queue of inOrderOfForwarding(options.queues)) {
-        if (log.congested) await log.flushed();
-        ensureQueue(namespace, queue);
-      }
+      await declareEntities(namespace, options, log);
       server.replaceRules(options.rules);
       for (const { description } of [...namespace.queues(), ...namespace.topics])
         checkLogSize(description, server.#maxBatchBytes);

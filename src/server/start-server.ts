@@ -6,7 +6,6 @@ import { nodeDisk } from '../runtime/node-disk.ts';
 import { maxOpenFiles } from '../runtime/open-files.ts';
 import { systemRandom } from '../runtime/random.ts';
 import type { Random } from '../runtime/random.ts';
-import type { QueueDescription } from '../topology/index.ts';
 import { EMULATOR_KEY, rootRule } from './access-rule.ts';
 import type { AccessRight, AccessRule } from './access-rule.ts';
 import { checkedRules } from './access-rules.ts';
@@ -14,6 +13,7 @@ import { AccessRuleKeeper } from './access-rule-keeper.ts';
 import type { AccessRuleSpec } from './access-rule-spec.ts';
 import { connectionString, isLoopback } from './connection-string.ts';
 import { HttpRoutes } from './http-routes.ts';
+import type { DeclaredEntities } from './declared-entities.ts';
 import type { EntityAdmin } from './entity-admin.ts';
 import { Ports } from './network/ports.ts';
 import type { TlsOptions } from './network/tls-identity.ts';
@@ -23,7 +23,7 @@ import { fittingSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
 import type { Auth } from './service.ts';
 
-export interface StartOptions {
+export interface StartOptions extends DeclaredEntities {
   /** Folder for everything that must survive; it is made when it is missing. */
   readonly dataFolder: string;
   /** 0 picks a free port. Both speak AMQP, HTTP and WebSockets, and TLS with `tls`; they may be the same. */
@@ -31,7 +31,6 @@ export interface StartOptions {
   readonly httpPort: number;
   /** 127.0.0.1 unless given. An address that others can reach needs `key`, or with `auth` none `allowAnyone`. */
   readonly host?: string;
-  readonly queues: readonly QueueDescription[];
   /** The only key of RootManageSharedAccessKey. Unless given it has two, which are made at the first start and kept in the data folder. */
   readonly key?: string;
   /** Access rules besides RootManageSharedAccessKey; keys that are not given are made and kept likewise. */
@@ -47,7 +46,7 @@ export interface StartOptions {
   readonly disk?: Disk;
   readonly clock?: Clock;
   readonly random?: Random;
-  /** Bytes of the log's files; unless given they follow from the largest message that `queues` allow. */
+  /** Bytes of the log's files; unless given they follow from the largest message that what is declared allows. */
   readonly segmentBytes?: number;
   readonly reserveBytes?: number;
   /** Told of faults of our own; clients see `amqp:internal-error`. */
@@ -98,6 +97,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const server = await Server.open({
     dataFolder,
     queues: options.queues,
+    ...(options.topics && { topics: options.topics }),
+    ...(options.queuesIfMissing && { queuesIfMissing: options.queuesIfMissing }),
     rules: [],
     auth: options.auth ?? 'sas',
     settings,

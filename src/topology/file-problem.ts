@@ -25,6 +25,7 @@ export const MAX_PROBLEMS = 100;
 export class TopologyFileError extends RetrainError {
   /** One line each, as compilers write them: `file:line:column: path: reason`. */
   readonly problems: readonly string[];
+  readonly file: string;
 
   constructor(file: string, problems: readonly FileProblem[]) {
     const lines = problems.slice(0, MAX_PROBLEMS).map((problem) => problemText(file, problem));
@@ -35,6 +36,7 @@ export class TopologyFileError extends RetrainError {
       'CONFIGURATION_INVALID',
       lines.length === 1 ? first : `${file}: ${problems.length} problems: ${lines.join('; ')}`,
     );
+    this.file = file;
     this.problems = lines;
   }
 }
@@ -54,4 +56,15 @@ function pathText(path: Path): string {
     else text += `[${JSON.stringify(part)}]`;
   }
   return text;
+}
+
+/** What is not well formed on a line follows, as a rule, from the first mistake on it. */
+export function firstOfEachLine(problems: readonly FileProblem[]): FileProblem[] {
+  const seen = new Set<number>();
+  return problems.filter(({ position }) => {
+    const line = position?.line ?? 0;
+    if (seen.has(line)) return false;
+    seen.add(line);
+    return true;
+  });
 }

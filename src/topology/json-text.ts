@@ -1,6 +1,6 @@
 import { parseTree, printParseErrorCode } from 'jsonc-parser';
 import type { Node } from 'jsonc-parser';
-import type { FileProblem, Path, Position } from './file-problem.ts';
+import { type FileProblem, firstOfEachLine, type Path, type Position } from './file-problem.ts';
 import type { FileContent, Notation } from './file-text.ts';
 
 /** What the parser's codes mean to somebody who wrote the file. */
@@ -27,14 +27,12 @@ export function jsonText(): Notation {
       const lines = new LineStarts(text);
       const errors: { error: number; offset: number; length: number }[] = [];
       const root = parseTree(text, errors, { allowTrailingComma: true });
-      const problems: FileProblem[] = [];
-      for (const { error, offset } of errors) {
-        const position = lines.positionOf(offset);
-        // What else is odd on a line follows, as a rule, from the first mistake on it.
-        if (problems.at(-1)?.position?.line === position.line) continue;
-        const code = printParseErrorCode(error);
-        problems.push({ path: [], position, reason: REASONS[code] ?? code });
-      }
+      const wrong = errors.map(({ error, offset }) => ({
+        path: [],
+        position: lines.positionOf(offset),
+        reason: REASONS[printParseErrorCode(error)] ?? printParseErrorCode(error),
+      }));
+      const problems: FileProblem[] = firstOfEachLine(wrong);
       if (root === undefined || problems.length > 0) return problems;
       const value = valueOf(root, [], (path, offset) =>
         problems.push({ path, position: lines.positionOf(offset), reason: 'this name is given twice' }),

@@ -1,3 +1,4 @@
+import { compileAction, compileFilter, type Environment, FilterUuid } from '../filter/index.ts';
 import { enumReason } from './issue-reason.ts';
 import type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from './namespace.ts';
 import type { NamespaceReader, PathInFile } from './namespace-reader.ts';
@@ -94,7 +95,26 @@ function describeRule(reader: NamespaceReader, { input, inFile }: DraftEntity): 
   const rest = Object.fromEntries(
     Object.entries(input).filter(([name, value]) => value !== undefined && !odd.includes(name)),
   );
-  return reader.read(schema, { ...rest, filterType }, inFile);
+  const rule = reader.read(schema, { ...rest, filterType }, inFile);
+  if (rule) checkLanguage(reader, rule, inFile);
+  return rule;
+}
+
+/** Nothing is evaluated here. */
+const ENVIRONMENT: Environment = { newId: () => new FilterUuid('00000000-0000-0000-0000-000000000000') };
+
+function checkLanguage(reader: NamespaceReader, rule: RuleDescription, inFile: PathInFile): void {
+  const { action } = rule;
+  const place = rule.filterType === 'CorrelationFilter' ? ['correlationFilter'] : ['sqlFilter', 'sqlExpression'];
+  reader.check(
+    () => compileFilter(rule, ENVIRONMENT),
+    () => inFile(place),
+  );
+  if (action === undefined) return;
+  reader.check(
+    () => compileAction(action, ENVIRONMENT),
+    () => inFile(['action', 'sqlExpression']),
+  );
 }
 
 /** Names that are taken among siblings; Service Bus does not look at the case of names. */

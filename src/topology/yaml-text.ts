@@ -1,6 +1,6 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
 import type { Alias, Document, Node, Pair } from 'yaml';
-import type { FileProblem, Path, Position } from './file-problem.ts';
+import { type FileProblem, firstOfEachLine, type Path, type Position } from './file-problem.ts';
 import type { FileContent, Notation } from './file-text.ts';
 
 /** An alias may stand for so many copies of a value: enough to share settings, too few to fill the memory. */
@@ -17,12 +17,14 @@ export function yamlText(): Notation {
         const { line, col } = lines.linePos(offset);
         return { line, column: col };
       };
-      if (said.length > 0)
-        return said.map(({ code, message, pos }) => ({
+      if (said.length > 0) {
+        const problems = said.map(({ code, message, pos }) => ({
           path: [],
           position: at(pos[0]),
           reason: reasonOf(code, message),
         }));
+        return firstOfEachLine(problems);
+      }
       const lost = aliasesWithoutAnchor(document);
       if (lost.length > 0) return lost.map(({ source, range }) => unknownAlias(source, at(range?.[0] ?? 0)));
       try {

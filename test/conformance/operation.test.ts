@@ -229,12 +229,12 @@ describe('operation', { concurrency: AT_A_TIME }, () => {
     await assert.rejects(second, withCode('DATA_LOCKED', /./));
   });
 
-  test('a queue that exists with other settings, or forwards to one that is not declared, is refused, naming them', async (context) => {
+  test('a queue that cannot be as it is declared, or forwards to one that is not there, is refused, naming them', async (context) => {
     const fixture = await Fixture.start(context, [{ name: 'q' }]);
     await fixture.stopServer();
     for (const [input, text] of [
-      [{ name: 'q', lockDuration: 'PT2M' }, /lockDuration is PT1M, not PT2M/],
-      [{ name: 'p', forwardTo: 'nowhere' }, /queue 'p': .*'nowhere' \(forwardTo/],
+      [{ name: 'q', requiresSession: true }, /queue 'q': requiresSession is false and cannot be changed to true/],
+      [{ name: 'p', forwardTo: 'nowhere' }, /queue 'p': forwardTo: .*'nowhere'/],
     ] as const) {
       const queues = [parseQueueDescription(input)];
       const restart = startServer({ dataFolder: fixture.dataFolder, amqpPort: 0, httpPort: 0, queues });

@@ -52,11 +52,11 @@ test('the log stores a message of the size that a queue advertises, also in a ba
   await inFolder(async (folder) => {
     const nothing = { onRecord: () => undefined, onDurable: () => undefined, snapshot: () => [] };
     const onFailed = (error: RetrainError): never => assert.fail(error);
-    const log = await Log.open({ ...MACHINE, ...nothing, onFailed, folder, ...logSizesFor([LARGE]) });
+    const log = await Log.open({ ...MACHINE, ...nothing, onFailed, folder, ...logSizesFor({ queues: [LARGE] }) });
     assert.ok(log.maxBatchBytes >= 9 * MIB + 4_500 * 1_024);
     await log.close();
   });
-  assert.deepEqual(logSizesFor([]), { segmentBytes: 64 * MIB, reserveBytes: 16 * MIB });
+  assert.deepEqual(logSizesFor({ queues: [] }), { segmentBytes: 64 * MIB, reserveBytes: 16 * MIB });
 });
 
 test('a queue of the data folder whose messages the log could not store is refused with the remedy', async () => {

@@ -54,7 +54,14 @@ const values = fc.dictionary(
   ruleValue,
   { minKeys: 1, maxKeys: 3, noNullPrototype: true },
 );
-const expression = fc.constantFrom("sys.Label = 'a'", 'a > @b', "x LIKE '%''%'", '1=1', ' 1 = 0', "c = '#:\n- {'");
+const expression = fc.constantFrom(
+  "sys.Label = 'a'",
+  "a > 1 OR b IN ('x', 'y')",
+  "x LIKE '%''%'",
+  '1=1',
+  ' 1 = 0',
+  "c = '#:\n- {'",
+);
 const sql = fc.record({ sqlExpression: expression, parameters: optional(values) }).map(withoutUndefined);
 const filter = fc.oneof(
   fc.constantFrom({ filterType: 'TrueFilter' as const }, { filterType: 'FalseFilter' as const }),

@@ -10,7 +10,7 @@ test('a namespace is written with what is not as it would be anyway, in a fixed 
   const text = `topics:
   - name: outcomes
     subscriptions:
-      - {name: some, rules: [{name: z, correlationFilter: {label: a, properties: {n: 1}}}, {name: b, sqlFilter: {sqlExpression: 'a: #1'}, action: {sqlExpression: SET a = 1}}]}
+      - {name: some, rules: [{name: z, correlationFilter: {label: a, properties: {n: 1}}}, {name: b, sqlFilter: {sqlExpression: "a = ': #1'"}, action: {sqlExpression: SET a = 1}}]}
       - {name: none, rules: []}
       - {name: all, rules: [{name: $Default}], lockDuration: PT300S}
       - {name: off, rules: [{name: $Default, filterType: FalseFilter}], maxDeliveryCount: 10}
@@ -44,7 +44,7 @@ topics:
         rules:
           - name: b
             sqlFilter:
-              sqlExpression: "a: #1"
+              sqlExpression: "a = ': #1'"
             action:
               sqlExpression: SET a = 1
           - name: z

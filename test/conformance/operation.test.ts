@@ -166,7 +166,7 @@ describe('operation', { concurrency: AT_A_TIME }, () => {
       title: 'Not Found',
       status: 404,
       detail:
-        "There is nothing at '/queues'; see /health. Requests to the admin API need api-version=2017-04 or 2021-05.",
+        "There is nothing at '/queues'; see /health. Requests to the admin API need api-version=2017-04 or 2021-05 or 2024-05.",
     });
     assert.equal((await fetch(`${base}/health`, { method: 'POST', body: 'x' })).status, 405);
     for (const path of ['/livez', '/readyz']) assert.equal((await fetch(`${base}${path}`)).status, 200);

@@ -209,11 +209,11 @@ describe('topics', { concurrency: AT_A_TIME }, () => {
 
 /** What the client shows of a correlation filter that says nothing. */
 const emptyCorrelation = {
-  contentType: undefined,
-  correlationId: undefined,
-  messageId: undefined,
-  replyTo: undefined,
-  replyToSessionId: undefined,
-  sessionId: undefined,
-  to: undefined,
+  contentType: null,
+  correlationId: null,
+  messageId: null,
+  replyTo: null,
+  replyToSessionId: null,
+  sessionId: null,
+  to: null,
 };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseDescription, partName } from './fields.ts';
+import { parseDescription } from './fields.ts';
 
 /** A subscription's first rule, which lets every message in unless it is given another filter. */
 export const DEFAULT_RULE_NAME = '$Default';
@@ -46,7 +46,14 @@ const correlation = z
   )
   .meta({ minProperties: 1 });
 
-const ruleName = z.union([z.literal(DEFAULT_RULE_NAME), partName]);
+/** As names of subscriptions, but for the default rule's. */
+const ruleName = z
+  .string()
+  .max(50, 'must have at most 50 characters')
+  .regex(
+    /^[A-Za-z0-9]$|^[A-Za-z0-9][\w\-.]*[A-Za-z0-9]$|^\$[Dd]efault$/,
+    `must be letters, digits and . - _ and begin and end with a letter or digit, or be ${DEFAULT_RULE_NAME}`,
+  );
 const rest = { name: ruleName, action: sql.optional() };
 
 /** A rule with the property names of Azure Resource Manager (Microsoft.ServiceBus/namespaces/topics/subscriptions/rules). */

@@ -153,7 +153,9 @@ export class Forwarder {
       return true;
     } catch (error) {
       if (!(error instanceof RetrainError)) throw error;
-      if (error instanceof BrokerRefusal && error.reason === 'server-busy') {
+      // A topic's own messages have nowhere else to go.
+      const mayPass = error instanceof BrokerRefusal && error.reason === 'server-busy';
+      if (mayPass || !this.#destination.isHop) {
         this.#taken.unshift(delivery);
         this.#pause();
         return false;

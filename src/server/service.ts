@@ -59,7 +59,9 @@ export class Service {
   /** `description` with the tracking text. */
   describe(description: string, path?: string): string {
     const timestamp = new Date(this.clock.wallMs()).toISOString().slice(0, 19);
-    const tracker = path === undefined ? 'NoSystemTracker' : `retrain:Queue:${queueOf(path) ?? path}`;
+    const name = path === undefined ? undefined : (queueOf(path) ?? path);
+    const kind = name !== undefined && this.namespace.topics.get(name) ? 'Topic' : 'Queue';
+    const tracker = name === undefined ? 'NoSystemTracker' : `retrain:${kind}:${name}`;
     return `${description} TrackingId:${this.trackingId()}, SystemTracker:${tracker}, Timestamp:${timestamp}`;
   }
 

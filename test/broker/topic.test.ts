@@ -297,3 +297,33 @@ test('a full disk refuses what would be made, and nothing has changed', () => {
   assert.deepEqual([...a.rules.keys()], ['$default']);
   assert.deepEqual(broker.texts(a.queue.active), ['two']);
 });
+
+test('a scheduled message that the subscriptions cannot take for now waits in the topic', () => {
+  const broker = new BrokerHarness();
+  const topic = topicOf(broker);
+  const a = subscribe(broker, 'a');
+  topic.queue.send([{ ...message('later'), scheduledEnqueueTimeMs: broker.clock.wallMs() + 1000 }]);
+  broker.clock.advance(999);
+  broker.journal.full = true;
+  broker.clock.advance(5000);
+  assert.equal(a.queue.counts().total, 0);
+  broker.journal.full = false;
+  broker.clock.advance(5000);
+  assert.deepEqual(broker.texts(a.queue.active), ['later']);
+  assert.equal(topic.queue.counts().total, 0);
+});
+
+test('an action that cannot be carried out dead-letters the message, unless the subscription does not want that', () => {
+  const broker = new BrokerHarness();
+  const topic = topicOf(broker);
+  const action = { sqlExpression: 'SET sum = 9223372036854775807 + 1' };
+  const rules = [{ name: 'add', filterType: 'TrueFilter', action }];
+  const a = subscribe(broker, 'a', {}, rules);
+  const b = subscribe(broker, 'b', { deadLetteringOnFilterEvaluationExceptions: false }, rules);
+  const c = subscribe(broker, 'c', {}, [...rules, { name: 'all', filterType: 'TrueFilter' }]);
+  topic.queue.send([message('one'), message('two')]);
+  const reasons = broker.receive(a.queue.deadLetterQueue, { count: 9 }).map(({ deadLetter }) => deadLetter?.reason);
+  assert.deepEqual(reasons, ['FilterException', 'FilterException']);
+  assert.equal(b.queue.counts().deadLetter, 0);
+  assert.deepEqual([c.queue.counts().active, c.queue.counts().deadLetter], [2, 0]);
+});

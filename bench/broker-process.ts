@@ -22,11 +22,17 @@ export class BrokerProcess implements AsyncDisposable {
     this.#child = child;
   }
 
-  static async start(options: { dataFolder: string; queues: readonly string[] }): Promise<BrokerProcess> {
+  static async start(options: {
+    dataFolder: string;
+    queues?: readonly string[];
+    /** File that declares entities. */
+    config?: string;
+  }): Promise<BrokerProcess> {
     const main = join(import.meta.dirname, '..', 'src', 'cli', 'main.js');
     const ports = ['--amqp-port', '0', '--http-port', '0'];
-    const queues = options.queues.flatMap((queue) => ['--queue', queue]);
-    const args = [main, 'broker', '--data', options.dataFolder, ...ports, '--json', ...queues];
+    const queues = (options.queues ?? []).flatMap((queue) => ['--queue', queue]);
+    const config = options.config === undefined ? [] : ['--config', options.config];
+    const args = [main, 'broker', '--data', options.dataFolder, ...ports, '--json', ...queues, ...config];
     const startedAt = performance.now();
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const lines = createInterface({ input: child.stdout });

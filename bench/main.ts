@@ -11,9 +11,10 @@ import { type BacklogFigures, benchBacklog } from './backlog.ts';
 import { formatBacklog, formatStarts, formatTable, median, type Row, type StartRow } from './figures.ts';
 import { benchRecovery, type RecoveryBench } from './log.ts';
 import { benchManyQueues, benchStart } from './start.ts';
+import { benchTopics } from './topics.ts';
 import { benchFan, benchThroughput, FLOOR } from './throughput.ts';
 
-const PARTS = ['throughput', 'recovery', 'start', 'queues', 'sessions', 'connections', 'backlog'] as const;
+const PARTS = ['throughput', 'recovery', 'start', 'queues', 'sessions', 'connections', 'topics', 'backlog'] as const;
 type Part = (typeof PARTS)[number];
 
 const { values: flags } = parseArgs({
@@ -76,6 +77,7 @@ const RUN: Record<Part, () => Promise<void>> = {
   },
   sessions: () => benchFan(options, { connections: 4, sessions: 1000, label: '1,000 sessions' }),
   connections: () => benchFan(options, { connections: 100, sessions: 0, label: '100 connections' }),
+  topics: () => benchTopics(options),
   backlog: async () => {
     const backlog = { parentFolder: folder, messages: BACKLOG, bodyBytes: BODY_BYTES, inFlight: IN_FLIGHT };
     for (let round = 0; round < rounds; round++) backlogs.push(await benchBacklog(backlog));

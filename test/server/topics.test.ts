@@ -21,6 +21,7 @@ const DESCRIPTOR = {
   correlationFilter: 0x1370000009n,
 } as const;
 
+const saidOf = ({ application }: Reply): string => application.get('statusDescription') as string;
 const map = (entries: Record<string, AmqpValue>): AmqpMap => new Map(Object.entries(entries));
 
 async function start(context: TestContext): Promise<{ world: World; peer: Peer }> {
@@ -125,16 +126,13 @@ test('a rule that is wrong is refused and says why; the others stay', async (con
   for (const [description, condition, text] of refusals) {
     const reply = await addRule(peer, 'bad', description);
     assert.deepEqual([reply.status, reply.condition], [400, condition]);
-    assert.match(String(reply.application.get('statusDescription')), text);
+    assert.match(saidOf(reply), text);
   }
   const badName = await addRule(peer, 'a/b', { 'true-filter': map({}) });
-  assert.match(String(badName.application.get('statusDescription')), /rule 'a\/b': name/);
+  assert.match(saidOf(badName), /rule 'a\/b': name/);
   const again = await addRule(peer, '$default', { 'true-filter': map({}) });
   assert.deepEqual([again.status, again.condition], [409, 'com.microsoft:entity-already-exists']);
-  assert.match(
-    String(again.application.get('statusDescription')),
-    /The messaging entity 't\/Subscriptions\/a\/Rules\/\$default' already exists\./,
-  );
+  assert.match(saidOf(again), /The messaging entity 't\/Subscriptions\/a\/Rules\/\$default' already exists\./);
   const gone = await ask(peer, 'remove-rule', map({ 'rule-name': 'none' }));
   assert.deepEqual([gone.status, gone.condition], [404, 'amqp:not-found']);
   const elsewhere = await ask(peer, 'enumerate-rules', map({}), 'q/$management');

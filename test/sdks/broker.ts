@@ -1,42 +1,42 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ROOT_RULE_NAME, startServer } from '../../src/server/index.ts';
-import type { AccessRule, RunningServer } from '../../src/server/index.ts';
+import { json } from 'node:stream/consumers';
+import { ROOT_RULE_NAME } from '../../src/server/index.ts';
+import type { AccessRule } from '../../src/server/index.ts';
 import type { QueueDescription } from '../../src/topology/index.ts';
-
-/** Every socket that a server of this process accepts. */
-const ACCEPTED_SOCKETS = 'net.server.socket';
+import type { Answer, Ready, Word } from './broker-process.ts';
 
 const HOST = '127.0.0.1';
+const PROCESS = join(import.meta.dirname, 'broker-process.js');
 
 const RULES: readonly AccessRule[] = [
   { name: 'send-only', primaryKey: 'key-that-may-only-send', rights: ['Send'] },
   { name: 'listen-only', primaryKey: 'key-that-may-only-listen', rights: ['Listen'] },
 ];
 
+/** What an order is for: the property under which `Order` has its body. */
+const ORDERS: ReadonlySet<string> = new Set(['make', 'change', 'delete']);
+
 /**
- * The real server in this process, and beside it a port on which a program asks for what only an operator could do: `POST /cut` resets every
- * connection without a goodbye, `POST /restart` shuts the server down and starts it from its data folder, on the same port.
+ * The real server in a process of its own, and beside it a port on which a program asks for what only an operator could do; README.md says what.
  */
 export class Broker implements AsyncDisposable {
   readonly faults: unknown[] = [];
   readonly #queues: readonly QueueDescription[];
   readonly #dataFolder: string;
-  readonly #sockets = new Set<Socket>();
   readonly #control: Server;
-  #server: RunningServer | undefined;
-  readonly #noteSocket = (message: unknown): void => {
-    const { socket } = message as { socket: Socket };
-    if (socket.localPort !== this.#amqpPort) return;
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
-  };
+  #process: ChildProcess | undefined;
+  #ready: Ready | undefined;
+  #answered: ((answer: Answer) => void) | undefined;
+  /** The server does one thing after the other. */
+  #last: Promise<unknown> = Promise.resolve();
 
   private constructor(dataFolder: string, queues: readonly QueueDescription[]) {
     this.#dataFolder = dataFolder;
@@ -46,7 +46,6 @@ export class Broker implements AsyncDisposable {
 
   static async start(queues: readonly QueueDescription[]): Promise<Broker> {
     const broker = new Broker(await mkdtemp(join(tmpdir(), 'retrain-sdks-')), queues);
-    subscribe(ACCEPTED_SOCKETS, broker.#noteSocket);
     try {
       await broker.#open(0);
       broker.#control.listen(0, HOST);
@@ -60,7 +59,7 @@ export class Broker implements AsyncDisposable {
 
   /** Everything that a program is told about the broker. */
   environment(prefix: string): Record<string, string> {
-    const { connectionString } = this.#running;
+    const { connectionString, amqpPort } = this.#running;
     const key = /SharedAccessKey=([^;]*)/.exec(connectionString)?.[1] ?? '';
     const withRule = (rule: AccessRule): string =>
       connectionString.replace(ROOT_RULE_NAME, rule.name).replace(key, rule.primaryKey);
@@ -70,7 +69,7 @@ export class Broker implements AsyncDisposable {
       RETRAIN_SEND_ONLY_CONNECTION_STRING: withRule(send),
       RETRAIN_LISTEN_ONLY_CONNECTION_STRING: withRule(listen),
       RETRAIN_HOST: HOST,
-      RETRAIN_PORT: String(this.#amqpPort),
+      RETRAIN_PORT: String(amqpPort),
       RETRAIN_KEY_NAME: ROOT_RULE_NAME,
       RETRAIN_KEY: key,
       RETRAIN_QUEUE_PREFIX: prefix,
@@ -79,53 +78,95 @@ export class Broker implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    unsubscribe(ACCEPTED_SOCKETS, this.#noteSocket);
     if (this.#control.listening) {
       this.#control.closeAllConnections();
       this.#control.close();
     }
-    await this.#server?.close();
+    if (this.#process) await this.#end();
     await rm(this.#dataFolder, { recursive: true, force: true });
   }
 
-  get #running(): RunningServer {
-    if (!this.#server) throw new Error('the server is stopped');
-    return this.#server;
-  }
-
-  get #amqpPort(): number | undefined {
-    return this.#server?.amqpPort;
+  get #running(): Ready {
+    if (!this.#ready) throw new Error('the server is stopped');
+    return this.#ready;
   }
 
   async #open(amqpPort: number): Promise<void> {
-    this.#server = await startServer({
+    const child = fork(PROCESS, { execArgv: ['--enable-source-maps'] });
+    this.#process = child;
+    child.on('message', (answer: Answer) => {
+      if ('fault' in answer) this.faults.push(answer.fault);
+      else this.#answered?.(answer);
+    });
+    child.once('exit', () => this.#answered?.({ refused: 'the server ended' }));
+    const start = {
       dataFolder: this.#dataFolder,
       host: HOST,
       amqpPort,
       httpPort: 0,
       queues: this.#queues,
       rules: RULES,
-      onFault: (fault) => this.faults.push(fault),
+    };
+    const answer = await this.#say({ start });
+    if ('ready' in answer) this.#ready = answer.ready;
+  }
+
+  async #say(word: Word): Promise<Answer> {
+    if (!this.#process?.connected) throw new Error('the server is gone');
+    const answered = new Promise<Answer>((resolve) => {
+      this.#answered = resolve;
     });
+    this.#process.send(word);
+    const answer = await answered;
+    if ('refused' in answer) throw new Error(answer.refused);
+    return answer;
   }
 
   async #command(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    request.resume();
+    const done = this.#last.then(() => this.#obey(request, response));
+    this.#last = done;
+    await done;
+  }
+
+  async #obey(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const command = request.url?.slice(1) ?? '';
+    let said = '';
     try {
       if (request.method !== 'POST') response.writeHead(405);
-      else if (request.url === '/cut') for (const socket of this.#sockets) socket.resetAndDestroy();
-      else if (request.url === '/restart') await this.#restart();
+      else if (ORDERS.has(command)) await this.#say({ order: { [command]: await json(request) } as never });
+      else if (command === 'cut') await this.#say('cut');
+      else if (command === 'restart') await this.#restart(() => this.#end());
+      else if (command === 'kill') await this.#restart(() => this.#kill());
       else response.writeHead(404);
     } catch (error) {
       this.faults.push(error);
       response.writeHead(500);
+      said = String(error);
     }
-    response.end();
+    request.resume();
+    response.end(said);
   }
 
-  async #restart(): Promise<void> {
+  async #restart(end: () => Promise<void>): Promise<void> {
     const { amqpPort } = this.#running;
-    await this.#running.close();
+    await end();
     await this.#open(amqpPort);
+  }
+
+  /** Lets the server shut down in order. */
+  async #end(): Promise<void> {
+    try {
+      await this.#say('close');
+    } finally {
+      await this.#kill();
+    }
+  }
+
+  async #kill(): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
   }
 }

@@ -1,5 +1,6 @@
 """What every case has: queues of its own, clients that end with it, and assertions that say what they saw."""
 
+import json
 import os
 import threading
 import time
@@ -74,6 +75,24 @@ class Case:
         """The queue of that kind which has the number of `queue`."""
         return f"{_PREFIX}{kind}-{queue.rsplit('-', 1)[1]}"
 
+    def topic(self, **settings) -> str:
+        """A topic of its own, with the properties of its description."""
+        name = _QUEUES.take("topic")
+        order("make", topics=[{"name": name, **settings}])
+        return name
+
+    def made_queue(self, **settings) -> str:
+        """A queue of a kind that is not among the prepared ones."""
+        name = _QUEUES.take("made")
+        order("make", queues=[{"name": name, **settings}])
+        return name
+
+    def subscription(self, topic: str, name: str = "one", *, rules: "list | None" = None, **settings) -> str:
+        """`rules` take the place of the one that lets everything in."""
+        given = {} if rules is None else {"rules": rules}
+        order("make", subscriptions=[{"topicName": topic, "name": name, **settings, **given}])
+        return name
+
     def client(self, connection_string: str = CONNECTION_STRING, **options) -> ServiceBusClient:
         return self._stack.enter_context(ServiceBusClient.from_connection_string(connection_string, **options))
 
@@ -89,6 +108,16 @@ class Case:
 
     def send(self, queue: str, *messages) -> None:
         with self.client().get_queue_sender(queue) as sender:
+            sender.send_messages(list(messages))
+
+    def publisher(self, topic: str, **options):
+        return self._stack.enter_context(self.client().get_topic_sender(topic, **options))
+
+    def subscriber(self, topic: str, subscription: str = "one", **options):
+        return self._stack.enter_context(self.client().get_subscription_receiver(topic, subscription, **options))
+
+    def publish(self, topic: str, *messages) -> None:
+        with self.client().get_topic_sender(topic) as sender:
             sender.send_messages(list(messages))
 
     def within(self, manager):
@@ -139,9 +168,16 @@ def eventually(check: Callable[[], bool], what: str, *, patience: float = PATIEN
         time.sleep(0.1)
 
 
-def _control(command: str) -> None:
-    with urllib.request.urlopen(urllib.request.Request(f"{_CONTROL_URL}/{command}", method="POST"), timeout=60):
+def _control(command: str, body: "dict | None" = None) -> None:
+    data = json.dumps(body).encode() if body else b""
+    request = urllib.request.Request(f"{_CONTROL_URL}/{command}", data=data, method="POST")
+    with urllib.request.urlopen(request, timeout=60):
         pass
+
+
+def order(what: str, **body) -> None:
+    """Makes, changes or deletes entities; ../README.md says how."""
+    _control(what, body)
 
 
 def cut_connections() -> None:
@@ -152,3 +188,8 @@ def cut_connections() -> None:
 def restart_broker() -> None:
     """The broker ends and starts from its data folder, on the same port."""
     _control("restart")
+
+
+def kill_broker() -> None:
+    """The same, but the broker cannot do anything about its end."""
+    _control("kill")

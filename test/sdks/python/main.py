@@ -21,11 +21,15 @@ MODULES = [
     "lifetimes",
     "forwarding",
     "refusals",
+    "topics",
+    "topic_lifetimes",
+    "topic_rules",
+    "topic_refusals",
     "asynchronous",
     "recovery",
 ]
 # Cases mostly wait.
-AT_A_TIME = 3
+AT_A_TIME = 5
 # Seconds after which a case has failed.
 LONGEST_CASE = 100
 

@@ -9,14 +9,17 @@ from case import (
     Case,
     case,
     cut_connections,
-    eventually,
-    nothing,
-    raises,
+    kill_broker,
+    order,
     receive,
     receive_one,
     restart_broker,
     same,
 )
+
+
+def _soon() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=4)
 
 
 @case("a sender and a receiver go on after the connection is cut", alone=True)
@@ -93,3 +96,59 @@ def _(case: Case):
     restart_broker()
     sender.send_messages(ServiceBusMessage("after"))
     same(sorted(str(m) for m in receive(receiver, 2)), ["after", "before"], "messages, the locked one again")
+
+
+@case("topics, subscriptions, rules and copies survive a restart and a kill", alone=True)
+def _(case: Case):
+    topic, queue = case.topic(requiresDuplicateDetection=True), case.queue()
+    case.subscription(topic, "one")
+    case.subscription(topic, "none", rules=[])
+    case.subscription(topic, "forwarding", forwardTo=queue)
+    case.subscription(topic, "sessions", requiresSession=True)
+    for round, restart in enumerate((kill_broker, restart_broker, kill_broker)):
+        messages = [ServiceBusMessage(str(i), message_id=f"{round}-{i}", session_id="a") for i in range(4)]
+        case.publish(topic, *messages)
+        with case.client().get_subscription_receiver(topic, "one") as receiver:
+            first, second, third, _ = receive(receiver, 4)
+            receiver.complete_message(first)
+            receiver.dead_letter_message(second, reason=f"reason {round}")
+            receiver.defer_message(third)
+        later = ServiceBusMessage("later", message_id=f"later {round}", session_id="b")
+        case.publisher(topic).schedule_messages(later, _soon())
+        restart()
+        receiver = case.subscriber(topic, "one")
+        same(sorted(str(m) for m in receive(receiver, 2)), ["3", "later"], "messages")
+        (deferred,) = receiver.receive_deferred_messages(third.sequence_number)
+        same(str(deferred), "2", "deferred")
+        dead = case.subscriber(topic, "one", sub_queue="deadletter")
+        message = receive_one(dead)
+        same(message.dead_letter_reason, f"reason {round}", "dead letter")
+        dead.complete_message(message)
+        same(case.subscriber(topic, "none").peek_messages(1), [], "messages of the subscription without rules")
+        taker = case.receiver(queue)
+        for message in receive(taker, 5):
+            taker.complete_message(message)
+        sessions = case.subscriber(topic, "sessions", session_id="a")
+        for message in receive(sessions, 4):
+            sessions.complete_message(message)
+        case.publish(topic, ServiceBusMessage("again", message_id=f"{round}-0", session_id="a"))
+        for message in [*receiver.peek_messages(50, sequence_number=1)]:
+            assert str(message) != "again", "a duplicate came"
+        order("delete", topic=topic, subscription="one")
+        case.subscription(topic, "one")
+
+
+@case("what was acknowledged before a kill is there, and what was completed is not", alone=True)
+def _(case: Case):
+    queue = case.queue()
+    sender, receiver = case.sender(queue), case.receiver(queue)
+    left = []
+    for round in range(3):
+        sender.send_messages([ServiceBusMessage(f"{round}-{i}") for i in range(10)])
+        left += [f"{round}-{i}" for i in range(10)]
+        for message in receive(receiver, 5):
+            receiver.complete_message(message)
+            left.remove(str(message))
+        kill_broker()
+    seen = [str(m) for m in case.receiver(queue).peek_messages(100, sequence_number=1)]
+    same(seen, left, "what is left")

@@ -9,7 +9,15 @@ import {
   parseTlsFlags,
   startServer,
 } from '../server/index.ts';
-import type { AccessRuleInForce, Auth, DeclaredEntities, Setting, Settings, TlsFlags } from '../server/index.ts';
+import type {
+  AccessRuleInForce,
+  Auth,
+  ConnectSettings,
+  DeclaredEntities,
+  Setting,
+  Settings,
+  TlsFlags,
+} from '../server/index.ts';
 import { RetrainError } from '../errors.ts';
 import { files } from '../runtime/files.ts';
 import { DEFAULT_QUEUE, parseQueueFlag } from '../topology/index.ts';
@@ -43,6 +51,10 @@ export interface BrokerReady {
   readonly amqpPort: number;
   readonly httpPort: number;
   readonly pid: number;
+  /** What the clients of each official SDK must be given, with TLS if it is spoken. */
+  readonly connect: ConnectSettings;
+  /** The certificate that clients are to trust, with `--tls self-signed`. */
+  readonly trustFile?: string;
 }
 
 export function brokerCommand(): Command {
@@ -174,8 +186,17 @@ async function runBroker(options: BrokerOptions): Promise<void> {
       console.error(
         'retrain: warning: --auth none: whoever reaches the port may do everything, whatever key or token they give',
       );
-    const { connectionString, accessRules, amqpPort, httpPort } = broker;
-    const ready: BrokerReady = { connectionString, accessRules, amqpPort, httpPort, pid: process.pid };
+    const { connectionString, accessRules, amqpPort, httpPort, connect, trustFile } = broker;
+    const trust = trustFile === undefined ? {} : { trustFile };
+    const ready: BrokerReady = {
+      connectionString,
+      accessRules,
+      amqpPort,
+      httpPort,
+      pid: process.pid,
+      connect,
+      ...trust,
+    };
     if (options.json) console.log(JSON.stringify(ready));
     else announce(ready, options);
     const failure = await Promise.race([broker.failed, interrupt.happened]);
@@ -186,13 +207,20 @@ async function runBroker(options: BrokerOptions): Promise<void> {
   }
 }
 
-function announce({ connectionString, accessRules, httpPort, pid }: BrokerReady, { data, host }: BrokerOptions): void {
+function announce(ready: BrokerReady, { data, host, tls, tlsCert }: BrokerOptions): void {
+  const { connectionString, accessRules, httpPort, pid, connect, trustFile } = ready;
   console.log(`broker ready, process ${pid}, data in ${resolve(data)}`);
   console.log(`connection string  ${connectionString}`);
+  if (tls ?? tlsCert) console.log(`with TLS           ${connect.javascript.data.connectionString}`);
+  if (trustFile !== undefined)
+    console.log(
+      `to trust it        ${trustFile}: NODE_EXTRA_CA_CERTS (JavaScript), SSL_CERT_FILE (Go, .NET), connection_verify (Python), keytool (Java)`,
+    );
   for (const rule of accessRules) {
     const scope = rule.queue === undefined ? '' : `@${rule.queue}`;
     console.log(`${rule.name}=${rule.rights.join()}${scope}  ${rule.connectionString}`);
   }
   console.log(`health             http://${host.includes(':') ? `[${host}]` : host}:${httpPort}${HEALTH_PATH}`);
+  console.log('other SDKs         --json, and docs/connect.md');
   console.log('Ctrl-C stops it; what it has accepted stays in the data folder.');
 }

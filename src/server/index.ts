@@ -1,6 +1,14 @@
 export { type AccessRight, type AccessRule, EMULATOR_KEY, ROOT_RULE_NAME, rootRule } from './access-rule.ts';
 export { type AccessRuleSpec, parseAccessRuleFlag } from './access-rule-spec.ts';
 export type { DeclaredEntities } from './declared-entities.ts';
+export {
+  SDKS,
+  connectSettings,
+  type ClientSettings,
+  type ConnectSettings,
+  type Sdk,
+  type SdkSettings,
+} from './connect-settings.ts';
 export { LIMITS } from './limits.ts';
 export type { EntityAdmin } from './entity-admin.ts';
 export { parseTlsFlags, type TlsFlags } from './network/tls-flags.ts';

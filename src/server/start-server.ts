@@ -11,6 +11,8 @@ import type { AccessRight, AccessRule } from './access-rule.ts';
 import { checkedRules } from './access-rules.ts';
 import { AccessRuleKeeper } from './access-rule-keeper.ts';
 import type { AccessRuleSpec } from './access-rule-spec.ts';
+import { connectSettings } from './connect-settings.ts';
+import type { ConnectSettings } from './connect-settings.ts';
 import { connectionString, isLoopback } from './connection-string.ts';
 import { HttpRoutes } from './http-routes.ts';
 import type { DeclaredEntities } from './declared-entities.ts';
@@ -69,6 +71,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly accessRules: readonly AccessRuleInForce[];
   readonly amqpPort: number;
   readonly httpPort: number;
+  /** What the clients of each official SDK must be given; it holds the same key. With `tls` they speak TLS. */
+  readonly connect: ConnectSettings;
   /** The certificate that clients are to trust, with `tls` self-signed. */
   readonly trustFile?: string;
   /** Resolves when the disk has failed; the process must end with exit code 74, and starts again from disk. */
@@ -184,17 +188,19 @@ function running(parts: {
       await ports.close();
     }
   };
-  const [root, ...others] = parts.rules.map((rule) => {
-    const { name, queue, rights } = rule;
-    const scope = queue === undefined ? {} : { queue };
-    return { name, ...scope, rights, connectionString: connectionString({ host, amqpPort: ports.amqpPort, rule }) };
-  });
+  const { amqpPort: port, httpPort, tls } = ports;
+  const [root, ...others] = parts.rules as [AccessRule, ...AccessRule[]];
   return {
-    connectionString: root?.connectionString ?? '',
-    accessRules: others,
-    amqpPort: ports.amqpPort,
-    httpPort: ports.httpPort,
-    ...(ports.trustFile === undefined ? {} : { trustFile: ports.trustFile }),
+    connectionString: connectionString({ host, port, rule: root }),
+    accessRules: others.map((rule) => {
+      const { name, queue, rights } = rule;
+      const scope = queue === undefined ? {} : { queue };
+      return { name, ...scope, rights, connectionString: connectionString({ host, port, rule }) };
+    }),
+    connect: connectSettings({ host, port, rule: root, tls }),
+    amqpPort: port,
+    httpPort,
+    ...(tls?.trustFile === undefined ? {} : { trustFile: tls.trustFile }),
     failed: server.failed,
     admin: server.admin,
     close,

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { ServiceBusClient } from '@azure/service-bus';
 import { connectSocket } from '../../bench/socket-connection.ts';
 import type { AmqpError } from '../../src/amqp/index.ts';
@@ -19,6 +22,7 @@ test('broker --json prints exactly one line when it is ready, and ends with 0 on
       'amqpPort',
       'httpPort',
       'pid',
+      'connect',
     ]);
     assert.equal(broker.pid, broker.cli.child.pid);
     const health = await fetch(`http://127.0.0.1:${broker.httpPort}/health`);
@@ -155,6 +159,55 @@ test('broker takes its settings from flags, with their units, and refuses what c
   const refused = (...args: string[]) => runCli(['broker', '--data', data, ...args]);
   assertFailure(await refused('--link-idle', '10'), 2, /--link-idle <span>.*'10' is invalid. use a number and a unit/);
   assertFailure(await refused('--token-wait', '0s'), 2, /--token-wait\) is 0 milliseconds/);
+});
+
+test('broker --tls self-signed says what to give to clients, and how to trust it', async (t) => {
+  const data = await temporaryFolder(t);
+  const args = ['--tls', 'self-signed', '--tls-name', 'broker.test'];
+  const broker = await startBroker(t, { data, args });
+  const { trustFile = '', connect } = broker;
+  assert.equal(trustFile, join(data, 'tls', 'ca.pem'));
+  assert.deepEqual(connect.javascript.environment, { NODE_EXTRA_CA_CERTS: trustFile });
+  assert.doesNotMatch(connect.javascript.data.connectionString, /UseDevelopmentEmulator/);
+  const ca = await readFile(trustFile);
+  for (const servername of ['localhost', 'broker.test']) {
+    const socket = connectTls({ port: broker.amqpPort, ca, servername });
+    await once(socket, 'secureConnect');
+    socket.destroy();
+  }
+  broker.cli.child.kill('SIGTERM');
+  await broker.cli.finished;
+  const human = startCli(t, ['broker', '--data', data, '--amqp-port', '0', '--http-port', '0', ...args.slice(0, 2)]);
+  await human.printed(
+    /with TLS +Endpoint=sb:\/\/127\.0\.0\.1:\d+;SharedAccessKeyName=RootManageSharedAccessKey;[^;\n]+\n/,
+  );
+  await human.printed(/to trust it +.*ca\.pem.*NODE_EXTRA_CA_CERTS.*SSL_CERT_FILE.*keytool/);
+});
+
+test('broker refuses what it is told of TLS when that cannot be', async (t) => {
+  const data = await temporaryFolder(t);
+  const broker = (...args: string[]) =>
+    runCli(['broker', '--data', data, '--amqp-port', '0', '--http-port', '0', ...args]);
+  assertFailure(await broker('--tls-cert', 'none.pem'), 2, /--tls-key/);
+  assertFailure(await broker('--tls-key', 'none.pem'), 2, /--tls-cert/);
+  assertFailure(await broker('--tls-cert', 'none.pem', '--tls-key', 'none.pem'), 2, /none\.pem does not exist/);
+  assertFailure(await broker('--tls', 'self-signed', '--tls-cert', 'a', '--tls-key', 'b'), 2, /not both/);
+  assertFailure(await broker('--tls-name', 'broker.test'), 2, /--tls self-signed/);
+  assertFailure(await broker('--tls', 'magic'), 2, /self-signed/);
+});
+
+test("broker --emulator has the emulator's key, for this machine only", async (t) => {
+  const data = await temporaryFolder(t);
+  const ports = ['--amqp-port', '0', '--http-port', '0'];
+  const broker = ['broker', '--data', data, ...ports, '--emulator'];
+  assertFailure(await runCli([...broker, '--host', '0.0.0.0']), 2, /0\.0\.0\.0.*everybody knows the emulator's key/);
+  const env = { RETRAIN_ACCESS_KEY: 'a-key-of-my-own-making' };
+  assertFailure(await runCli(broker, { env }), 2, /--emulator has a key of its own/);
+  const { connectionString } = await startBroker(t, { data, args: ['--emulator', '--queue', 'queue.1'] });
+  assert.match(connectionString, /SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE;/);
+  const client = new ServiceBusClient(connectionString);
+  t.after(() => client.close());
+  await client.createSender('queue.1').sendMessages({ body: 1 });
 });
 
 test('broker refuses a queue flag that it does not understand', async (t) => {

@@ -204,7 +204,7 @@ test('a connection holds a bounded number of tokens, and may renew those that it
 });
 
 test('the connection string names an address that clients can reach', () => {
-  const stringFor = (host: string, rule = rootRule('k=')) => connectionString({ host, amqpPort: 5672, rule });
+  const stringFor = (host: string, rule = rootRule('k=')) => connectionString({ host, port: 5672, rule });
   assert.equal(
     stringFor('127.0.0.1'),
     'Endpoint=sb://127.0.0.1:5672;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=k=;UseDevelopmentEmulator=true',

@@ -64,8 +64,9 @@ export class Ports {
     return this.#http.port;
   }
 
-  get trustFile(): string | undefined {
-    return this.#tls?.trustFile;
+  /** What TLS shows; undefined: it is not spoken. */
+  get tls(): TlsIdentity | undefined {
+    return this.#tls;
   }
 
   /** Takes no further connections on the first port; the second one goes on telling how the broker is. */

@@ -49,9 +49,8 @@ function texts(parts: readonly Part[]): LikePattern {
   if (pieces.length === 1) return (text) => text === first;
   const last = pieces.at(-1) as string;
   const between = pieces.slice(1, -1);
-  const least = first.length + last.length;
   return (text) => {
-    if (text.length < least || !text.startsWith(first) || !text.endsWith(last)) return false;
+    if (!text.startsWith(first) || !text.endsWith(last)) return false;
     const end = text.length - last.length;
     let at = first.length;
     for (const piece of between) {

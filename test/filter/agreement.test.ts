@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { RetrainError } from '../../src/errors.ts';
+import { compileFilter, type Filter, FilterError, FilterIndex } from '../../src/filter/index.ts';
+import { condition, message, routing, written } from './arbitrary.ts';
+import { ENVIRONMENT, messageOf, type Properties } from './message-of.ts';
+import { type Condition, Fails, matches } from './reference.ts';
+
+// What is compiled means what the slow reference says, and an index finds what trying one filter after the other finds.
+
+/** Undefined when it is refused: too long, or a pattern of constants that can match nothing. */
+function compiled(tree: Condition): Filter | undefined {
+  const sqlFilter = written(tree);
+  try {
+    return compileFilter({ filterType: 'SqlFilter', sqlFilter }, ENVIRONMENT);
+  } catch (error) {
+    if (error instanceof RetrainError && /the limit is 1024|pattern|ESCAPE/.test(error.message)) return undefined;
+    throw error;
+  }
+}
+
+function outcome(decide: () => boolean): boolean | 'fails' {
+  try {
+    return decide();
+  } catch (error) {
+    if (error instanceof Fails || error instanceof FilterError) return 'fails';
+    throw error;
+  }
+}
+
+test('a compiled filter and the reference agree', () => {
+  const seen = { true: 0, false: 0, fails: 0 };
+  fc.assert(
+    fc.property(condition, fc.array(message, { minLength: 1, maxLength: 4 }), (tree, messages) => {
+      const filter = compiled(tree);
+      if (!filter) return;
+      for (const properties of messages) {
+        const expected = outcome(() => matches(tree, properties));
+        seen[`${expected}`] += 1;
+        assert.equal(
+          outcome(() => filter.matches(messageOf(properties))),
+          expected,
+          written(tree).sqlExpression,
+        );
+        if (filter.always) assert.equal(expected, true, written(tree).sqlExpression);
+      }
+    }),
+    { numRuns: 4000 },
+  );
+  for (const [what, times] of Object.entries(seen)) assert.ok(times > 100, `${what}: ${times}`);
+});
+
+/** One after the other, as the index must not do it. */
+function tried(filters: ReadonlyMap<number, Filter>, properties: Properties): { matched: number[]; failed: number[] } {
+  const matched: number[] = [];
+  const failed: number[] = [];
+  for (const [key, filter] of filters) {
+    const result = outcome(() => filter.matches(messageOf(properties)));
+    if (result === 'fails') failed.push(key);
+    else if (result) matched.push(key);
+  }
+  return { matched, failed };
+}
+
+const correlation = fc
+  .record(
+    {
+      label: fc.constantFrom('red', 'blue'),
+      properties: fc.dictionary(
+        fc.constantFrom('color', 'size', 'COLOR'),
+        fc.oneof(fc.constantFrom('red', 'blue', ''), fc.integer({ min: 0, max: 10 }), fc.boolean()),
+        { minKeys: 1, maxKeys: 2 },
+      ),
+    },
+    { requiredKeys: ['properties'] },
+  )
+  .map((correlationFilter) => compileFilter({ filterType: 'CorrelationFilter', correlationFilter }, ENVIRONMENT));
+
+const anyFilter: fc.Arbitrary<Filter> = fc.oneof(
+  { arbitrary: routing.map((tree) => compiled(tree)).filter((filter) => filter !== undefined), weight: 6 },
+  { arbitrary: correlation, weight: 2 },
+  fc
+    .constantFrom('TrueFilter' as const, 'FalseFilter' as const)
+    .map((filterType) => compileFilter({ filterType }, ENVIRONMENT)),
+);
+
+test('an index finds the filters that match, and those that fail, whatever was added, replaced and deleted', () => {
+  const change = fc.record({ key: fc.nat(9), filter: fc.option(anyFilter, { freq: 4, nil: undefined }) });
+  fc.assert(
+    fc.property(
+      fc.array(change, { maxLength: 16 }),
+      fc.array(message, { minLength: 1, maxLength: 4 }),
+      (changes, messages) => {
+        const index = new FilterIndex<number>();
+        const filters = new Map<number, Filter>();
+        for (const { key, filter } of changes) {
+          filters.delete(key);
+          index.delete(key);
+          if (!filter) continue;
+          filters.set(key, filter);
+          index.add(key, filter);
+        }
+        assert.equal(index.size, filters.size);
+        for (const properties of messages) {
+          const failed: number[] = [];
+          const matched = index.match(
+            () => messageOf(properties),
+            (key) => failed.push(key),
+          );
+          assert.deepEqual({ matched, failed }, tried(filters, properties));
+        }
+      },
+    ),
+    { numRuns: 3000 },
+  );
+});

@@ -3,6 +3,7 @@ import { RetrainError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Connection } from '../retraining/connection.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { serviceWords } from './service-words.ts';
 
 /** One request of the admin client. */
 const REQUEST_MS = 9_000;
@@ -101,7 +102,7 @@ function explained(error: unknown, connection: Connection): unknown {
     );
   if (error.name !== 'RestError') return error;
   const { code, request, statusCode } = error as RestError;
-  const said = saidBy(error);
+  const said = serviceWords(error);
   const meaning = MEANINGS[code ?? ''];
   if (meaning) {
     const text = meaning[1]({ entity: entityOf(request?.url), host, keyName, said });
@@ -118,13 +119,4 @@ function explained(error: unknown, connection: Connection): unknown {
 function entityOf(url: string | undefined): string {
   const path = decodeURIComponent(new URL(url ?? 'http://none').pathname).slice(1);
   return path === '' || path.startsWith('$') ? 'the namespace' : JSON.stringify(path);
-}
-
-/** The service's text without what is only of use to its operators. */
-function saidBy({ message }: Error): string {
-  return message
-    .replace(/\s*(To know more visit|TrackingId:|CorrelationId:|Timestamp:).*$/s, '')
-    .replace(/^SubCode=\d+\.\s*/, '')
-    .replace(/\s+/g, ' ')
-    .slice(0, 500);
 }

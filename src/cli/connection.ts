@@ -7,6 +7,7 @@ import type { Connection } from '../retraining/connection.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { DEFAULT_QUEUE } from '../topology/index.ts';
+import { serviceWords } from './service-words.ts';
 
 /** The variable that holds the connection string when `--connection` does not give it. */
 export const CONNECTION_VARIABLE = 'RETRAIN_CONNECTION_STRING';
@@ -27,25 +28,51 @@ export interface Place {
   readonly queue: string;
 }
 
+export function addConnectionOption(command: Command): Command {
+  return command.option(
+    '--connection <string>',
+    `connection string; ${CONNECTION_VARIABLE} keeps it out of the process list`,
+  );
+}
+
 export function addConnectionOptions(command: Command): Command {
-  return command
-    .option('--connection <string>', `connection string; ${CONNECTION_VARIABLE} keeps it out of the process list`)
-    .option(
-      '--queue <name>',
-      `queue of the requests (default: the connection string's EntityPath, or ${DEFAULT_QUEUE.name})`,
-    );
+  return addConnectionOption(command).option(
+    '--queue <name>',
+    `queue of the requests (default: the connection string's EntityPath, or ${DEFAULT_QUEUE.name})`,
+  );
 }
 
 /** @throws RetrainError `CONNECTION_STRING_INVALID`; the message never shows the key. */
-export function placeOf(options: ConnectionOptions, env: NodeJS.ProcessEnv = process.env): Place {
-  const text = options.connection ?? env[CONNECTION_VARIABLE];
+export function placeOf(options: ConnectionOptions): Place {
+  const connection = connectionOf(options);
+  return { connection, queue: options.queue ?? connection.entityPath ?? DEFAULT_QUEUE.name };
+}
+
+/**
+ * The place of an entity that a command names.
+ *
+ * @throws RetrainError `CONNECTION_STRING_INVALID`, also when the string is for another entity only
+ */
+export function entityPlace(options: Pick<ConnectionOptions, 'connection'>, entity: string): Place {
+  const connection = connectionOf(options);
+  const { entityPath } = connection;
+  if (entityPath === undefined || `${entity}/`.toLowerCase().startsWith(`${entityPath}/`.toLowerCase()))
+    return { connection, queue: entity };
+  throw new RetrainError(
+    'CONNECTION_STRING_INVALID',
+    `the connection string is for "${entityPath}" only (EntityPath), not for "${entity}": use one of the namespace, or name "${entityPath}"`,
+  );
+}
+
+/** @throws RetrainError `CONNECTION_STRING_INVALID`; the message never shows the key. */
+export function connectionOf(options: Pick<ConnectionOptions, 'connection'>): Connection {
+  const text = options.connection ?? process.env[CONNECTION_VARIABLE];
   if (text === undefined)
     throw new RetrainError(
       'CONNECTION_STRING_INVALID',
       `no connection string: give --connection, or set ${CONNECTION_VARIABLE} to what retrain broker prints`,
     );
-  const connection = parseConnection(text);
-  return { connection, queue: options.queue ?? connection.entityPath ?? DEFAULT_QUEUE.name };
+  return parseConnection(text);
 }
 
 /**
@@ -120,6 +147,14 @@ function explained(error: unknown, place: Place): Error {
   // A producer that was given a client knows its host without the port.
   if (error instanceof RetrainError && error.cause instanceof Error) return explained(error.cause, place);
   if (error instanceof Error && NOT_AMQP.has(error.name)) return unreachable(place, error.message, error);
+  // What the client has no code for, and will not try again, is a command that cannot be.
+  if (
+    isServiceBusError(error) &&
+    (error.code === 'MessageNotFound' || (error.code === 'GeneralError' && !error.retryable))
+  )
+    return new RetrainError('BROKER_REFUSED', `${host} refuses "${place.queue}": ${serviceWords(error)}`, {
+      cause: error,
+    });
   return toRetrainError(error, { host, entity: place.queue, keyName });
 }
 

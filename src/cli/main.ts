@@ -13,6 +13,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   worker: async () => (await import('./worker.ts')).workerCommand(),
   request: async () => (await import('./request.ts')).requestCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
+  peek: async () => (await import('./peek.ts')).peekCommand(),
+  receive: async () => (await import('./receive.ts')).receiveCommand(),
+  dlq: async () => (await import('./dlq.ts')).dlqCommand(),
+  send: async () => (await import('./send.ts')).sendCommand(),
 };
 
 async function program(called: string | undefined): Promise<Command> {
@@ -22,7 +26,7 @@ async function program(called: string | undefined): Promise<Command> {
     .addHelpText('after', `\nExample:\n  retrain demo\n\n${EXIT_CODES_HELP}`);
   const wanted = Object.entries(COMMANDS).filter(([name]) => name === called);
   for (const [, load] of wanted.length > 0 ? wanted : Object.entries(COMMANDS)) root.addCommand(await load());
-  for (const command of [root, ...root.commands])
+  for (const command of withSubcommands(root))
     command
       .option('--verbose', 'show stack traces')
       .exitOverride()
@@ -32,15 +36,27 @@ async function program(called: string | undefined): Promise<Command> {
   return root;
 }
 
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}
+
+/** The commands that were called, from `retrain` to the innermost. */
+function calledIn(root: Command, args: readonly string[]): Command[] {
+  const [name, ...rest] = args;
+  const called = root.commands.find((command) => command.name() === name);
+  return called ? [root, ...calledIn(called, rest)] : [root];
+}
+
 async function run(): Promise<number> {
   const root = await program(process.argv[2]);
   try {
     await root.parseAsync();
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    const called = root.commands.find((command) => command.name() === process.argv[2]);
-    const verbose = [root, called].some((command) => command?.opts()['verbose'] === true);
-    const { line, places = [], exitCode } = explainFailure(error, called ? `retrain ${called.name()}` : 'retrain');
+    const called = calledIn(root, process.argv.slice(2));
+    const verbose = called.some((command) => command.opts()['verbose'] === true);
+    const name = called.map((command) => command.name()).join(' ');
+    const { line, places = [], exitCode } = explainFailure(error, name);
     if (line !== '') process.stderr.write([`retrain: ${line}`, ...places].join('\n').concat('\n'));
     if (verbose && line !== '') process.stderr.write(`${stackOf(error)}\n`);
     return exitCode;

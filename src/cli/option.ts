@@ -45,3 +45,22 @@ export function spanText(ms: number): string {
   const [unit = 'ms', size = 1] = units.find(([, unitMs]) => ms >= unitMs && ms % unitMs === 0) ?? [];
   return `${ms / size}${unit}`;
 }
+
+const INSTANT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
+
+/** A point in time: RFC 3339 with an offset, or a date, which begins at midnight UTC. */
+export function instant(value: string): Date {
+  const time = new Date(value);
+  if (INSTANT.test(value) && !Number.isNaN(time.getTime())) return time;
+  throw new InvalidArgumentError('use a time such as 2026-01-31T06:00Z or 2026-01-31T07:00+01:00, or a date');
+}
+
+/** Adds a sequence number to those before it. */
+export function sequenceNumbers(value: string, before: readonly string[] = []): string[] {
+  return [...before, ...value.split(',').map(sequenceNumber)];
+}
+
+export function sequenceNumber(value: string): string {
+  if (/^\d{1,19}$/.test(value) && BigInt(value) < 2n ** 63n) return String(BigInt(value));
+  throw new InvalidArgumentError('use a sequence number as retrain peek shows it, such as 17');
+}

@@ -29,6 +29,11 @@ export class Terminal {
     return this.#stream.isTTY === true;
   }
 
+  /** Width in characters; undefined where there is no terminal. */
+  get columns(): number | undefined {
+    return this.interactive ? this.#stream.columns : undefined;
+  }
+
   paint(style: Style, text: string): string {
     return this.#colour ? styleText(style, text, { validateStream: false }) : text;
   }

@@ -96,12 +96,9 @@ const NOT_ANSWERING = 'check that the broker runs and that host and port are rig
 const MEANINGS: Readonly<Record<string, readonly [ErrorCode, (target: Target) => string]>> = {
   MessagingEntityNotFound: [
     'ENTITY_NOT_FOUND',
-    (at) => `queue "${at.entity}" does not exist at ${at.host}: create it or correct its name`,
+    (at) => `"${at.entity}" does not exist at ${at.host}: create it or correct its name`,
   ],
-  MessagingEntityDisabled: [
-    'CONFIGURATION_INVALID',
-    (at) => `queue "${at.entity}" at ${at.host} is disabled: enable it`,
-  ],
+  MessagingEntityDisabled: ['CONFIGURATION_INVALID', (at) => `"${at.entity}" at ${at.host} is disabled: enable it`],
   UnauthorizedAccess: [
     'UNAUTHORIZED',
     (at) =>

@@ -30,6 +30,8 @@ export interface Files {
   create(path: string, content: string | Uint8Array): Promise<boolean>;
   /** The text, or undefined when there is no file. A file over `maxBytes` raises `DATA_CORRUPT`: it is not what was expected. */
   readText(path: string, options?: { maxBytes?: number }): Promise<string | undefined>;
+  /** The bytes of a file in order, a part at a time. */
+  read(path: string): AsyncIterable<Buffer>;
   /** Names in a folder, sorted; empty when there is no such folder. */
   list(folder: string): Promise<string[]>;
   /** Removes a file, or a folder with all it holds, and syncs the folder; nothing there is fine. */
@@ -91,6 +93,11 @@ export const files: Files = {
     } finally {
       await file.close();
     }
+  },
+
+  async *read(path) {
+    // Opened with the first part that is asked for: a stream that nobody reads yet has nobody to tell of its error.
+    for await (const chunk of createReadStream(path)) yield chunk as Buffer;
   },
 
   async list(folder) {

@@ -33,6 +33,8 @@ export interface CliOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** Leaves stdin open for what the test writes. */
+  readonly openStdin?: true;
   readonly maxMs?: number;
 }
 
@@ -43,7 +45,7 @@ export class Cli {
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], { cwd, env, stdin = '', maxMs = MAX_COMMAND_MS }: CliOptions = {}) {
+  constructor(args: readonly string[], { cwd, env, stdin = '', openStdin, maxMs = MAX_COMMAND_MS }: CliOptions = {}) {
     const child = spawn(process.execPath, ['--enable-source-maps', MAIN, ...args], {
       ...(cwd !== undefined && { cwd }),
       env: { ...ENV, ...env },
@@ -52,7 +54,8 @@ export class Cli {
     });
     child.stdout.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
-    child.stdin.on('error', () => undefined).end(stdin);
+    child.stdin.on('error', () => undefined);
+    if (!openStdin) child.stdin.end(stdin);
     this.child = child;
     this.finished = once(child, 'close').then(([code, signal]) => ({
       code: code as number | null,

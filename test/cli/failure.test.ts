@@ -37,15 +37,31 @@ function connectionTo(port: number, key = 'a2V5'): Record<string, string> {
 /** Well-formed, for what fails before anything connects. */
 const UNUSED = connectionTo(1)['RETRAIN_CONNECTION_STRING'] ?? '';
 
-/** How every command that connects ends, at once. */
-function everyClient(options: { env: Record<string, string>; state: string; flags?: string[] }): Promise<Finished[]> {
-  const { env, state, flags = [] } = options;
+/** Those that name their entity. */
+const MESSAGE_COMMANDS: readonly (readonly string[])[] = [
+  ['peek', 'QUEUE'],
+  ['send', 'QUEUE', 'x'],
+  ['receive', 'QUEUE', '--complete', '--session', 's'],
+  ['dlq', 'replay', 'QUEUE'],
+];
+
+/** How every command that connects ends; some at a time, so that none is slow because of the others. */
+async function everyClient(options: {
+  env: Record<string, string>;
+  state: string;
+  queue?: string;
+}): Promise<Finished[]> {
+  const { env, state, queue = 'model-retraining-queue' } = options;
+  const flags = ['--queue', queue];
   const commands = [
     ['request', ...flags, '--model', 'm'],
     ['status', ...flags, '--state', state],
     ['worker', ...flags, '--metric', 'm', '--state', state, '--', 'true'],
   ];
-  return Promise.all(commands.map((args) => runCli(args, { env, maxMs: UNREACHABLE_WITHIN_MS })));
+  const others = MESSAGE_COMMANDS.map((args) => args.map((arg) => (arg === 'QUEUE' ? queue : arg)));
+  const run = (all: readonly (readonly string[])[]): Promise<Finished[]> =>
+    Promise.all(all.map((args) => runCli(args, { env, maxMs: UNREACHABLE_WITHIN_MS })));
+  return [...(await run(commands)), ...(await run(others))];
 }
 
 test('an unknown flag and an unknown command name the nearest that exists', async () => {
@@ -89,7 +105,7 @@ test('an unknown queue is told as such by every command that connects', async (t
   const folder = await temporaryFolder(t);
   const { env } = await startBroker(t, { data: join(folder, 'data') });
   const state = join(folder, 'state');
-  for (const finished of await everyClient({ env, state, flags: ['--queue', 'nope'] }))
+  for (const finished of await everyClient({ env, state, queue: 'nope' }))
     assertFailure(finished, 1, /"nope" does not exist.*create/);
 });
 
@@ -207,8 +223,9 @@ test('--verbose adds the stack, nothing else does', async () => {
 });
 
 test('every command explains itself with an example and says its version', async () => {
-  for (const command of ['demo', 'broker', 'worker', 'request', 'status']) {
-    const { code, stdout, stderr } = await runCli([command, '--help']);
+  const commands = ['demo', 'broker', 'worker', 'request', 'status', 'peek', 'send', 'receive', 'dlq'];
+  for (const command of [...commands, ...['list', 'show', 'replay', 'discard'].map((each) => `dlq ${each}`)]) {
+    const { code, stdout, stderr } = await runCli([...command.split(' '), '--help']);
     assert.deepEqual([code, stderr], [0, '']);
     assert.match(stdout, new RegExp(`Examples?:\\n  retrain ${command}`));
   }

@@ -49,7 +49,7 @@ test('a connection string that cannot be used is told by the part that is wrong,
 test("the official client's errors become ours by their code, each with a remedy on one line", () => {
   const target = { host: 'h', entity: 'q', keyName: 'k' };
   const cases = [
-    ['MessagingEntityNotFound', 'ENTITY_NOT_FOUND', /queue "q" does not exist at h: create it/],
+    ['MessagingEntityNotFound', 'ENTITY_NOT_FOUND', /^"q" does not exist at h: create it/],
     ['UnauthorizedAccess', 'UNAUTHORIZED', /h refuses the key "k" for "q": check SharedAccessKey/],
     ['MessageSizeExceeded', 'MESSAGE_TOO_LARGE', /limit of "q"/],
     ['QuotaExceeded', 'DISK_FULL', /takes no further messages/],

@@ -1,0 +1,77 @@
+import type { ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus';
+import { addConnectionOption, entityPlace } from './connection.ts';
+import type { ConnectionOptions, Place } from './connection.ts';
+import type { Command } from 'commander';
+import { splitSubqueue } from './entity-address.ts';
+import type { Subqueue } from './entity-address.ts';
+import { filterOf } from './dead-letter-filter.ts';
+import type { FilterFlags } from './dead-letter-filter.ts';
+import { peeked } from './peeked.ts';
+
+/** Dead letters that one command handles; where there are more, it is called again. */
+export const SELECTION_MAX = 100_000;
+
+export interface DeadLetterFlags extends FilterFlags, Pick<ConnectionOptions, 'connection'> {
+  readonly transfer?: true;
+}
+
+/** Which dead letters of a queue or subscription a command is about: those that there were when it began. */
+export interface Selection {
+  /** Sequence numbers, in order; those of deferred ones can only be asked for by number. */
+  readonly wanted: Map<string, 'active' | 'deferred'>;
+  /** Whether `limit` or `SELECTION_MAX` left some out. */
+  readonly more: boolean;
+}
+
+/** Options that every command for dead letters has. */
+export function addDeadLetterOptions(command: Command): Command {
+  return addConnectionOption(command).option(
+    '--transfer',
+    'the transfer dead-letter queue: what could not be forwarded',
+  );
+}
+
+export function deadLetterPlace(
+  entity: string,
+  flags: DeadLetterFlags,
+): { readonly name: string; readonly place: Place; readonly subqueue: Subqueue } {
+  const { entity: name, subqueue = 'deadLetter' } = splitSubqueue(entity);
+  return { name, place: entityPlace(flags, name), subqueue: flags.transfer ? 'transferDeadLetter' : subqueue };
+}
+
+/** Dead letters that the flags name, by looking; at most `limit`. */
+export async function* matching(
+  receiver: ServiceBusReceiver,
+  flags: DeadLetterFlags,
+  place: Place,
+): AsyncGenerator<ServiceBusReceivedMessage> {
+  const matches = filterOf(flags);
+  let left = flags.limit ?? SELECTION_MAX;
+  for await (const message of peeked(receiver, { place })) {
+    if (!matches(message)) continue;
+    if (left === 0) return;
+    yield message;
+    left -= 1;
+  }
+}
+
+/**
+ * Only what is there now is wanted: a message that is replayed and becomes a dead letter again at once must not be replayed
+ * for ever.
+ */
+export async function select(
+  receiver: ServiceBusReceiver,
+  flags: DeadLetterFlags,
+  { place, onSelected }: { place: Place; onSelected?: (message: ServiceBusReceivedMessage) => void },
+): Promise<Selection> {
+  const matches = filterOf(flags);
+  const limit = Math.min(flags.limit ?? SELECTION_MAX, SELECTION_MAX);
+  const wanted: Selection['wanted'] = new Map();
+  for await (const message of peeked(receiver, { place })) {
+    if (message.sequenceNumber === undefined || !matches(message)) continue;
+    if (wanted.size >= limit) return { wanted, more: true };
+    wanted.set(message.sequenceNumber.toString(), message.state === 'deferred' ? 'deferred' : 'active');
+    onSelected?.(message);
+  }
+  return { wanted, more: false };
+}

@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   receive: async () => (await import('./receive.ts')).receiveCommand(),
   dlq: async () => (await import('./dlq.ts')).dlqCommand(),
   send: async () => (await import('./send.ts')).sendCommand(),
+  topology: async () => (await import('./topology.ts')).topologyCommand(),
 };
 
 async function program(called: string | undefined): Promise<Command> {

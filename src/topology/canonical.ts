@@ -13,9 +13,9 @@ const DURATIONS: ReadonlySet<string> = new Set([
 /** Names of other entities, whose case does not matter. */
 const NAMES: ReadonlySet<string> = new Set(['forwardTo', 'forwardDeadLetteredMessagesTo']);
 
-/** The properties of a queue, topic or subscription without those that are undefined, and durations in their shortest form. */
+/** The properties of a queue, topic or subscription without those that say nothing, and durations in their shortest form. */
 export function canonicalProperties(description: object): Map<string, unknown> {
-  const given = Object.entries(description).filter(([, value]) => value !== undefined);
+  const given = Object.entries(description).filter(([, value]) => value !== undefined && value !== '');
   return new Map(
     given.map(([name, value]) => [
       name,
@@ -101,13 +101,18 @@ function valuesOrNothing<K extends string>(
   return { [key]: canonical } as { [P in K]?: Record<string, RuleValue> };
 }
 
-/** A plain number is a long when it is whole and a double otherwise. */
 function canonicalValue(value: RuleValue): RuleValue {
   if (typeof value !== 'object') return value;
   const number = Number(value.value);
-  if (String(number) !== value.value) return value;
-  if (value.type === 'long' && Number.isSafeInteger(number)) return number;
-  return value.type === 'double' && Number.isFinite(number) && !Number.isInteger(number) ? number : value;
+  return String(number) === value.value && numberType(number) === value.type ? number : value;
+}
+
+const INT32 = 2 ** 31;
+
+/** What a plain number is in a rule: an int when it is whole, a long when it is too large for one, and a double otherwise. */
+export function numberType(number: number): 'int' | 'long' | 'double' {
+  if (!Number.isSafeInteger(number)) return 'double';
+  return number >= -INT32 && number < INT32 ? 'int' : 'long';
 }
 
 /** With the names of objects in order. */

@@ -1,7 +1,7 @@
-import type { QueueDescription } from './queue.ts';
+import { queueDescription, type QueueDescription } from './queue.ts';
 import type { RuleDescription } from './rule.ts';
-import type { SubscriptionDescription } from './subscription.ts';
-import type { TopicDescription } from './topic.ts';
+import { subscriptionDescription, type SubscriptionDescription } from './subscription.ts';
+import { topicDescription, type TopicDescription } from './topic.ts';
 
 /** A part of a namespace. */
 export type Entity =
@@ -23,3 +23,10 @@ export function entityText(entity: Entity): string {
     return `rule '${name}' of subscription '${entity.subscriptionName}' of topic '${entity.topicName}'`;
   return `${entity.what} '${name}'`;
 }
+
+/** The names of the properties of a description. */
+export const PROPERTIES = {
+  queue: Object.keys(queueDescription.shape),
+  topic: Object.keys(topicDescription.shape),
+  subscription: Object.keys(subscriptionDescription.shape),
+} as const;

@@ -27,7 +27,8 @@ export { DEFAULT_RULE, DEFAULT_RULE_NAME, parseRuleDescription, type RuleDescrip
 export { parseTopologyFile } from './topology-file.ts';
 export { TopologyFileError } from './file-problem.ts';
 export type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from './namespace.ts';
-export { type Entity, entityText } from './entity.ts';
+export { entityText, PROPERTIES } from './entity.ts';
 export { type NamespacePlan, planNamespace, type Step } from './namespace-plan.ts';
-export { namespaceText, type WrittenAs } from './namespace-text.ts';
+export { namespaceText } from './namespace-text.ts';
 export { namespaceSchema } from './namespace-schema.ts';
+export { numberType } from './canonical.ts';

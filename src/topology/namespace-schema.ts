@@ -39,24 +39,27 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   parameters: 'Values of the names that begin with @ in the expression.',
 };
 
-const [sql, correlation, everything, nothing] = ruleDescription.options;
-const untyped = { filterType: true } as const;
-const rule = z.union([sql.partial(untyped), correlation.partial(untyped), everything.partial(untyped), nothing]);
-const subscription = subscriptionDescription.omit({ topicName: true }).extend({ rules: z.array(rule).optional() });
-const topic = topicDescription.extend({ subscriptions: z.array(subscription).optional() });
-const file = z.strictObject({
-  $schema: z.string().optional(),
-  queues: z.array(queueDescription).optional(),
-  topics: z.array(topic).optional(),
-});
-
 /** The JSON Schema (draft 7, which editors know best) of a file that declares a namespace. */
 export function namespaceSchema(): object {
   return {
     title: 'Queues and topics',
     description: 'What a namespace of retrain broker, or of Azure Service Bus, is to have.',
-    ...(described(z.toJSONSchema(file, { target: 'draft-7', io: 'input' })) as object),
+    ...(described(z.toJSONSchema(fileSchema(), { target: 'draft-7', io: 'input' })) as object),
   };
+}
+
+/** Made when it is asked for: it costs every start otherwise. */
+function fileSchema(): z.ZodType {
+  const [sql, correlation, everything, nothing] = ruleDescription.options;
+  const untyped = { filterType: true } as const;
+  const rule = z.union([sql.partial(untyped), correlation.partial(untyped), everything.partial(untyped), nothing]);
+  const subscription = subscriptionDescription.omit({ topicName: true }).extend({ rules: z.array(rule).optional() });
+  const topic = topicDescription.extend({ subscriptions: z.array(subscription).optional() });
+  return z.strictObject({
+    $schema: z.string().optional(),
+    queues: z.array(queueDescription).optional(),
+    topics: z.array(topic).optional(),
+  });
 }
 
 /** With a description for every property that is known by its name. */

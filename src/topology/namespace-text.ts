@@ -1,20 +1,16 @@
 import { canonicalProperties, canonicalRule } from './canonical.ts';
 import type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from './namespace.ts';
-import { parseQueueDescription, queueDescription, type QueueDescription } from './queue.ts';
+import { PROPERTIES } from './entity.ts';
+import { parseQueueDescription, type QueueDescription } from './queue.ts';
 import type { RuleDescription } from './rule.ts';
-import { parseSubscriptionDescription, subscriptionDescription } from './subscription.ts';
-import { parseTopicDescription, topicDescription } from './topic.ts';
+import { parseSubscriptionDescription } from './subscription.ts';
+import { parseTopicDescription } from './topic.ts';
 
 export interface WrittenAs {
   readonly notation: 'yaml' | 'json';
   /** Also what is as it would be without being said. */
   readonly all?: boolean;
 }
-
-const NAME = 'x';
-const QUEUE_DEFAULTS = canonicalProperties(parseQueueDescription({ name: NAME }));
-const TOPIC_DEFAULTS = canonicalProperties(parseTopicDescription({ name: NAME }));
-const SUBSCRIPTION_DEFAULTS = canonicalProperties(parseSubscriptionDescription({ topicName: NAME, name: NAME }));
 
 /**
  * A file that declares the namespace, as `parseTopologyFile` reads it: entities by their names, properties in the order of the schema, so that equal
@@ -24,9 +20,10 @@ export async function namespaceText(
   namespace: NamespaceDescription,
   { notation, all = false }: WrittenAs,
 ): Promise<string> {
+  const writer = new Writer(all);
   const file = {
-    queues: byName(namespace.queues, ({ name }) => name).map((queue) => queueInFile(queue, all)),
-    topics: byName(namespace.topics, ({ description }) => description.name).map((topic) => topicInFile(topic, all)),
+    queues: byName(namespace.queues, ({ name }) => name).map((queue) => writer.queue(queue)),
+    topics: byName(namespace.topics, ({ description }) => description.name).map((topic) => writer.topic(topic)),
   };
   if (notation === 'json') return `${JSON.stringify(file, undefined, 2)}\n`;
   const { stringify } = await import('yaml');
@@ -34,53 +31,54 @@ export async function namespaceText(
   return stringify(file, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-function queueInFile(queue: QueueDescription, all: boolean): object {
-  const properties = said({
-    description: queue,
-    defaults: QUEUE_DEFAULTS,
-    order: Object.keys(queueDescription.shape),
-    all,
-  });
-  return { name: queue.name, ...properties };
-}
+const NAME = 'x';
 
-function topicInFile({ description, subscriptions }: DeclaredTopic, all: boolean): object {
-  const order = Object.keys(topicDescription.shape);
-  const inOrder = byName(subscriptions, (subscription) => subscription.description.name);
-  return {
-    name: description.name,
-    ...said({ description, defaults: TOPIC_DEFAULTS, order, all }),
-    ...(inOrder.length > 0 && { subscriptions: inOrder.map((subscription) => subscriptionInFile(subscription, all)) }),
-  };
-}
+class Writer {
+  readonly #all: boolean;
+  readonly #queue = canonicalProperties(parseQueueDescription({ name: NAME }));
+  readonly #topic = canonicalProperties(parseTopicDescription({ name: NAME }));
+  readonly #subscription = canonicalProperties(parseSubscriptionDescription({ topicName: NAME, name: NAME }));
 
-function subscriptionInFile({ description, rules }: DeclaredSubscription, all: boolean): object {
-  const order = Object.keys(subscriptionDescription.shape);
-  return {
-    name: description.name,
-    ...said({ description, defaults: SUBSCRIPTION_DEFAULTS, order, all }),
-    ...(rules && { rules: byName(rules, ({ name }) => name).map((rule) => ruleInFile(rule, all)) }),
-  };
-}
+  constructor(all: boolean) {
+    this.#all = all;
+  }
 
-/** The type of a filter goes without saying where the filter is there, or where everything is let in. */
-function ruleInFile(rule: RuleDescription, all: boolean): object {
-  const { name, filterType, action, ...filter } = canonicalRule(rule);
-  return { name, ...((all || filterType === 'FalseFilter') && { filterType }), ...filter, ...(action && { action }) };
-}
+  queue(description: QueueDescription): object {
+    return this.#said(description, this.#queue, PROPERTIES.queue);
+  }
 
-/** The properties, in the schema's order, that are different from the defaults. */
-function said(entity: {
-  readonly description: object;
-  readonly defaults: ReadonlyMap<string, unknown>;
-  readonly order: readonly string[];
-  readonly all: boolean;
-}): object {
-  const { defaults, order, all } = entity;
-  const properties = canonicalProperties(entity.description);
-  const names = order.filter((name) => name !== 'name' && name !== 'topicName' && properties.has(name));
-  const told = names.filter((name) => all || properties.get(name) !== defaults.get(name));
-  return Object.fromEntries(told.map((name) => [name, properties.get(name)]));
+  topic({ description, subscriptions }: DeclaredTopic): object {
+    const inOrder = byName(subscriptions, (subscription) => subscription.description.name);
+    const parts = inOrder.map((subscription) => this.#subscriptionInFile(subscription));
+    return {
+      ...this.#said(description, this.#topic, PROPERTIES.topic),
+      ...(parts.length > 0 && { subscriptions: parts }),
+    };
+  }
+
+  #subscriptionInFile({ description, rules }: DeclaredSubscription): object {
+    const said = this.#said(description, this.#subscription, PROPERTIES.subscription);
+    return { ...said, ...(rules && { rules: byName(rules, ({ name }) => name).map((rule) => this.#rule(rule)) }) };
+  }
+
+  /** The type of a filter goes without saying where the filter is there, or where everything is let in. */
+  #rule(rule: RuleDescription): object {
+    const { name, filterType, action, ...filter } = canonicalRule(rule);
+    const isSaid = this.#all || filterType === 'FalseFilter';
+    return { name, ...(isSaid && { filterType }), ...filter, ...(action && { action }) };
+  }
+
+  /** The name, and the properties, in the schema's order, that are different from the defaults. */
+  #said(
+    description: { readonly name: string },
+    defaults: ReadonlyMap<string, unknown>,
+    order: readonly string[],
+  ): object {
+    const properties = canonicalProperties(description);
+    const names = order.filter((name) => name !== 'name' && name !== 'topicName' && properties.has(name));
+    const told = names.filter((name) => this.#all || properties.get(name) !== defaults.get(name));
+    return { name: description.name, ...Object.fromEntries(told.map((name) => [name, properties.get(name)])) };
+  }
 }
 
 /** In the order of code units, which is the same everywhere. */

@@ -55,7 +55,8 @@ export class Fixture {
     return this.#server;
   }
 
-  async startServer(): Promise<void> {
+  /** `changes`: what is given otherwise than before. */
+  async startServer(changes: Partial<StartOptions> = {}): Promise<void> {
     this.#server = await startServer({
       dataFolder: this.dataFolder,
       amqpPort: 0,
@@ -65,6 +66,7 @@ export class Fixture {
       ...SMALL_FILES,
       onFault: (fault) => this.faults.push(fault),
       ...this.#options,
+      ...changes,
     });
   }
 

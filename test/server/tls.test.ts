@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { connect } from 'node:tls';
+import { connect, createServer } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { LIMITS } from '../../src/server/index.ts';
 import { makeAuthority, makeServerCertificate } from '../../src/server/network/make-certificate.ts';
 import type { CertificateAndKey } from '../../src/server/network/make-certificate.ts';
+import { SocketTransport } from '../../src/server/network/socket-transport.ts';
 import { Fixture } from '../conformance/fixture.ts';
 import { SASL_ANSWER, SASL_HEADER, Talk } from './talk.ts';
 
@@ -137,6 +139,12 @@ test('the authority is made once and only its owner can read its key; what is lo
   assert.equal(await readFile(join(folder, 'ca.pem'), 'utf8'), ca);
   await secured(t, fixture.server.amqpPort, { ca, servername: 'broker.test' });
 
+  const second = await shown(t, fixture.server.amqpPort);
+  await fixture.stopServer();
+  await fixture.startServer({ tls: { kind: 'self-signed', names: ['other.test'] } });
+  assert.notEqual(await shown(t, fixture.server.amqpPort), second);
+  await secured(t, fixture.server.amqpPort, { ca, servername: 'other.test' });
+
   await fixture.stopServer();
   await writeFile(join(folder, 'authority.pem'), ca);
   await assert.rejects(fixture.startServer(), { code: 'DATA_CORRUPT', message: /authority\.pem does not hold a key/ });
@@ -160,6 +168,34 @@ test('the certificate is made anew before it expires, while clients are connecte
   await fixture.clock.leap(2 * DAY_MS);
   while ((await look()) === first);
   assert.equal(await readFile(trustFile, 'utf8'), ca);
+});
+
+test('what a client does not take of a connection in TLS waits, and the transport tells when it was taken', async (t) => {
+  const { certificate: cert, key } = await newPair();
+  const listener = createServer({ cert, key });
+  t.after(() => listener.close());
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  const [[socket], client] = (await Promise.all([
+    once(listener, 'secureConnection'),
+    secured(t, port, { rejectUnauthorized: false }),
+  ])) as [[TLSSocket], TLSSocket];
+  const transport = new SocketTransport(socket);
+  const drained = new Promise<void>((resolve) =>
+    transport.open({ onData: () => undefined, onDrain: resolve, onClose: () => undefined }),
+  );
+  const chunk = Buffer.alloc(1024 * 1024);
+  const chunks = 32;
+  for (let count = 0; count < chunks; count++) transport.write([chunk, Buffer.from('x')]);
+  assert.ok(transport.pendingBytes > LIMITS.outputHighWaterBytes);
+  let taken = 0;
+  client.on('data', (bytes: Buffer) => (taken += bytes.length));
+  await drained;
+  assert.equal(transport.pendingBytes, 0);
+  transport.end();
+  await once(client, 'close');
+  assert.equal(taken, chunks * (chunk.length + 1));
 });
 
 test('given files are taken anew when they change; what cannot be used is reported, and the former stays', async (t) => {

@@ -80,6 +80,20 @@ test('AMQP is spoken over WebSockets on both ports, with and without a slash at 
     }
 });
 
+test('the WebSocket that browsers and Node have of themselves connects', async (t) => {
+  const { WebSocket: Native } = globalThis as { WebSocket?: typeof globalThis.WebSocket };
+  if (!Native) return t.skip('Node has one from version 22 on');
+  const { server } = await Fixture.start(t, []);
+  const websocket = new Native(`ws://127.0.0.1:${server.amqpPort}${PATH}`, ['AMQPWSB10']);
+  t.after(() => websocket.close());
+  websocket.binaryType = 'arraybuffer';
+  await once(websocket, 'open');
+  assert.equal(websocket.protocol, 'AMQPWSB10');
+  websocket.send(SASL_HEADER);
+  const [{ data }] = (await once(websocket, 'message')) as [{ readonly data: ArrayBuffer }];
+  assert.match(Buffer.from(data).toString('latin1'), SASL_ANSWER);
+});
+
 test('where a message begins or ends says nothing: frames come split, merged and among empty messages', async (t) => {
   const { server } = await Fixture.start(t, []);
   const split = await Client.open(t, server.amqpPort);

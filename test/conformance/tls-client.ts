@@ -4,7 +4,7 @@ import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service
 import type { ServiceBusClientOptions } from '@azure/service-bus';
 import { WebSocket } from 'ws';
 
-const IMPATIENT: ServiceBusClientOptions = { retryOptions: { maxRetries: 0, timeoutInMs: 10_000 } };
+const IMPATIENT: ServiceBusClientOptions = { retryOptions: { maxRetries: 0, timeoutInMs: 30_000 } };
 /** Three times the largest frame. */
 const BODY = 'x'.repeat(200_000);
 const MESSAGES = 20;
@@ -45,11 +45,15 @@ async function exchange(): Promise<number> {
 }
 
 async function administer(): Promise<boolean> {
-  return new ServiceBusAdministrationClient(connection).queueExists(queue);
+  const client =
+    way === 'admin'
+      ? new ServiceBusAdministrationClient(connection)
+      : new ServiceBusAdministrationClient(connection, credential);
+  return client.queueExists(queue);
 }
 
 try {
-  process.stdout.write(JSON.stringify({ done: await (way === 'admin' ? administer() : exchange()) }));
+  process.stdout.write(JSON.stringify({ done: await (way.startsWith('admin') ? administer() : exchange()) }));
 } catch (error) {
   const { message, code } = error as Error & { code?: string };
   process.stdout.write(JSON.stringify({ failed: `${code ?? ''} ${message}` }));

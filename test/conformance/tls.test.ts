@@ -7,9 +7,9 @@ import { AT_A_TIME, Fixture } from './fixture.ts';
 
 const PROGRAM = join(import.meta.dirname, 'tls-client.js');
 const SELF_SIGNED = { tls: { kind: 'self-signed' } } as const;
-const MAX_MS = 60_000;
+const MAX_MS = 120_000;
 
-type Way = 'tls' | 'websocket' | 'admin' | 'token';
+type Way = 'tls' | 'websocket' | 'admin' | 'token' | 'admin-token';
 
 /** What the official client, unpatched and in a process of its own, makes of it. */
 async function run(
@@ -52,6 +52,7 @@ describe('TLS', { concurrency: AT_A_TIME }, () => {
     const { server } = await Fixture.start(context, [{ name: 'q' }], { ...SELF_SIGNED, auth: 'none' });
     const { environment } = server.connect.javascript;
     assert.deepEqual(await run('token', `localhost:${server.amqpPort}`, environment), { done: 20 });
+    assert.deepEqual(await run('admin-token', `localhost:${server.amqpPort}`, environment), { done: true });
   });
 
   test('such a credential is refused with access keys, with the reason', async (context) => {

@@ -22,6 +22,9 @@ const SERVER_MS = 90 * DAY_MS;
 /** What is valid for less than this is made anew. */
 const RENEW_MS = 30 * DAY_MS;
 
+/** RFC 1123, section 2.1, with underscores and with a wildcard for the first label. */
+const HOST_NAME = /^(?=.{1,253}$)(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i;
+
 const MAX_BYTES = 64 * 1024;
 const SERIAL_BYTES = 16;
 
@@ -81,7 +84,11 @@ export class LocalAuthority {
     const certificate = new X509Certificate(kept.certificate);
     if (Date.parse(certificate.validTo) - nowMs <= RENEW_MS || Date.parse(certificate.validFrom) > nowMs) return false;
     if (!certificate.verify(new X509Certificate(authority.certificate).publicKey)) return false;
-    return this.#names.every((name) => (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)));
+    // Not checkHost, to which a name with a wildcard is no host.
+    const named = new Set((certificate.subjectAltName ?? '').toLowerCase().split(', '));
+    return this.#names.every((name) =>
+      isIP(name) ? certificate.checkIP(name) : named.has(`dns:${name.toLowerCase()}`),
+    );
   }
 
   #validity(nowMs: number, lengthMs: number): { serial: Buffer; fromMs: number; toMs: number } {
@@ -100,10 +107,20 @@ export class LocalAuthority {
   }
 }
 
-/** Names that are always in the certificate, and those that the server is reached by besides. */
+/**
+ * Names that are always in the certificate, and those that the server is reached by besides.
+ *
+ * @throws RetrainError `CONFIGURATION_INVALID`
+ */
 export function certificateNames(hosts: readonly string[]): string[] {
-  const wildcards = ['0.0.0.0', '::'];
-  return [...new Set(['localhost', '127.0.0.1', '::1', ...hosts.filter((host) => !wildcards.includes(host))])];
+  for (const host of hosts)
+    if (!isIP(host) && !HOST_NAME.test(host))
+      throw new RetrainError(
+        'CONFIGURATION_INVALID',
+        `'${host}' cannot stand in a certificate: give a host name such as broker.example, or an address, without scheme and port`,
+      );
+  const anyAddress = ['0.0.0.0', '::'];
+  return [...new Set(['localhost', '127.0.0.1', '::1', ...hosts.filter((host) => !anyAddress.includes(host))])];
 }
 
 function readPair(text = ''): CertificateAndKey | undefined {

@@ -5,8 +5,7 @@ import type { OriginRule } from '../origin-rule.ts';
 import type { Server } from '../server.ts';
 import { Gateway } from './gateway.ts';
 import { PortListener } from './port-listener.ts';
-import { TlsIdentity } from './tls-identity.ts';
-import type { TlsOptions } from './tls-identity.ts';
+import type { TlsIdentity, TlsOptions } from './tls-identity.ts';
 
 /**
  * The two ports of a broker, the one that is usually for AMQP and the one that is usually for HTTP. Everything is spoken on both of them; with
@@ -40,7 +39,8 @@ export class Ports {
     readonly onFault: (fault: unknown) => void;
   }): Promise<Ports> {
     const { host, tls } = options;
-    const identity = tls && (await TlsIdentity.open({ ...options, tls }));
+    // Loaded only when called for: most brokers speak no TLS, and all of them are to start quickly.
+    const identity = tls && (await (await import('./tls-identity.ts')).TlsIdentity.open({ ...options, tls }));
     const gateway = new Gateway({ ...options, secureContext: () => identity?.context });
     let amqp: PortListener | undefined;
     try {

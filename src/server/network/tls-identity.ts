@@ -36,6 +36,8 @@ export class TlsIdentity {
   readonly #onFault: (fault: unknown) => void;
   #context: SecureContext;
   #pem: CertificateAndKey;
+  /** What was reported last: the same is not said every minute. */
+  #reported: string | undefined;
   #cancel: CancelTimer = () => undefined;
   #closed = false;
 
@@ -105,12 +107,13 @@ export class TlsIdentity {
       const nowMs = this.#clock.wallMs();
       const pem = await this.#source.get(nowMs);
       if (pem.certificate !== this.#pem.certificate || pem.key !== this.#pem.key) {
-        // Whatever comes of it: the same files are not reported twice.
-        this.#pem = pem;
         this.#context = certificatePair(pem, this.#source.names, nowMs).context;
+        this.#pem = pem;
       }
+      this.#reported = undefined;
     } catch (fault) {
-      this.#onFault(fault);
+      if (this.#reported !== String(fault)) this.#onFault(fault);
+      this.#reported = String(fault);
     }
     if (!this.#closed) this.#lookLater();
   }

@@ -36,8 +36,8 @@ export class TlsIdentity {
   readonly #onFault: (fault: unknown) => void;
   #context: SecureContext;
   #pem: CertificateAndKey;
-  /** What was reported last: the same is not said every minute. */
-  #reported: string | undefined;
+  /** What was wrong at the last looks, and at how many of them. */
+  #trouble: { readonly text: string; looks: number } | undefined;
   #cancel: CancelTimer = () => undefined;
   #closed = false;
 
@@ -102,6 +102,13 @@ export class TlsIdentity {
     this.#cancel = this.#clock.after(LIMITS.certificateLookMs, () => void this.#look());
   }
 
+  /** Once for each fault, and not at the first look: the files may be caught while they are being replaced. */
+  #complain(fault: unknown): void {
+    const text = String(fault);
+    if (this.#trouble?.text !== text) this.#trouble = { text, looks: 0 };
+    if (++this.#trouble.looks === 2) this.#onFault(fault);
+  }
+
   async #look(): Promise<void> {
     try {
       const nowMs = this.#clock.wallMs();
@@ -110,10 +117,9 @@ export class TlsIdentity {
         this.#context = certificatePair(pem, this.#source.names, nowMs).context;
         this.#pem = pem;
       }
-      this.#reported = undefined;
+      this.#trouble = undefined;
     } catch (fault) {
-      if (this.#reported !== String(fault)) this.#onFault(fault);
-      this.#reported = String(fault);
+      this.#complain(fault);
     }
     if (!this.#closed) this.#lookLater();
   }

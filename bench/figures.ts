@@ -1,4 +1,5 @@
 import type { BacklogFigures } from './backlog.ts';
+import type { FilterRow } from './filters.ts';
 
 /** One row of the table: what was measured, once for each round. */
 export interface Row {
@@ -74,4 +75,19 @@ export function formatBacklog(backlogs: readonly BacklogFigures[]): string {
 
 function megabytes(bytes: readonly number[]): string {
   return `${Math.round(median(bytes) / 1e6)} MB`;
+}
+
+/** A line for each kind and number of filters. */
+export function formatFilters(rows: readonly FilterRow[]): string {
+  const head = ['filters of a topic, one of which matches'.padEnd(50), 'number', 'µs a message', 'one by one', 'ratio'];
+  const lines = rows.map(({ filters, count, micros, naiveMicros }) =>
+    [
+      filters.padEnd(50),
+      count.toLocaleString('en').padStart(6),
+      micros.toFixed(1).padStart(12),
+      naiveMicros.toFixed(1).padStart(10),
+      (naiveMicros / micros).toFixed(1).padStart(5),
+    ].join(' '),
+  );
+  return [head.join(' '), ...lines].join('\n');
 }

@@ -8,13 +8,24 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BacklogFigures, benchBacklog } from './backlog.ts';
-import { formatBacklog, formatStarts, formatTable, median, type Row, type StartRow } from './figures.ts';
+import { formatBacklog, formatFilters, formatStarts, formatTable, median, type Row, type StartRow } from './figures.ts';
+import { benchFilters, type FilterRow } from './filters.ts';
 import { benchRecovery, type RecoveryBench } from './log.ts';
 import { benchManyQueues, benchStart } from './start.ts';
 import { benchTopics } from './topics.ts';
 import { benchFan, benchThroughput, FLOOR } from './throughput.ts';
 
-const PARTS = ['throughput', 'recovery', 'start', 'queues', 'sessions', 'connections', 'topics', 'backlog'] as const;
+const PARTS = [
+  'throughput',
+  'recovery',
+  'start',
+  'queues',
+  'sessions',
+  'connections',
+  'topics',
+  'filters',
+  'backlog',
+] as const;
 type Part = (typeof PARTS)[number];
 
 const { values: flags } = parseArgs({
@@ -55,6 +66,7 @@ function note(load: string, inFlight: number, perSecond: number): void {
 let recovery: RecoveryBench | undefined;
 const starts: StartRow[] = [];
 const backlogs: BacklogFigures[] = [];
+const filters: FilterRow[] = [];
 const folder = mkdtempSync(join(tmpdir(), 'retrain-bench-'));
 const options = { folder, quick: flags.quick, rounds, bodyBytes: BODY_BYTES, note };
 
@@ -78,6 +90,7 @@ const RUN: Record<Part, () => Promise<void>> = {
   sessions: () => benchFan(options, { connections: 4, sessions: 1000, label: '1,000 sessions' }),
   connections: () => benchFan(options, { connections: 100, sessions: 0, label: '100 connections' }),
   topics: () => benchTopics(options),
+  filters: async () => void filters.push(...benchFilters({ quick: flags.quick, rounds })),
   backlog: async () => {
     const backlog = { parentFolder: folder, messages: BACKLOG, bodyBytes: BODY_BYTES, inFlight: IN_FLIGHT };
     for (let round = 0; round < rounds; round++) backlogs.push(await benchBacklog(backlog));
@@ -100,7 +113,7 @@ const machine = {
 };
 if (flags.json) {
   const figures = sorted.map((row) => ({ ...row, median: median(row.perSecond) }));
-  const results = { figures, recovery, starts, backlogs };
+  const results = { figures, recovery, starts, backlogs, filters };
   console.log(JSON.stringify({ machine, bodyBytes: BODY_BYTES, rounds, floor: FLOOR, ...results }));
 } else {
   console.log(`\n1 KiB messages, ${rounds} round(s), Node ${machine.node}, ${machine.cores} × ${machine.cpu}\n`);
@@ -110,6 +123,7 @@ if (flags.json) {
       `recovery of a log of ${recovery.messages.toLocaleString('en')} messages: ${recovery.seconds.toFixed(2)} s`,
     starts.length > 0 ? formatStarts(starts) : '',
     backlogs.length > 0 ? formatBacklog(backlogs) : '',
+    filters.length > 0 ? formatFilters(filters) : '',
   ];
   console.log(parts.filter((part) => part).join('\n\n'));
 }

@@ -6,6 +6,13 @@ import { RetrainError } from '../errors.ts';
  */
 export class FilterError extends RetrainError {
   constructor(message: string) {
-    super('FILTER_FAILED', message);
+    // Thousands of filters may fail for each message that comes: where in our code they did says nothing and would cost six times the rest.
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
+    try {
+      super('FILTER_FAILED', message);
+    } finally {
+      Error.stackTraceLimit = limit;
+    }
   }
 }

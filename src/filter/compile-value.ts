@@ -7,6 +7,9 @@ import type { PropertyNode, ReferenceNode, ValueNode } from './syntax-tree.ts';
 import { systemPropertyOf } from './system-name.ts';
 import { describe } from './value-kind.ts';
 
+/** Characters of a name from a message that an error shows. */
+const MAX_SHOWN_CHARACTERS = 100;
+
 /** A value of a message; null and undefined are both unknown to operators, and only undefined is a property that is not there. */
 export type Evaluate = (message: MessageProperties) => PropertyValue | undefined;
 
@@ -73,5 +76,6 @@ function readReferenced(name: string, message: MessageProperties, at: number): P
   if (scope === 'user') return message.user(name.slice('user.'.length));
   const system = systemPropertyOf(name.slice('sys.'.length));
   if (system) return message.system(system);
-  throw new FilterError(`property() at character ${at + 1}: there is no system property ${name.slice('sys.'.length)}`);
+  const shown = name.slice('sys.'.length, MAX_SHOWN_CHARACTERS);
+  throw new FilterError(`property() at character ${at + 1}: there is no system property ${shown}`);
 }

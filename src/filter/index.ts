@@ -4,17 +4,6 @@ export type { Environment } from './environment.ts';
 export type { Filter } from './filter.ts';
 export { FilterError } from './filter-error.ts';
 export { FilterIndex } from './filter-index.ts';
-export {
-  SYSTEM_PROPERTIES,
-  type MessageProperties,
-  type PropertyChanges,
-  type SystemProperty,
-} from './message-properties.ts';
+export { type MessageProperties, type PropertyChanges, type SystemProperty } from './message-properties.ts';
 export { FilterDuration, FilterTime, FilterUuid, type PropertyValue } from './property-value.ts';
-export type {
-  CorrelationDescription,
-  FilterDescription,
-  RuleValue,
-  SqlDescription,
-  TypedText,
-} from './rule-description.ts';
+export type { CorrelationDescription, FilterDescription, RuleValue, SqlDescription } from './rule-description.ts';

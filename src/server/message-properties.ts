@@ -191,8 +191,10 @@ export function overlayWith(bytes: Buffer, overlay: Buffer | undefined, changes:
     }
     if (value === undefined) continue;
     const [name, now] = has[0] ?? [written, undefined];
-    set.set(name, amqpValueOf(value, now));
+    const becomes = amqpValueOf(value, now);
+    set.set(name, becomes);
     removed.delete(name);
+    entries.set(written.toLowerCase(), [[name, becomes]]);
   }
   const fields = new Map(former.fields);
   for (const [property, value] of changes.system) {

@@ -318,6 +318,15 @@ test('names that differ in case only are one property to an action', () => {
   assert.deepEqual(delivered(bytes, act('REMOVE COLOR', { bytes })).application, { other: 'x' });
 });
 
+test('the last change of a property that the message does not have is the one that counts', () => {
+  const user = new Map<string, PropertyValue>([
+    ['rulename', 'mine'],
+    ['RuleName', 'theirs'],
+  ]);
+  const { application } = delivered(BARE, overlayWith(BARE, undefined, { user, system: new Map() }));
+  assert.deepEqual(application, { rulename: 'theirs' });
+});
+
 test('an action sets and removes system properties; the others of the section stay', () => {
   const sets = {
     messageId: 'MessageId',

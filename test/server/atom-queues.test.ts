@@ -71,19 +71,21 @@ test('a queue is found whatever the case and the encoding of its name, and older
   assert.equal(valueOf(await peer.get('orders/new', { apiVersion: '2024-05' }), 'MaxMessageSizeInKilobytes'), '256');
 });
 
-test('what does not exist is a list of nothing when it is asked for, and an error when it is changed or deleted', async (context) => {
+test('a queue that does not exist is a list of nothing when it is asked for, and an error when it is changed or deleted; a part of a topic always is', async (context) => {
   const peer = await AtomPeer.start(context);
-  for (const path of ['q', 't/Subscriptions/s', 't/Subscriptions/s/Rules/r', 'q/$DeadLetterQueue']) {
+  const said = (path: string) => `The messaging entity 'sb://${peer.host}/${path}' could not be found.`;
+  for (const path of ['t/Subscriptions/s', 't/Subscriptions/s/Rules/r'])
+    for (const method of ['GET', 'DELETE'])
+      assert.deepEqual(refusalOf(await peer.send(method, path)), [404, '404', said(path)]);
+  for (const path of ['q', 'q/$DeadLetterQueue']) {
     const missing = await peer.get(path);
     assert.equal(missing.status, 200, path);
     assert.equal(missing.root?.name, 'feed');
     assert.equal(childOf(missing.root, 'title')?.text, 'Publicly Listed Services');
     assert.equal(childOf(missing.root, 'entry'), undefined);
-    const text = `The messaging entity 'sb://${peer.host}/${path}' could not be found.`;
-    assert.deepEqual(refusalOf(await peer.delete(path)), [404, '404', text]);
+    assert.deepEqual(refusalOf(await peer.delete(path)), [404, '404', said(path)]);
   }
-  const text = `The messaging entity 'sb://${peer.host}/q' could not be found.`;
-  assert.deepEqual(refusalOf(await peer.update('q', QUEUE, '')), [404, '404', text]);
+  assert.deepEqual(refusalOf(await peer.update('q', QUEUE, '')), [404, '404', said('q')]);
 });
 
 test('an error ends with what finds it in a log', async (context) => {

@@ -84,9 +84,12 @@ export class AtomApi implements HttpApi {
     const { service } = this.#parts;
     const list = listingXml(this.#parts, request);
     if (list) return { status: 200, body: list };
-    const entry = this.#entryOf(request, request.target);
-    // Not 404: the service answers with a list of nothing.
-    return { status: 200, body: entry ? entryXml(request, entry) : nothingXml(request, service.clock.wallMs()) };
+    const { target, host } = request;
+    const entry = this.#entryOf(request, target);
+    if (entry) return { status: 200, body: entryXml(request, entry) };
+    // The service answers 404 for parts of topics only, and the Java client takes nothing else; for the others with a list of nothing.
+    if (target.kind !== 'entity') throw notFound(host, targetPath(target));
+    return { status: 200, body: nothingXml(request, service.clock.wallMs()) };
   }
 
   #entryOf(request: AtomRequest, target: Target): Entry | undefined {

@@ -66,7 +66,7 @@ export function feedXml(
   );
 }
 
-/** The answer to GET of what does not exist, with status 200: clients know a missing entity by it (§12.4). */
+/** The answer to GET of a queue or topic that does not exist, with status 200: clients know a missing entity by it (§12.4). */
 export function nothingXml(request: AtomRequest, nowMs: number): XmlNode {
   const address = `${request.origin}${request.urlPath}`;
   return xml(

@@ -12,21 +12,32 @@ const DESTINATIONS = [
 type Destinations = { readonly [D in (typeof DESTINATIONS)[number][0]]?: string | undefined };
 
 /**
- * Checks that the caller may let an entity forward to what is `given`; what is there already needs no right.
+ * `given` with the names of what it lets an entity forward to. The caller must be allowed to manage them; what is there already needs no right.
  *
  * @throws AtomRefusal 401
  */
-export function mayForward(
+export function withDestinations(
   { service }: AtomParts,
   request: AtomRequest,
   options: { readonly caller: Caller; readonly given: Record<string, unknown>; readonly present?: Destinations },
-): void {
+): Record<string, unknown> {
   const { caller, given, present } = options;
+  const named = { ...given };
   for (const [property, header] of DESTINATIONS) {
     const address = given[property];
     if (typeof address !== 'string') continue;
-    const destination = pathOf(address);
+    const destination = destinationOf(address);
+    named[property] = destination;
     if (destination.toLowerCase() === present?.[property]?.toLowerCase()) continue;
     authorizeForwarding(service, caller, { destination, token: request.header(header) });
   }
+  return named;
+}
+
+const ADDRESS = /^[a-z][a-z0-9+.-]*:\/\//i;
+
+/** The name in an address, percent-decoded. The Java client takes `sb://host/name` for a name, and puts it behind another address. */
+function destinationOf(address: string): string {
+  const path = pathOf(address);
+  return ADDRESS.test(path) ? pathOf(path) : path;
 }

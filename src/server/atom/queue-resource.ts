@@ -9,7 +9,7 @@ import { QUEUE_FIELDS, readFields } from './description-fields.ts';
 import { AVAILABLE, countDetailsXml, destinationXml, timesXml } from './description-parts.ts';
 import type { Entry } from './feed.ts';
 import { DESCRIPTION } from './namespaces.ts';
-import { mayForward } from './forwarding.ts';
+import { withDestinations } from './forwarding.ts';
 import type { AtomParts } from './parts.ts';
 import { shownSize, withSizes } from './sizes.ts';
 import type { XmlElement } from './xml-element.ts';
@@ -28,9 +28,8 @@ export async function createQueue(
   { name, body, caller }: { readonly name: string; readonly body: XmlElement; readonly caller: Caller },
 ): Promise<void> {
   const { admin, access } = parts;
-  const given = withSizes(readFields(body, QUEUE_FIELDS));
+  const given = withDestinations(parts, request, { caller, given: withSizes(readFields(body, QUEUE_FIELDS)) });
   const rules = readAuthorizationRules(body) ?? [];
-  mayForward(parts, request, { caller, given });
   access.check(name, rules);
   await admin.queues.create({ ...given, name });
   await access.replace(name, rules);
@@ -43,12 +42,12 @@ export async function updateQueue(
 ): Promise<void> {
   const { admin, access } = parts;
   const { description } = present;
-  const given = withSizes(readFields(body, QUEUE_FIELDS), description);
+  const wanted = withSizes(readFields(body, QUEUE_FIELDS), description);
+  const given = withDestinations(parts, request, { caller, given: wanted, present: description });
   for (const [element, property] of FIXED)
     if (given[property] !== undefined && given[property] !== description[property])
       throw cannotChange(element, 'Queue');
   const rules = readAuthorizationRules(body);
-  mayForward(parts, request, { caller, given, present: description });
   if (rules) access.check(description.name, rules);
   await admin.queues.update(description.name, {
     // What a queue may be without is taken away unless it is given.

@@ -6,7 +6,7 @@ import type { Caller } from './authorization.ts';
 import { SUBSCRIPTION_FIELDS, readFields } from './description-fields.ts';
 import { AVAILABLE, countDetailsXml, destinationXml, timesXml } from './description-parts.ts';
 import type { Entry } from './feed.ts';
-import { mayForward } from './forwarding.ts';
+import { withDestinations } from './forwarding.ts';
 import { DESCRIPTION } from './namespaces.ts';
 import type { AtomParts } from './parts.ts';
 import { readRule } from './rule-description.ts';
@@ -22,8 +22,7 @@ export async function createSubscription(
   options: { readonly topicName: string; readonly name: string; readonly body: XmlElement; readonly caller: Caller },
 ): Promise<void> {
   const { topicName, name, body, caller } = options;
-  const given = readFields(body, SUBSCRIPTION_FIELDS);
-  mayForward(parts, request, { caller, given });
+  const given = withDestinations(parts, request, { caller, given: readFields(body, SUBSCRIPTION_FIELDS) });
   const rule = childOf(body, 'DefaultRuleDescription');
   const described = rule && readRule(rule, textOf(rule, 'Name') ?? DEFAULT_RULE_NAME);
   await parts.admin.subscriptions.create({ ...given, topicName, name }, described && [described]);
@@ -39,10 +38,10 @@ export async function updateSubscription(
   }: { readonly present: SubscriptionStatus; readonly body: XmlElement; readonly caller: Caller },
 ): Promise<void> {
   const { description } = present;
-  const given = readFields(body, SUBSCRIPTION_FIELDS);
+  const wanted = readFields(body, SUBSCRIPTION_FIELDS);
+  const given = withDestinations(parts, request, { caller, given: wanted, present: description });
   if (given['requiresSession'] !== undefined && given['requiresSession'] !== description.requiresSession)
     throw cannotChange('RequiresSession', 'Subscription');
-  mayForward(parts, request, { caller, given, present: description });
   await parts.admin.subscriptions.update(description.topicName, description.name, {
     // What a subscription may be without is taken away unless it is given.
     forwardTo: undefined,

@@ -22,6 +22,7 @@ export interface Ready {
   readonly connectionString: string;
   readonly amqpPort: number;
   readonly httpPort: number;
+  readonly trustFile: string | undefined;
 }
 
 const sockets = new Set<Socket>();
@@ -33,8 +34,8 @@ function say(answer: Answer): void {
 
 async function start(options: StartOptions): Promise<Answer> {
   server = await startServer({ ...options, onFault: (fault) => say({ fault: String(fault) }) });
-  const { connectionString, amqpPort, httpPort } = server;
-  return { ready: { connectionString, amqpPort, httpPort } };
+  const { connectionString, amqpPort, httpPort, trustFile } = server;
+  return { ready: { connectionString, amqpPort, httpPort, trustFile } };
 }
 
 async function obey(word: Word): Promise<Answer> {

@@ -59,7 +59,7 @@ export class Broker implements AsyncDisposable {
 
   /** Everything that a program is told about the broker. */
   environment(prefix: string): Record<string, string> {
-    const { connectionString, amqpPort } = this.#running;
+    const { connectionString, amqpPort, trustFile } = this.#running;
     const key = /SharedAccessKey=([^;]*)/.exec(connectionString)?.[1] ?? '';
     const withRule = (rule: AccessRule): string =>
       connectionString.replace(ROOT_RULE_NAME, rule.name).replace(key, rule.primaryKey);
@@ -73,6 +73,8 @@ export class Broker implements AsyncDisposable {
       RETRAIN_KEY_NAME: ROOT_RULE_NAME,
       RETRAIN_KEY: key,
       RETRAIN_QUEUE_PREFIX: prefix,
+      RETRAIN_ADMIN_CONNECTION_STRING: `Endpoint=sb://localhost:${amqpPort}/;SharedAccessKeyName=${ROOT_RULE_NAME};SharedAccessKey=${key}`,
+      RETRAIN_TRUST_FILE: trustFile ?? '',
       RETRAIN_CONTROL_URL: `http://${HOST}:${(this.#control.address() as AddressInfo).port}`,
     };
   }
@@ -106,6 +108,7 @@ export class Broker implements AsyncDisposable {
       httpPort: 0,
       queues: this.#queues,
       rules: RULES,
+      tls: { kind: 'self-signed' as const },
     };
     const answer = await this.#say({ start });
     if ('ready' in answer) this.#ready = answer.ready;

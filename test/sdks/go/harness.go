@@ -21,6 +21,8 @@ type settings struct {
 	connectionString, sendOnly, listenOnly string
 	host, port, keyName                    string
 	prefix, controlURL                     string
+	// For the admin client, and the certificate of the authority that it must trust.
+	admin, trustFile string
 }
 
 func settingsFromEnvironment() (settings, error) {
@@ -41,6 +43,8 @@ func settingsFromEnvironment() (settings, error) {
 		keyName:          read("RETRAIN_KEY_NAME"),
 		prefix:           read("RETRAIN_QUEUE_PREFIX"),
 		controlURL:       read("RETRAIN_CONTROL_URL"),
+		admin:            read("RETRAIN_ADMIN_CONNECTION_STRING"),
+		trustFile:        read("RETRAIN_TRUST_FILE"),
 	}
 	if len(missing) > 0 {
 		return s, fmt.Errorf("not set: %s; run it through npm run test:sdks -- go", strings.Join(missing, ", "))

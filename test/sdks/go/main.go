@@ -14,6 +14,10 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
+	if err := trustBroker(settings.trustFile); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
 	report := newReport(settings, os.Args[1:])
 	report.runAll(casesAtOnce, slices.Concat(
 		// Those that wait for the broker's clock go first, beside the others.
@@ -33,6 +37,7 @@ func main() {
 		sessionMessageCases(),
 		forwardingCases(),
 		refusalCases(),
+		administrationCases(),
 	))
 	// These cut the connections of everybody.
 	report.runAll(1, connectionCases())

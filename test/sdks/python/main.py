@@ -18,6 +18,7 @@ MODULES = [
     "locks",
     "sessions",
     "waiting_messages",
+    "administration",
     "lifetimes",
     "forwarding",
     "refusals",

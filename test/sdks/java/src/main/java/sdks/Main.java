@@ -18,7 +18,8 @@ public final class Main {
         report.runAll(CASES_AT_ONCE, Stream.of(
             // Those that wait for the broker's clock go first, beside the others.
             Locks.CASES, Expiry.CASES, Scheduling.CASES, Sending.CASES, Bodies.CASES, Receiving.CASES, Settling.CASES, Deferral.CASES,
-            Browsing.CASES, Sessions.CASES, SessionMessages.CASES, Processors.CASES, Forwarding.CASES, Transactions.CASES, Refusals.CASES).flatMap(List::stream).toList());
+            Browsing.CASES, Sessions.CASES, SessionMessages.CASES, Processors.CASES, Forwarding.CASES, Transactions.CASES, Refusals.CASES,
+            Administration.CASES).flatMap(List::stream).toList());
         // These cut the connections of everybody.
         report.runAll(1, Connections.CASES);
         // The client leaves threads behind.

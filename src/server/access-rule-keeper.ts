@@ -110,6 +110,11 @@ export class AccessRuleKeeper implements EntityAccess {
     }).catch(this.#options.onFault);
   }
 
+  /** Resolves when nothing is being written. */
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+
   #begin(): void {
     const { rules, rootKey } = this.#options;
     const root = rootKey === undefined ? this.#withKeys(rootRule('')) : rootRule(rootKey);

@@ -132,7 +132,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     const atom = server.adminApi(access);
     const api = new HttpRoutes({ healthy: () => server.healthy, atom, mayConnect, onFault });
     const ports = await Ports.open({ ...options, server, api, mayConnect, host, clock, random, onFault });
-    return running({ server, ports, host, rules: access.rules });
+    return running({ server, ports, host, access });
   } catch (error) {
     await server.close();
     throw error;
@@ -177,19 +177,22 @@ function running(parts: {
   readonly server: Server;
   readonly ports: Ports;
   readonly host: string;
-  readonly rules: readonly AccessRule[];
+  readonly access: AccessRuleKeeper;
 }): RunningServer {
-  const { server, ports, host } = parts;
+  const { server, ports, host, access } = parts;
   const close = async (): Promise<void> => {
     ports.closeAmqp();
     try {
+      // While the data folder is still ours.
+      await access.settled();
       await server.close();
     } finally {
+      await access.settled();
       await ports.close();
     }
   };
   const { amqpPort: port, httpPort, tls } = ports;
-  const [root, ...others] = parts.rules as [AccessRule, ...AccessRule[]];
+  const [root, ...others] = access.rules as [AccessRule, ...AccessRule[]];
   return {
     connectionString: connectionString({ host, port, rule: root }),
     accessRules: others.map((rule) => {

@@ -17,28 +17,31 @@ import type { AppendPurpose } from '../../src/storage/journal.ts';
 import { parseQueueDescription, type QueueDescriptionInput } from '../../src/topology/index.ts';
 import { FakeClock } from '../fake-clock.ts';
 
-/** A message of a test is text like `key=value;key=value`: properties of the user, and `sys.` before those of the system. */
-function propertiesOf(text: string): MessageProperties {
-  const pairs = new Map(text.split(';').map((pair) => pair.split('=') as [string, string]));
-  return {
-    user: (name) => pairs.get(name),
-    userExact: (name) => pairs.get(name),
-    system: (name) => pairs.get(`sys.${name}`),
-  };
+/** What an overlay of a test has set, and removed as null: properties of the user, and `sys.` before those of the system. */
+type Changes = Readonly<Record<string, string | null>>;
+
+function changesIn(overlay: Buffer | undefined): Changes {
+  return overlay?.toString().startsWith('{') ? (JSON.parse(overlay.toString()) as Changes) : {};
 }
 
-/** In tests an overlay is JSON of what an action has set. */
+/** A message of a test is text like `key=value;key=value`: properties named as in an overlay. */
+function propertiesOf(text: string, overlay: Buffer | undefined): MessageProperties {
+  const pairs = new Map(text.split(';').map((pair) => pair.split('=') as [string, string]));
+  const changes = changesIn(overlay);
+  const read = (name: string): string | undefined =>
+    changes[name] === undefined ? pairs.get(name) : (changes[name] ?? undefined);
+  return { user: read, userExact: read, system: (name) => read(`sys.${name}`) };
+}
+
 function overlayOf(former: Buffer | undefined, { user, system }: PropertyChanges): Buffer {
-  const before = former ? (JSON.parse(former.toString()) as object) : {};
   const named = [...system].map(([name, value]) => [`sys.${name}`, value] as const);
-  return Buffer.from(JSON.stringify({ ...before, ...Object.fromEntries([...user, ...named]) }));
+  const changes = [...user, ...named].map(([name, value]) => [name, value ?? null] as const);
+  return Buffer.from(JSON.stringify({ ...changesIn(former), ...Object.fromEntries(changes) }));
 }
 
 function changedFacts(overlay: Buffer | undefined): MessageFacts {
-  if (!overlay?.toString().startsWith('{')) return {};
-  const changes = JSON.parse(overlay.toString()) as Record<string, string | undefined>;
-  const sessionId = changes['sys.SessionId'];
-  return sessionId === undefined ? {} : { sessionId };
+  const { 'sys.SessionId': sessionId, 'sys.MessageId': messageId } = changesIn(overlay);
+  return { ...(sessionId == null ? {} : { sessionId }), ...(messageId == null ? {} : { messageId }) };
 }
 
 /** A journal that keeps records by the liveness rules of storage, so that a restart sees what the log would tell. */
@@ -162,7 +165,7 @@ export class BrokerHarness {
   #start(): Namespace {
     const reader: MessageReader = {
       facts: (bytes, overlay) => ({ ...this.facts.get(bytes.toString()), ...changedFacts(overlay) }),
-      properties: (bytes) => propertiesOf(bytes.toString()),
+      properties: (bytes, overlay) => propertiesOf(bytes.toString(), overlay),
       overlayWith: (_bytes, overlay, changes) => overlayOf(overlay, changes),
     };
     const onFault = (fault: unknown): void => void this.faults.push(fault);

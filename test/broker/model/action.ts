@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { RetrainError } from '../../../src/errors.ts';
 import { BrokerRefusal } from '../../../src/broker/index.ts';
 import { agree, Disagreement, type Model, presentState } from './agreement.ts';
-import { Refusal, type State } from './reference-state.ts';
+import { type Queue, Refusal, type State } from './reference-state.ts';
 import type { Rig } from './rig.ts';
+import { entityFor } from './worlds.ts';
 
 /**
  * Something that a user of the broker does. `Draw` is what the test draws, without knowing what there is; `Target` is what that means in the
@@ -90,8 +91,13 @@ export function pick<T>(items: readonly T[], number: number): T | undefined {
 /** Draws a number for `pick`; a low one, the older item, is what shrinking leads to. */
 export const choice = fc.noBias(fc.nat({ max: 1_000_000 }));
 
-/** Which queue: mostly the first, so that something happens there. */
-export const whichQueue = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constant(1) });
+/** Which entity, for `entityFor`; 0, where most happens, is what shrinking leads to. */
+export const whichQueue = fc.noBias(fc.nat({ max: 11 }));
+
+/** The entity that a draw means for somebody who wants to do that. */
+export function aimAtQueue(state: State, to: 'send' | 'receive' | 'change', draw: number): Queue | undefined {
+  return entityFor(state.queues, { world: state.world, to, draw });
+}
 
 /** True once in about `times` draws. */
 export function seldom(times: number): fc.Arbitrary<boolean> {

@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Ledger } from './ledger.ts';
-import { counts, peek, sessionIds } from './reference-queue.ts';
+import { contents, counts, sessionIds } from './reference-queue.ts';
 import { type Accept, type Heard, PARTS, type State, type View } from './reference-state.ts';
 import { outcomes } from './reference-time.ts';
+import { describeRule } from './rules.ts';
+import { kindOf } from './worlds.ts';
 import { bodyText, type HeardDelivery, type Rig } from './rig.ts';
 
 // Everything that can be observed of the broker, and the same of the reference.
@@ -56,6 +58,7 @@ function acceptSeen(rig: Rig, id: number): string {
 interface Observation {
   readonly queues: Record<string, object>;
   readonly parts: Record<string, View[]>;
+  readonly rules: Record<string, object[]>;
   readonly sessions: Record<string, string[]>;
   readonly states: Record<string, string | undefined>;
   readonly accepts: Record<number, string>;
@@ -78,12 +81,12 @@ function expected(state: State): Observation {
   return {
     queues: Object.fromEntries(state.queues.map((queue) => [queue.name, counts(queue)])),
     parts: Object.fromEntries(
-      state.queues.flatMap((queue) =>
-        PARTS.map((part) => [
-          `${queue.name}/${part}`,
-          peek(queue, { part, from: 1, count: ALL, sessionId: undefined }),
-        ]),
-      ),
+      state.queues.flatMap((queue) => PARTS.map((part) => [`${queue.name}/${part}`, contents(queue, part)])),
+    ),
+    rules: Object.fromEntries(
+      state.queues
+        .filter(({ name }) => kindOf(name) === 'subscription')
+        .map(({ name, rules }) => [name, rules.map((rule) => describeRule(rule))]),
     ),
     sessions: Object.fromEntries(state.queues.map((queue) => [queue.name, sessionIds(queue)])),
     states: Object.fromEntries(
@@ -97,22 +100,15 @@ function expected(state: State): Observation {
 }
 
 function observed(rig: Rig, state: State, heard: readonly HeardDelivery[]): Observation {
-  const names = [...rig.harness.namespace.queues()].map(({ name }) => name);
+  const names = rig.queues().map(({ name }) => name);
   const held = state.queues.flatMap((queue) => queue.sessionLocks.map(({ accept }) => accept.id));
   const openReceivers = state.receivers.filter(({ open }) => open);
   return {
     queues: Object.fromEntries(names.map((name) => [name, rig.queue(name).counts()])),
     parts: Object.fromEntries(
-      names.flatMap((name) =>
-        PARTS.map((part) => [
-          `${name}/${part}`,
-          rig
-            .part(name, part)
-            .peek({ fromSequenceNumber: 1, count: ALL })
-            .messages.map((view) => rig.view(view)),
-        ]),
-      ),
+      names.flatMap((name) => PARTS.map((part) => [`${name}/${part}`, rig.contents(name, part)])),
     ),
+    rules: rig.rules(),
     sessions: Object.fromEntries(
       names.map((name) => [name, rig.part(name, 'active').sessionIds({ skip: 0, top: ALL }).sort()]),
     ),
@@ -164,7 +160,7 @@ export function agree(model: Model, rig: Rig): void {
   if (states.length === 0) throw new Disagreement(`the broker and the model disagree:\n${first}`);
   model.states = states;
   model.tally.deliveries += heard.length;
-  model.ledger.delivered(heard.map(({ delivery }) => ({ text: bodyText(delivery), delivery })));
+  model.ledger.delivered(heard.map(({ queue, delivery }) => ({ queue, text: bodyText(delivery), delivery })));
   model.ledger.seen({ parts, wallMs: Math.max(...states.map(({ wallMs }) => wallMs)) });
 }
 

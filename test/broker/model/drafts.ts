@@ -4,6 +4,7 @@ import { message } from '../broker-harness.ts';
 import { seldom, whichQueue } from './action.ts';
 import type { Draft, Queue, State } from './reference-state.ts';
 import type { Rig } from './rig.ts';
+import { TOPIC } from './worlds.ts';
 
 // Messages as they are drawn, as the model sends them, and as the broker gets them.
 
@@ -13,6 +14,8 @@ interface DraftDraw {
   readonly timeToLiveMs: number | undefined;
   readonly scheduleMs: number | undefined;
   readonly sizeBytes: number;
+  readonly color: string | undefined;
+  readonly withoutSession: boolean;
 }
 
 export interface DraftsDraw {
@@ -39,6 +42,8 @@ const draft = fc.record<DraftDraw>({
     { weight: 40, arbitrary: fc.integer({ min: 1, max: 9 }) },
     { weight: 1, arbitrary: fc.constantFrom(200_000, 262_144, 262_145) },
   ),
+  color: fc.constantFrom(undefined, 'red', 'red', 'blue'),
+  withoutSession: seldom(4),
 });
 
 export const draftsDraw: fc.Arbitrary<DraftsDraw> = fc.record<DraftsDraw>({
@@ -51,20 +56,31 @@ export const draftsDraw: fc.Arbitrary<DraftsDraw> = fc.record<DraftsDraw>({
 });
 
 export function fitDrafts(state: State, queue: Queue, { drafts, careless }: DraftsDraw): Draft[] {
-  const { sessions, forwardTo } = queue.settings;
-  // What is forwarded may need a session where it comes to. Careless: no session where one is needed, a session where there are none.
-  const wanted = sessions || state.queues.some(({ name, settings }) => name === forwardTo && settings.sessions);
-  return drafts.map(({ sessionId, scheduleMs, ...rest }, i) => ({
-    ...rest,
-    text: `m${state.texts + i + 1}`,
-    sessionId: wanted === careless ? undefined : sessionId,
-    scheduledMs: scheduleMs === undefined ? undefined : state.wallMs + scheduleMs,
-  }));
+  const inTopicWorld = state.world.entities.includes(TOPIC);
+  return drafts.map(({ sessionId, scheduleMs, color: drawn, withoutSession, ...rest }, i) => {
+    const color = inTopicWorld ? drawn : undefined;
+    const isWanted =
+      inTopicWorld && !queue.settings.sessions ? !withoutSession : needsSession(state, queue) !== careless;
+    return {
+      ...rest,
+      color,
+      text: `m${state.texts + i + 1}${color === undefined ? '' : `;color=${color}`}`,
+      sessionId: isWanted ? sessionId : undefined,
+      scheduledMs: scheduleMs === undefined ? undefined : state.wallMs + scheduleMs,
+    };
+  });
+}
+
+/** What is forwarded may need a session where it comes to. Careless: no session where one is needed, a session where there are none. */
+function needsSession(state: State, { settings: { sessions, forwardTo } }: Queue): boolean {
+  return sessions || state.queues.some(({ name, settings }) => name === forwardTo && settings.sessions);
 }
 
 /** When the message may be gone by itself, at the earliest, by the wall clock. What is forwarded may be a duplicate where it comes to. */
 export function mayExpireAt(state: State, queue: Queue, { timeToLiveMs }: Draft): number {
   const { forwardTo, forwardDeadTo, deadLetterExpired, defaultTimeToLiveMs } = queue.settings;
+  // What a topic takes may come to nobody.
+  if (state.world.entities.includes(TOPIC)) return -Infinity;
   if (forwardTo !== undefined || forwardDeadTo !== undefined) return -Infinity;
   if (deadLetterExpired) return Infinity;
   return Math.max(state.wallMs, queue.lastEnqueuedMs) + Math.min(timeToLiveMs ?? Infinity, defaultTimeToLiveMs);

@@ -3,11 +3,20 @@ import type { View } from './reference-state.ts';
 
 export class Violation extends Error {}
 
+/** A message in the queue that it is in. */
+export interface Entered {
+  readonly text: string;
+  readonly queue: string;
+  readonly sequenceNumber: number;
+}
+
 /**
  * Promises that hold whatever the model says: an accepted message is in exactly one place until somebody finishes it, a finished one never
- * returns, sequence numbers rise and stand for one message each, lock tokens are never used again.
+ * returns, sequence numbers rise and stand for one message each, lock tokens are never used again. Where topics make copies, each copy is a
+ * message of its own, and how many there must be is left to the model.
  */
 export class Ledger {
+  readonly #copies: boolean;
   /** When it may be gone by itself, at the earliest, by the wall clock. */
   readonly #accepted = new Map<string, number>();
   /** Where it was seen last. */
@@ -19,6 +28,10 @@ export class Ledger {
   /** Which text a number of a queue stands for, and its highest. A queue that is created again begins anew. */
   readonly #numbers = new Map<string, Map<number, string>>();
   #latestWallMs = 0;
+
+  constructor({ copies }: { copies: boolean }) {
+    this.#copies = copies;
+  }
 
   accepted(text: string, mayExpireAtMs: number): void {
     this.#accepted.set(text, mayExpireAtMs);
@@ -36,22 +49,32 @@ export class Ledger {
   }
 
   /** Completed, received for good or cancelled. */
-  finished(texts: readonly string[]): void {
-    for (const text of texts) this.#finished.add(text);
+  finished(messages: readonly Entered[]): void {
+    for (const message of messages) this.#finished.add(this.#identity(message));
   }
 
-  queueDeleted(queue: string): void {
-    this.finished([...this.#places].filter(([, place]) => place.startsWith(`${queue}/`)).map(([text]) => text));
+  #identity({ text, queue, sequenceNumber }: Entered): string {
+    return this.#copies ? `${queue}#${sequenceNumber}` : text;
+  }
+
+  #queueDeleted(queue: string): void {
+    for (const [text, place] of this.#places) if (place.startsWith(`${queue}/`)) this.#finished.add(text);
+    if (this.#copies)
+      for (const known of this.#finished) if (known.startsWith(`${queue}#`)) this.#finished.delete(known);
     this.#numbers.delete(queue);
     this.#reserved.delete(queue);
   }
 
-  delivered(deliveries: readonly { readonly text: string; readonly delivery: Delivery }[]): void {
-    for (const { text, delivery } of deliveries) {
+  delivered(
+    deliveries: readonly { readonly queue: string; readonly text: string; readonly delivery: Delivery }[],
+  ): void {
+    for (const { queue, text, delivery } of deliveries) {
       const { lock, sequenceNumber } = delivery;
-      if (this.#finished.has(text)) throw new Violation(`'${text}' is delivered again, although it was finished`);
+      const message = { text, queue, sequenceNumber };
+      if (this.#finished.has(this.#identity(message)))
+        throw new Violation(`'${text}' is delivered again, although it was finished`);
       if (!lock) {
-        this.finished([text]);
+        this.finished([message]);
         continue;
       }
       const token = lock.token.toString('hex');
@@ -63,11 +86,15 @@ export class Ledger {
   /** All messages of all queues, as they are listed now. */
   seen({ parts, wallMs }: { parts: Readonly<Record<string, readonly View[]>>; wallMs: number }): void {
     this.#latestWallMs = Math.max(this.#latestWallMs, wallMs);
+    const queues = new Set(Object.keys(parts).map(queueOfPlace));
+    for (const queue of this.#numbers.keys()) if (!queues.has(queue)) this.#queueDeleted(queue);
     const places = new Map<string, string>();
     for (const [place, views] of Object.entries(parts)) {
-      for (const { text } of views) {
-        if (this.#finished.has(text)) throw new Violation(`'${text}' is in ${place}, although it was finished`);
+      for (const { text, sequenceNumber } of views) {
+        if (this.#finished.has(this.#identity({ text, queue: queueOfPlace(place), sequenceNumber })))
+          throw new Violation(`'${text}' is in ${place}, although it was finished`);
         if (!this.#accepted.has(text)) throw new Violation(`'${text}' is in ${place}, although nobody sent it`);
+        if (this.#copies) continue;
         const other = places.get(text);
         if (other !== undefined) throw new Violation(`'${text}' is in ${place} and in ${other}`);
         places.set(text, place);
@@ -75,6 +102,7 @@ export class Ledger {
     }
     this.#places = places;
     this.#number(parts);
+    if (this.#copies) return;
     for (const [text, mayExpireAtMs] of this.#accepted) {
       if (places.has(text) || this.#finished.has(text) || mayExpireAtMs <= this.#latestWallMs) continue;
       throw new Violation(`'${text}' was accepted and is nowhere`);
@@ -84,7 +112,7 @@ export class Ledger {
   #number(parts: Readonly<Record<string, readonly View[]>>): void {
     const highest = new Map([...this.#numbers].map(([queue, numbers]) => [queue, Math.max(0, ...numbers.keys())]));
     for (const [place, views] of Object.entries(parts)) {
-      const queue = place.slice(0, place.lastIndexOf('/'));
+      const queue = queueOfPlace(place);
       const numbers = this.#numbers.get(queue) ?? new Map<number, string>();
       this.#numbers.set(queue, numbers);
       for (const { text, sequenceNumber } of views) {
@@ -100,4 +128,8 @@ export class Ledger {
       }
     }
   }
+}
+
+function queueOfPlace(place: string): string {
+  return place.slice(0, place.lastIndexOf('/'));
 }

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
-import { type Action, choice, pick, seldom, whichQueue } from './action.ts';
+import { type Action, aimAtQueue, choice, pick, seldom, whichQueue } from './action.ts';
 import { createQueue, deleteQueue, restart, updateQueue } from './reference-disk.ts';
 import { closeReceiver } from './reference-queue.ts';
 import { serve } from './reference-delivery.ts';
 import { type Disk, type Queue, queueOf, type State } from './reference-state.ts';
-import { fitting, QUEUES, type Settings, settingsArbitrary, tellSettings } from './settings.ts';
+import { type Rule, rulesArbitrary, tellRules } from './rules.ts';
+import { fitting, type Settings, settingsArbitrary, tellSettings } from './settings.ts';
+import { kindOf } from './worlds.ts';
 
 interface RestartDraw {
   readonly compacted: boolean;
@@ -64,20 +66,30 @@ export const fillingDisk: Action<Disk, Disk> = {
   tell: (disk) => disk,
 };
 
-export const creating: Action<
-  { name: number; settings: Settings; again: boolean },
-  { name: string; settings: Settings }
-> = {
+interface CreateDraw {
+  readonly name: number;
+  readonly settings: Settings;
+  readonly rules: readonly Rule[];
+  readonly again: boolean;
+}
+
+export const creating: Action<CreateDraw, { name: string; settings: Settings; rules: readonly Rule[] }> = {
   name: 'create',
-  draw: fc.record({ name: choice, settings: settingsArbitrary, again: seldom(10) }),
-  aim(state, { name: number, settings, again }) {
-    const missing = QUEUES.filter((name) => state.queues.every((queue) => queue.name !== name));
-    const name = pick(again ? QUEUES : missing, number);
-    return name && { name, settings: fitting(name, settings) };
+  draw: fc.record({ name: choice, settings: settingsArbitrary, rules: rulesArbitrary, again: seldom(10) }),
+  aim(state, { name: number, settings, rules, again }) {
+    const { entities } = state.world;
+    const missing = entities.filter((name) => state.queues.every((queue) => queue.name !== name));
+    const name = pick(again ? entities : missing, number);
+    if (name === undefined) return undefined;
+    return {
+      name,
+      settings: fitting(state.world, name, settings),
+      rules: kindOf(name) === 'subscription' ? rules : [],
+    };
   },
-  predict: (state, { name, settings }) => createQueue(state, name, settings),
-  perform: (rig, { name, settings }) => rig.createQueue(name, settings),
-  tell: ({ name, settings }) => `${name}: ${tellSettings(settings)}`,
+  predict: (state, { name, settings, rules }) => createQueue(state, name, settings, rules),
+  perform: (rig, { name, settings, rules }) => rig.create(name, settings, rules),
+  tell: ({ name, settings, rules }) => `${name}: ${tellSettings(settings)} ${tellRules(rules)}`,
 };
 
 interface UpdateTarget {
@@ -106,18 +118,20 @@ export const updating: Action<
         'forwardTo',
         'forwardDeadTo',
         'status',
+        'idleMs',
+        'deadLetterFailures',
       ),
       { minLength: 1, maxLength: 3 },
     ),
   }),
 
   aim(state, { queue: number, settings, properties }) {
-    const queue = pick(state.queues, number);
+    const queue = aimAtQueue(state, 'change', number);
     if (!queue) return undefined;
     const changed = { ...queue.settings };
     for (const property of properties) Object.assign(changed, { [property]: settings[property] });
     changed.duplicateWindowMs = changedWindow(queue, changed.duplicateWindowMs);
-    const fitted = fitting(queue.name, changed);
+    const fitted = fitting(state.world, queue.name, changed);
     const closed = state.receivers.filter(
       ({ queueName, part, open }) =>
         open &&
@@ -130,14 +144,14 @@ export const updating: Action<
 
   predict(state, { name, settings, closed }) {
     const queue = queueOf(state, name);
-    for (const receiver of state.receivers) if (closed.includes(receiver.id)) closeReceiver(queue, receiver);
+    for (const receiver of state.receivers) if (closed.includes(receiver.id)) closeReceiver(state, queue, receiver);
     updateQueue(state, name, settings);
     forwardAgain(state, queue);
   },
 
   perform(rig, { name, settings, closed }) {
     for (const id of closed) rig.receivers.get(id)?.close();
-    rig.updateQueue(name, settings);
+    rig.update(name, settings);
   },
 
   promised: ({ ledger }) => ledger.settingsChanged(),
@@ -163,11 +177,10 @@ function forwardAgain(state: State, { parts, name }: Queue): void {
 export const deleting: Action<number, string> = {
   name: 'delete',
   draw: choice,
-  aim: (_, number) => pick(QUEUES, number),
-  predict: (state, name) => deleteQueue(state, name),
-  perform(rig, name) {
-    rig.harness.namespace.deleteQueue(name);
+  aim: (state, number) => pick(state.world.entities, number),
+  predict(state, name) {
+    deleteQueue(state, name);
   },
-  promised: ({ ledger }, name) => ledger.queueDeleted(name),
+  perform: (rig, name) => rig.delete(name),
   tell: (name) => name,
 };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import type { Entered } from './ledger.ts';
 import type { ReceiveMode } from '../../../src/broker/index.ts';
-import { type Action, choice, pick, seldom, whichQueue } from './action.ts';
+import { type Action, aimAtQueue, choice, pick, seldom, whichQueue } from './action.ts';
 import {
   closeReceiver,
   deleteMessages,
@@ -60,7 +61,7 @@ export const opening: Action<OpenDraw, OpenTarget> = {
   }),
 
   aim(state, { queue: number, part, mode, credit, session, lost, careless }) {
-    const queue = pick(state.queues, number);
+    const queue = aimAtQueue(state, 'receive', number);
     if (!queue) return undefined;
     const open = state.receivers.filter((one) => one.open && one.queueName === queue.name && one.part === part);
     if (open.length >= MAX_OPEN) return undefined;
@@ -118,7 +119,7 @@ export const closing: Action<number, number> = {
   aim: (state, number) => pick(openReceivers(state), number)?.id,
   predict(state, id) {
     const chosen = receiver(state, id);
-    closeReceiver(queueOf(state, chosen.queueName), chosen);
+    closeReceiver(state, queueOf(state, chosen.queueName), chosen);
   },
   perform: (rig, id) => rig.receivers.get(id)?.close(),
   tell: (id) => `receiver ${id}`,
@@ -154,7 +155,7 @@ export const fetching: Action<FetchDraw, FetchTarget> = {
   }),
 
   aim(state, { queue: number, part, mode, messages, any, session }) {
-    const queue = pick(state.queues, number);
+    const queue = aimAtQueue(state, 'receive', number);
     const candidates = queue ? listing(queue, part).filter(({ place }) => any || place === 'deferred') : [];
     if (!queue || candidates.length === 0) return undefined;
     const chosen = messages.map((one) => pick(candidates, one)).filter((one) => one !== undefined);
@@ -180,7 +181,7 @@ export const fetching: Action<FetchDraw, FetchTarget> = {
       ...options,
       ...(sessionId === undefined ? {} : { sessionId }),
     });
-    rig.answered('fetch', subqueue, deliveries);
+    rig.answered('fetch', { queue, subqueue, deliveries });
   },
 
   tell: ({ queue, part, mode, sequenceNumbers, sessionId }) =>
@@ -208,11 +209,11 @@ export const peeking: Action<PeekDraw, PeekTarget> = {
   }),
 
   aim(state, { queue: number, ...rest }) {
-    const queue = pick(state.queues, number);
+    const queue = aimAtQueue(state, 'receive', number);
     return queue && { ...rest, queue: queue.name };
   },
 
-  predict: (state, { queue, ...options }) => peek(queueOf(state, queue), options),
+  predict: (state, { queue, ...options }) => peek(state, queueOf(state, queue), options),
 
   perform(rig, { queue, part, from, count, sessionId }) {
     const session = sessionId === undefined ? {} : { sessionId };
@@ -236,7 +237,7 @@ interface PurgeDraw {
 interface PurgeTarget extends Omit<PurgeDraw, 'queue' | 'message' | 'offMs'> {
   readonly queue: string;
   readonly beforeMs: number;
-  readonly texts: string[];
+  readonly named: Entered[];
 }
 
 /** Deletes the oldest messages. */
@@ -252,15 +253,15 @@ export const purging: Action<PurgeDraw, PurgeTarget> = {
   }),
 
   aim(state, { queue: number, message, offMs, ...rest }) {
-    const queue = pick(state.queues, number);
+    const queue = aimAtQueue(state, 'receive', number);
     if (!queue) return undefined;
     const enqueuedTimeMs = pick(queue.messages, message)?.enqueuedTimeMs ?? state.wallMs;
-    return { ...rest, queue: queue.name, beforeMs: enqueuedTimeMs + offMs, texts: [] };
+    return { ...rest, queue: queue.name, beforeMs: enqueuedTimeMs + offMs, named: [] };
   },
 
-  predict(state, { queue, texts, ...options }) {
+  predict(state, { queue, named, ...options }) {
     const deleted = deleteMessages(state, queueOf(state, queue), options);
-    texts.splice(0, texts.length, ...deleted);
+    named.splice(0, named.length, ...deleted.map((view) => ({ ...view, queue })));
     return deleted.length;
   },
 
@@ -269,7 +270,7 @@ export const purging: Action<PurgeDraw, PurgeTarget> = {
     return rig.part(queue, part).deleteMessages({ count, enqueuedBeforeMs: beforeMs, ...session }).count;
   },
 
-  promised: ({ ledger }, { texts }) => ledger.finished(texts),
+  promised: ({ ledger }, { named }) => ledger.finished(named),
 
   tell: ({ queue, part, count, beforeMs, sessionId }) =>
     `${count} of ${queue}/${part} from before ${beforeMs}${sessionId === undefined ? '' : `, session '${sessionId}'`}`,

@@ -12,6 +12,7 @@ import {
   Refusal,
   type SessionLock,
   type State,
+  use,
   type View,
 } from './reference-state.ts';
 
@@ -286,7 +287,9 @@ export function reconsider(state: State, queue: Queue, sessionId: string | undef
   }
   if (!queue.offered.includes(sessionId)) queue.offered.push(sessionId);
   const accept = queue.waiting.shift();
-  if (accept) grant(state, queue, accept, sessionId);
+  if (!accept) return;
+  use(state, queue);
+  grant(state, queue, accept, sessionId);
 }
 
 export function grant(state: State, queue: Queue, accept: Accept, sessionId: string): void {
@@ -310,6 +313,7 @@ export function endSession(state: State, queue: Queue, lock: SessionLock, failed
   if (receiver) {
     receiver.open = false;
     receiver.credit = 0;
+    use(state, queue);
   }
   for (const messageLock of queue.parts.active.locks.filter(({ session }) => session === lock)) {
     if (failed) fail(state, queue, messageLock, 'broker');

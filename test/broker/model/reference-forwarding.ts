@@ -1,7 +1,8 @@
 import { failTransfer, putBack, remove, reconsider, serve } from './reference-delivery.ts';
 import { erase, write } from './reference-disk.ts';
-import { checkDrafts, enterForwarded, withoutDuplicates } from './reference-send.ts';
-import { type Forwarding, type Message, type Part, type Queue, Refusal, type State } from './reference-state.ts';
+import { checkDrafts, entryOfForwarded } from './reference-send.ts';
+import { type Forwarding, type Message, type Part, type Queue, Refusal, type State, use } from './reference-state.ts';
+import { copiesOf, enterCopies } from './reference-topics.ts';
 
 // Messages that go from queue to queue by themselves (section 4.10).
 
@@ -46,6 +47,7 @@ export function resume(state: State, queue: Queue, part: Part): void {
 
 /** Leaving here and arriving there are one. False: it cannot be written now. */
 function move(state: State, queue: Queue, part: Part, message: Message): boolean {
+  if (part.forwarding?.to === undefined) return distribute(state, queue, message);
   if (message.hops >= MAX_HOPS) {
     failTransfer(state, queue, message, { reason: 'MaxTransferHopCountExceeded' });
     return true;
@@ -55,19 +57,33 @@ function move(state: State, queue: Queue, part: Part, message: Message): boolean
     failTransfer(state, queue, message, { reason: 'MessagingEntityNotFound' });
     return true;
   }
+  use(state, destination);
   try {
-    checkDrafts(destination, [message.draft]);
+    checkDrafts(state, destination, [message.draft]);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     failTransfer(state, queue, message, { reason: REASONS[error.reason] ?? 'TransferFailed' });
     return true;
   }
-  const [fresh] = withoutDuplicates(state, destination, [message.draft]);
+  const source = part.name === 'dead' ? queue.name : message.deadLetterSource;
+  const entry = entryOfForwarded(state, destination, message, source);
   if (!write(state, 'broker')) return false;
+  leave(state, queue, message);
+  entry.enter();
+  return true;
+}
+
+/** A message of a topic that was scheduled goes to the subscriptions, which is no forwarding. */
+function distribute(state: State, topic: Queue, message: Message): boolean {
+  const copies = copiesOf(state, topic, [message]);
+  if (!write(state, 'broker')) return false;
+  leave(state, topic, message);
+  enterCopies(state, copies);
+  return true;
+}
+
+function leave(state: State, queue: Queue, message: Message): void {
   erase(queue, message);
   remove(queue, message);
   reconsider(state, queue, message.sessionId);
-  const source = part.name === 'dead' ? queue.name : message.deadLetterSource;
-  if (fresh) enterForwarded(state, destination, message, source);
-  return true;
 }

@@ -28,14 +28,17 @@ import {
   type SessionLock,
   type Settlement,
   type State,
+  use,
   type View,
 } from './reference-state.ts';
+import { kindOf } from './worlds.ts';
 
 // What receivers can ask of a queue. Every function throws a `Refusal` and has changed nothing then.
 
 // receiving -----------------------------------------------------------------------------------------------------------
 
 function mustAllowReceive(queue: Queue, part: PartName): void {
+  if (kindOf(queue.name) === 'topic') throw new Refusal('not-allowed');
   const { status, forwardTo, forwardDeadTo } = queue.settings;
   if (status === 'Disabled' || status === 'ReceiveDisabled') throw new Refusal('entity-disabled');
   const forwards = { active: forwardTo, dead: forwardDeadTo, transfer: undefined }[part];
@@ -72,7 +75,8 @@ export function setCredit(state: State, queue: Queue, receiver: Receiver, credit
 }
 
 /** No message comes any more; locks go on until they expire (protocol section 6.5). */
-export function closeReceiver(queue: Queue, receiver: Receiver): void {
+export function closeReceiver(state: State, queue: Queue, receiver: Receiver): void {
+  use(state, queue);
   receiver.open = false;
   receiver.credit = 0;
   const part = queue.parts[receiver.part];
@@ -80,11 +84,18 @@ export function closeReceiver(queue: Queue, receiver: Receiver): void {
   if (receiver.session?.receiver === receiver) receiver.session.receiver = undefined;
 }
 
+/** What a part holds, without any use of it. */
+export function contents(queue: Queue, part: PartName): View[] {
+  return listing(queue, part).map((message) => view(message, undefined));
+}
+
 export function peek(
+  state: State,
   queue: Queue,
   options: { part: PartName; from: number; count: number; sessionId: string | undefined },
 ): View[] {
   const { part, from, count, sessionId } = options;
+  use(state, queue);
   return listing(queue, part)
     .filter((message) => message.sequenceNumber >= from)
     .filter((message) => !inSessions(queue, part) || sessionId === undefined || message.sessionId === sessionId)
@@ -100,6 +111,7 @@ export function receiveBySequenceNumber(
 ): { lock: Lock | undefined; seen: View }[] {
   const { part, mode, sessionId } = options;
   mustAllowReceive(queue, part);
+  use(state, queue);
   const sessions = inSessions(queue, part);
   const messages = [...new Set(options.sequenceNumbers)].map((sequenceNumber) => {
     const message = listing(queue, part).find((one) => one.sequenceNumber === sequenceNumber);
@@ -122,14 +134,15 @@ export function deleteMessages(
   state: State,
   queue: Queue,
   options: { part: PartName; count: number; beforeMs: number; sessionId: string | undefined },
-): string[] {
+): View[] {
   const { part, count, beforeMs, sessionId } = options;
+  use(state, queue);
   const chosen = listing(queue, part)
     .filter(({ place, enqueuedTimeMs }) => (place === 'ready' || place === 'deferred') && enqueuedTimeMs < beforeMs)
     .filter((message) => !inSessions(queue, part) || sessionId === undefined || message.sessionId === sessionId)
     .slice(0, count);
   if (chosen.length === 0) return [];
-  return takeForGood(state, queue, chosen).map(({ text }) => text);
+  return takeForGood(state, queue, chosen);
 }
 
 // settling ------------------------------------------------------------------------------------------------------------
@@ -174,6 +187,7 @@ export function acceptSession(
   options: { id: number; part: PartName; sessionId: string | undefined; timeoutMs: number },
 ): void {
   mustAllowReceive(queue, options.part);
+  use(state, queue);
   if (!inSessions(queue, options.part)) throw new Refusal('not-allowed');
   const { id, sessionId, timeoutMs } = options;
   const accept: Accept = {
@@ -195,9 +209,11 @@ export function acceptSession(
   } else grant(state, queue, accept, sessionId);
 }
 
-export function cancelAccept(queue: Queue | undefined, accept: Accept): void {
+export function cancelAccept(state: State, queue: Queue | undefined, accept: Accept): void {
   accept.cancelled = true;
-  if (queue) queue.waiting = queue.waiting.filter((other) => other !== accept);
+  if (!queue) return;
+  queue.waiting = queue.waiting.filter((other) => other !== accept);
+  use(state, queue);
 }
 
 export function releaseSession(state: State, queue: Queue, lock: SessionLock): void {

@@ -1,14 +1,29 @@
 import { arrived } from './reference-delivery.ts';
 import { erase, keep, write } from './reference-disk.ts';
-import { type Draft, type Message, type NumberedDraft, type Queue, Refusal, type State } from './reference-state.ts';
+import {
+  type Draft,
+  type Message,
+  type NumberedDraft,
+  type Queue,
+  Refusal,
+  type State,
+  use,
+} from './reference-state.ts';
+import { copiesOf, enterCopies, PLAIN, type Publication, subscriptionsOf } from './reference-topics.ts';
 import { MAX_MESSAGE_BYTES, MAX_QUEUE_BYTES } from './settings.ts';
+import { kindOf } from './worlds.ts';
 
 // How messages come into a queue. Every function throws a `Refusal` and has changed nothing then.
 
 const MAX_ID_CHARACTERS = 128;
 
 /** `besides`: what is to come with them. */
-export function checkDrafts(queue: Queue, drafts: readonly Draft[], besides: readonly Draft[] = []): void {
+export function checkDrafts(
+  state: State,
+  queue: Queue,
+  drafts: readonly Draft[],
+  besides: readonly Draft[] = [],
+): void {
   const { status, sessions } = queue.settings;
   if (status === 'Disabled' || status === 'SendDisabled') throw new Refusal('entity-disabled');
   if (drafts.length === 0) throw new Refusal('argument-invalid');
@@ -17,21 +32,27 @@ export function checkDrafts(queue: Queue, drafts: readonly Draft[], besides: rea
     if (sessions && draft.sessionId === undefined) throw new Refusal('not-allowed');
     if ((draft.sessionId ?? '').length > MAX_ID_CHARACTERS) throw new Refusal('argument-invalid');
   }
-  const held = [...queue.messages, ...besides, ...drafts].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  if (held > MAX_QUEUE_BYTES) throw new Refusal('quota-exceeded');
+  // What a topic's subscriptions share counts once: as much as the fullest of them holds.
+  const fullest = Math.max(0, ...subscriptionsOf(state, queue).map(({ messages }) => bytesOf(messages)));
+  if (bytesOf([...queue.messages, ...besides, ...drafts]) + fullest > MAX_QUEUE_BYTES)
+    throw new Refusal('quota-exceeded');
+}
+
+function bytesOf(messages: readonly { readonly sizeBytes: number }[]): number {
+  return messages.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 /** The queue's time never goes back, whatever happens to the clock. */
-function enqueueTime(state: State, queue: Queue): number {
+export function enqueueTime(state: State, queue: Queue): number {
   queue.lastEnqueuedMs = Math.max(queue.lastEnqueuedMs, state.wallMs);
   return queue.lastEnqueuedMs;
 }
 
 /** Those that are no duplicates: their ids are the key, in the window, among each other, and only for who has one (section 4.6). */
 export function withoutDuplicates<T extends Draft>(state: State, queue: Queue, drafts: readonly T[]): T[] {
-  const now = enqueueTime(state, queue);
   const { duplicateWindowMs } = queue.settings;
   if (duplicateWindowMs === undefined) return [...drafts];
+  const now = enqueueTime(state, queue);
   const known = new Set(
     queue.seen.filter(({ timeMs }) => now < timeMs + duplicateWindowMs).map(({ messageId }) => messageId),
   );
@@ -45,72 +66,104 @@ export function withoutDuplicates<T extends Draft>(state: State, queue: Queue, d
 
 /** All or none. The number of a duplicate, which is accepted and dropped, is 0. */
 export function send(state: State, queue: Queue, drafts: readonly Draft[]): number[] {
-  checkDrafts(queue, drafts);
-  const fresh = withoutDuplicates(state, queue, drafts);
-  if (fresh.length === 0) return drafts.map(() => 0);
-  write(state, 'client', 'send');
-  const messages = enter(state, queue, fresh);
-  return drafts.map(({ text }) => messages.find((message) => message.text === text)?.sequenceNumber ?? 0);
+  use(state, queue);
+  checkDrafts(state, queue, drafts);
+  const entry = entryOf(state, queue, withoutDuplicates(state, queue, drafts));
+  if (entry.isWritten) write(state, 'client', 'send');
+  entry.enter();
+  return drafts.map(({ text }) => entry.numbers.get(text) ?? 0);
 }
 
-/** Messages that are no duplicates, and are written, come in. */
-export function enter(state: State, queue: Queue, drafts: readonly NumberedDraft[]): Message[] {
+/** Messages that are to come in with the next thing that is written. */
+export interface Entry {
+  /** By their texts. */
+  readonly numbers: ReadonlyMap<string, number>;
+  /** False: nothing would be left of them, so nothing is written. */
+  readonly isWritten: boolean;
+  enter(): void;
+}
+
+/** The entry of messages that are no duplicates: into the queue, or, what is not scheduled in a topic, at once into its subscriptions. */
+export function entryOf(state: State, queue: Queue, drafts: readonly NumberedDraft[]): Entry {
   const now = enqueueTime(state, queue);
-  const messages = drafts.map((draft): Message => {
-    const { scheduledMs = 0, reserved } = draft;
-    const scheduled = scheduledMs > state.wallMs;
-    const timeToLiveMs = timeToLiveOf(queue, draft);
-    const number = scheduled && reserved !== undefined ? reserved : queue.nextSequenceNumber++;
-    return {
-      ...newMessage(state, queue, draft, number),
-      wasScheduled: draft.scheduledMs !== undefined,
-      timeToLiveMs,
-      enqueuedTimeMs: now,
-      place: scheduled ? 'scheduled' : 'ready',
-      dueMs: scheduled ? scheduledMs : now + timeToLiveMs,
-    };
+  let next = queue.nextSequenceNumber;
+  const numbered = drafts.map((draft) => {
+    const scheduled = (draft.scheduledMs ?? 0) > state.wallMs;
+    const number = scheduled && draft.reserved !== undefined ? draft.reserved : next++;
+    return { draft, scheduled, number };
   });
-  remember(queue, drafts, now);
-  for (const message of messages) keep(queue, message, message.place);
-  for (const message of messages) {
-    queue.messages.push(message);
-    if (message.place === 'ready') arrived(state, queue, message);
-  }
-  return messages;
+  const passes = ({ scheduled }: { scheduled: boolean }): boolean => kindOf(queue.name) === 'topic' && !scheduled;
+  const publications = numbered.filter(passes).map(({ draft, number }): Publication => {
+    const timeToLiveMs = timeToLiveOf(queue, draft);
+    return { ...PLAIN, draft, timeToLiveMs, firstNumber: number, wasScheduled: draft.scheduledMs !== undefined };
+  });
+  const staying = numbered.filter((one) => !passes(one));
+  const copies = copiesOf(state, queue, publications);
+  const remembers = queue.settings.duplicateWindowMs !== undefined && drafts.some(({ messageId }) => messageId);
+  return {
+    numbers: new Map(numbered.map(({ draft, number }) => [draft.text, number])),
+    isWritten: staying.length > 0 || copies.length > 0 || remembers,
+    enter() {
+      queue.nextSequenceNumber = Math.max(next, queue.nextSequenceNumber);
+      remember(queue, drafts, now);
+      const messages = staying.map((one) => messageOf(state, queue, { ...one, now }));
+      for (const message of messages) keep(queue, message, message.place);
+      for (const message of messages) {
+        queue.messages.push(message);
+        if (message.place === 'ready') arrived(state, queue, message);
+      }
+      enterCopies(state, copies);
+    },
+  };
 }
 
-/** A message that another queue forwards, which is written with its end there. It is new here but for what dead-lettering made of it. */
-export function enterForwarded(
+function messageOf(
+  state: State,
+  queue: Queue,
+  { draft, scheduled, number, now }: { draft: Draft; scheduled: boolean; number: number; now: number },
+): Message {
+  const timeToLiveMs = timeToLiveOf(queue, draft);
+  return {
+    ...newMessage(state, queue, draft, number),
+    wasScheduled: draft.scheduledMs !== undefined,
+    timeToLiveMs,
+    enqueuedTimeMs: now,
+    place: scheduled ? 'scheduled' : 'ready',
+    dueMs: scheduled ? (draft.scheduledMs as number) : now + timeToLiveMs,
+  };
+}
+
+/** A message that another entity forwards, to be written with its end there. It is new here but for what dead-lettering made of it. */
+export function entryOfForwarded(
   state: State,
   queue: Queue,
   message: Message,
   deadLetterSource: string | undefined,
-): void {
-  const now = enqueueTime(state, queue);
-  const timeToLiveMs = timeToLiveOf(queue, message.draft);
-  const arriving: Message = {
-    ...newMessage(state, queue, message.draft, queue.nextSequenceNumber++),
-    firstNumber: message.firstNumber,
-    hops: message.hops + 1,
-    deadLetterSource,
-    overlay: message.overlay,
-    deadLetter: message.deadLetter,
-    timeToLiveMs,
-    enqueuedTimeMs: now,
-    dueMs: now + timeToLiveMs,
+): Pick<Entry, 'enter'> {
+  const { draft, firstNumber, overlay, deadLetter } = message;
+  const [fresh] = withoutDuplicates(state, queue, [draft]);
+  // A topic has no time of its own for what only passes, but for what it remembers of it.
+  const passes = kindOf(queue.name) === 'topic';
+  if (!passes) enqueueTime(state, queue);
+  if (!fresh) return { enter: () => undefined };
+  const timeToLiveMs = timeToLiveOf(queue, draft);
+  const hops = message.hops + 1;
+  const publication = { ...PLAIN, draft, firstNumber, hops, deadLetterSource, overlay, deadLetter, timeToLiveMs };
+  const copies = passes ? copiesOf(state, queue, [publication]) : [{ ...publication, queue, dead: undefined }];
+  return {
+    enter() {
+      remember(queue, [draft], queue.lastEnqueuedMs);
+      enterCopies(state, copies);
+    },
   };
-  remember(queue, [message.draft], now);
-  keep(queue, arriving, 'ready');
-  queue.messages.push(arriving);
-  arrived(state, queue, arriving);
 }
 
 /** The queue's default is a ceiling (section 4.4). */
-function timeToLiveOf(queue: Queue, draft: Draft): number {
+export function timeToLiveOf(queue: Queue, draft: Draft): number {
   return Math.min(draft.timeToLiveMs ?? Infinity, queue.settings.defaultTimeToLiveMs);
 }
 
-function newMessage(state: State, queue: Queue, draft: Draft, sequenceNumber: number): Message {
+export function newMessage(state: State, queue: Queue, draft: Draft, sequenceNumber: number): Message {
   return {
     draft,
     text: draft.text,
@@ -149,6 +202,8 @@ export function activate(state: State, queue: Queue, message: Message): void {
     message.unwatched = false;
     return;
   }
+  use(state, queue);
+  erase(queue, message);
   queue.messages = queue.messages.filter((other) => other !== message);
   const number = queue.nextSequenceNumber++;
   const active: Message = {
@@ -174,6 +229,7 @@ export function cancelScheduled(state: State, queue: Queue, sequenceNumbers: rea
     return message;
   });
   write(state, 'client');
+  use(state, queue);
   for (const message of messages) {
     erase(queue, message);
     queue.messages = queue.messages.filter((other) => other !== message);

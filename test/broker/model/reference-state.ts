@@ -1,6 +1,8 @@
 import type { MessageView, ReceiveMode, RefusalReason } from '../../../src/broker/index.ts';
 import type { DeadLetterInfo } from '../../../src/broker/message.ts';
+import type { PlacedRule } from './rules.ts';
 import type { Settings } from './settings.ts';
+import type { World } from './worlds.ts';
 
 // The reference model: what a Service Bus namespace is, as plain objects and arrays that `structuredClone` copies whole. It is written from
 // service-bus-semantics.md and service-bus-protocol.md (sections 5 to 7) and takes the slow and obvious way everywhere.
@@ -16,6 +18,8 @@ export const PARTS: readonly PartName[] = ['active', 'dead', 'transfer'];
 export interface Draft {
   readonly text: string;
   readonly sizeBytes: number;
+  /** The one property that rules look at. */
+  readonly color: string | undefined;
   readonly messageId: string | undefined;
   readonly sessionId: string | undefined;
   readonly timeToLiveMs: number | undefined;
@@ -23,17 +27,18 @@ export interface Draft {
 }
 
 export interface Message {
+  /** What it says of itself now: a rule's action may have changed it. */
   readonly draft: Draft;
   /** Its place among all that have entered the queue. */
   readonly entry: number;
-  /** The number at its first queue. */
+  /** The number at its first queue or topic. */
   readonly firstNumber: number;
   /** Forwardings so far. */
   readonly hops: number;
   /** The queue in whose dead-letter queue it was before it was forwarded. */
   readonly deadLetterSource: string | undefined;
   part: PartName;
-  /** The body, different in every message that is sent: this is how the model and the broker know a message again. */
+  /** The body, different in every message that is sent: this is how the model and the broker know a message again, and its copies. */
   readonly text: string;
   readonly sizeBytes: number;
   readonly sessionId: string | undefined;
@@ -106,9 +111,10 @@ export interface Accept {
   cancelled: boolean;
 }
 
-/** Messages that are to go to another queue, in order, and until when that pauses (monotonic). */
+/** Messages that are to go to another entity, in order, and until when that pauses (monotonic). */
 export interface Forwarding {
-  readonly to: string;
+  /** Undefined: to the subscriptions of the topic. */
+  readonly to: string | undefined;
   taken: Message[];
   pausedUntilMs: number;
 }
@@ -126,6 +132,8 @@ export interface Part {
 /** What a restart finds. */
 export interface Saved {
   settings: Settings;
+  /** Of a subscription, in the order in which they were made. */
+  rules: PlacedRule[];
   messages: Message[];
   nextSequenceNumber: number;
   lastEnqueuedMs: number;
@@ -133,6 +141,7 @@ export interface Saved {
   sessionStates: Record<string, string>;
 }
 
+/** A queue; a topic, whose queue holds what is not its subscriptions' yet; or a subscription with its copies. `kindOf` tells which by the name. */
 export interface Queue extends Saved {
   readonly name: string;
   /** Tells it from others that have had its name. */
@@ -151,6 +160,9 @@ export interface Queue extends Saved {
   uncertainMs: number;
   /** Until when a set wall clock may go unnoticed, monotonic. */
   unnoticedUntilMs: number;
+  /** Its last use, monotonic, and when a deletion is tried again that could not be written. */
+  usedAtMs: number;
+  idleRetryMs: number;
 }
 
 /** What receivers were told, in order. `stream` names what keeps an order: a plain part, or one session receiver. */
@@ -191,6 +203,7 @@ export interface Settlement {
 export type Disk = 'free' | 'no-sends' | 'full';
 
 export interface State {
+  readonly world: World;
   monotonicMs: number;
   wallMs: number;
   disk: Disk;
@@ -208,6 +221,8 @@ export interface State {
   /** Messages that ever entered a queue, and queues ever made. */
   entries: number;
   births: number;
+  /** Rules ever made. */
+  ruleBirths: number;
 }
 
 /** The reference does not do it. */
@@ -220,8 +235,9 @@ export class Refusal extends Error {
   }
 }
 
-export function newState(wallMs: number): State {
+export function newState(world: World, wallMs: number): State {
   return {
+    world,
     monotonicMs: 0,
     wallMs,
     disk: 'free',
@@ -235,6 +251,7 @@ export function newState(wallMs: number): State {
     texts: 0,
     entries: 0,
     births: 0,
+    ruleBirths: 0,
   };
 }
 
@@ -258,4 +275,9 @@ export function deliverable(queue: Queue, part: PartName, sessionId?: string): M
 /** Whether messages of this part belong to sessions: dead-letter queues have none. */
 export function inSessions(queue: Queue, part: PartName): boolean {
   return queue.settings.sessions && part === 'active';
+}
+
+/** Somebody has used it: it is not idle. Copies that come into a subscription are no use of it (section 4.4). */
+export function use(state: State, queue: Queue): void {
+  queue.usedAtMs = state.monotonicMs;
 }

@@ -1,4 +1,5 @@
 import { endSession, expireIfOver, fail } from './reference-delivery.ts';
+import { deleteQueue } from './reference-disk.ts';
 import { moveAll, movers, resume } from './reference-forwarding.ts';
 import { activate } from './reference-send.ts';
 import { timeOut as timeOutTransaction, transactionOf } from './reference-transactions.ts';
@@ -10,6 +11,7 @@ import {
   PARTS,
   type Queue,
   type State,
+  use,
 } from './reference-state.ts';
 
 // What happens by itself. Locks and waiting run on the monotonic clock, schedules and times to live on the wall clock.
@@ -17,6 +19,8 @@ import {
 // Two things are left open to the broker, and the model takes every choice there is. Of things that fall due in the same millisecond any kind may
 // come first (within a kind the order is given). And when the wall clock is set forward, what became due by that may go unnoticed for a while.
 
+/** When a deletion is tried again that could not be written. */
+const IDLE_RETRY_MS = 60_000;
 /** How long a set wall clock may go unnoticed. */
 const NOTICE_MS = 1000;
 
@@ -39,10 +43,19 @@ export function dueTimes(state: State): number[] {
     ...queue.sessionLocks.map(({ expiresAtMs }) => expiresAtMs),
     ...queue.waiting.map(({ timeoutAtMs }) => timeoutAtMs),
     ...queue.messages.map((message) => monotonicMs + watchedTime(message) - wallMs),
+    idleAtMs(state, queue),
   ]);
   return [...new Set([...transactions, ...queues])]
     .filter((time) => time > monotonicMs && time < Infinity)
     .sort((a, b) => a - b);
+}
+
+/** When it goes because nobody uses it, monotonic; Infinity while somebody does. */
+function idleAtMs(state: State, queue: Queue): number {
+  const isWaitedAt =
+    queue.waiting.length > 0 || state.receivers.some((one) => one.open && one.queueName === queue.name);
+  if (isWaitedAt || queue.messages.some(({ place }) => place === 'scheduled')) return Infinity;
+  return Math.max(queue.usedAtMs + queue.settings.idleMs, queue.idleRetryMs);
 }
 
 /** The times to come at which message ids leave the windows of duplicate detection, monotonic, ascending. */
@@ -68,7 +81,7 @@ function overdue(state: State, queue: Queue): Message[] {
 /** Something that falls due now. It names what it is about, so that it can be done to a copy of the state. */
 type Due =
   | { readonly kind: 'locks' | 'forwarding'; readonly queue: string; readonly part: PartName }
-  | { readonly kind: 'sessions' | 'messages'; readonly queue: string }
+  | { readonly kind: 'sessions' | 'messages' | 'idle'; readonly queue: string }
   | { readonly kind: 'accept'; readonly queue: string; readonly accept: number }
   | { readonly kind: 'transaction'; readonly transaction: number };
 
@@ -93,6 +106,7 @@ function possibilities(state: State): Due[][] {
     for (const accept of queue.waiting) {
       if (accept.timeoutAtMs <= monotonicMs) certain.push({ kind: 'accept', queue: name, accept: accept.id });
     }
+    if (idleAtMs(state, queue) <= monotonicMs) certain.push({ kind: 'idle', queue: name });
     if (overdue(state, queue).length > 0) {
       (queue.unnoticedUntilMs > monotonicMs ? unsure : certain).push({ kind: 'messages', queue: name });
     }
@@ -146,10 +160,13 @@ function happen(state: State, order: readonly Due[]): void {
       timeOutTransaction(transactionOf(state, due.transaction));
       continue;
     }
-    const queue = state.queues.find(({ name }) => name === due.queue) as Queue;
+    const queue = state.queues.find(({ name }) => name === due.queue);
+    // It was idle.
+    if (!queue) continue;
     if (due.kind === 'locks') expireLocks(state, queue, queue.parts[due.part]);
     else if (due.kind === 'forwarding') resume(state, queue, queue.parts[due.part]);
-    else if (due.kind === 'accept') timeOut(queue, due.accept);
+    else if (due.kind === 'accept') timeOut(state, queue, due.accept);
+    else if (due.kind === 'idle') endIdle(state, queue);
     else if (due.kind === 'sessions') expireSessions(state, queue);
     else for (const message of overdue(state, queue)) fallDue(state, queue, message);
   }
@@ -180,10 +197,16 @@ function fallDue(state: State, queue: Queue, message: Message): void {
   else if (message.place === 'ready') expireIfOver(state, queue, message);
 }
 
-function timeOut(queue: Queue, id: number): void {
+function endIdle(state: State, queue: Queue): void {
+  if (idleAtMs(state, queue) > state.monotonicMs || deleteQueue(state, queue.name, 'broker')) return;
+  queue.idleRetryMs = state.monotonicMs + IDLE_RETRY_MS;
+}
+
+function timeOut(state: State, queue: Queue, id: number): void {
   const accept = queue.waiting.find((candidate): candidate is Accept => candidate.id === id);
   // Something that happened just before may have granted a session.
   if (!accept) return;
   queue.waiting = queue.waiting.filter((candidate) => candidate !== accept);
   accept.refusal = 'timeout';
+  use(state, queue);
 }

@@ -1,5 +1,5 @@
 import { mustBeLocked, settle } from './reference-queue.ts';
-import { checkDrafts, enter, withoutDuplicates } from './reference-send.ts';
+import { checkDrafts, entryOf, withoutDuplicates } from './reference-send.ts';
 import { write } from './reference-disk.ts';
 import {
   type Draft,
@@ -10,6 +10,7 @@ import {
   type Settlement,
   type State,
   type Transaction,
+  use,
 } from './reference-state.ts';
 
 // Sends and settlements that happen together or not at all (section 4.9). Nothing is seen of them before the commit.
@@ -36,20 +37,30 @@ export function transactionOf(state: State, id: number): Transaction {
   return transaction;
 }
 
-export function enlistSend(transaction: Transaction, queue: Queue, drafts: readonly NumberedDraft[]): void {
+export function enlistSend(
+  state: State,
+  transaction: Transaction,
+  queue: Queue,
+  drafts: readonly NumberedDraft[],
+): void {
   mustBeOpen(transaction);
   const own = transaction.sends.find(({ born }) => born === queue.born);
-  checkDrafts(queue, drafts, own?.drafts);
+  checkDrafts(state, queue, drafts, own?.drafts);
   if (own) own.drafts.push(...drafts);
   else transaction.sends.push({ queue: queue.name, born: queue.born, drafts: [...drafts] });
 }
 
 /** The numbers that the messages will have, if their time has not come by the commit. */
-export function enlistSchedule(transaction: Transaction, queue: Queue, drafts: readonly Draft[]): number[] {
+export function enlistSchedule(
+  state: State,
+  transaction: Transaction,
+  queue: Queue,
+  drafts: readonly Draft[],
+): number[] {
   mustBeOpen(transaction);
-  checkDrafts(queue, drafts, transaction.sends.find(({ born }) => born === queue.born)?.drafts);
+  checkDrafts(state, queue, drafts, transaction.sends.find(({ born }) => born === queue.born)?.drafts);
   const numbered = drafts.map((draft) => ({ ...draft, reserved: queue.nextSequenceNumber++ }));
-  enlistSend(transaction, queue, numbered);
+  enlistSend(state, transaction, queue, numbered);
   return numbered.map(({ reserved }) => reserved);
 }
 
@@ -72,21 +83,22 @@ export function commit(state: State, transaction: Transaction): void {
   mustBeOpen(transaction);
   try {
     for (const { lock } of transaction.settlements) mustBeLocked(state, lock, false);
-    const sends = transaction.sends.map(({ queue: name, born, drafts }) => {
+    const entries = transaction.sends.map(({ queue: name, born, drafts }) => {
       const queue = state.queues.find((one) => one.name === name && one.born === born);
       if (!queue) throw new Refusal('entity-not-found');
-      checkDrafts(queue, drafts);
-      return { queue, fresh: withoutDuplicates(state, queue, drafts) };
+      use(state, queue);
+      checkDrafts(state, queue, drafts);
+      return entryOf(state, queue, withoutDuplicates(state, queue, drafts));
     });
-    const nothing =
-      transaction.settlements.every(({ settlement }) => settlement.kind === 'release') &&
-      sends.every(({ fresh }) => fresh.length === 0);
-    if (!nothing) write(state, 'client', sends.length > 0 ? 'send' : 'settle');
+    const isWritten =
+      transaction.settlements.some(({ settlement }) => settlement.kind !== 'release') ||
+      entries.some((entry) => entry.isWritten);
+    if (isWritten) write(state, 'client', entries.length > 0 ? 'send' : 'settle');
     end(transaction);
     for (const { lock, settlement } of transaction.settlements) {
       settle(state, lock, lock.inSession, settlement);
     }
-    for (const { queue, fresh } of sends) if (fresh.length > 0) enter(state, queue, fresh);
+    for (const entry of entries) entry.enter();
   } catch (error) {
     rollBack(transaction);
     throw error instanceof Refusal ? new Refusal('transaction-rolled-back') : error;

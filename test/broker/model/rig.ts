@@ -6,28 +6,39 @@ import type {
   ReceiveMode,
   Receiver,
   Subqueue,
+  Subscription,
+  Topic,
 } from '../../../src/broker/index.ts';
 import type { DeadLetterInfo } from '../../../src/broker/message.ts';
 import type { Transaction } from '../../../src/broker/transaction.ts';
-import { parseQueueDescription } from '../../../src/topology/index.ts';
+import {
+  parseQueueDescription,
+  parseRuleDescription,
+  parseSubscriptionDescription,
+  parseTopicDescription,
+} from '../../../src/topology/index.ts';
 import { Accepting, BrokerHarness } from '../broker-harness.ts';
 import type { Disk, PartName, View } from './reference-state.ts';
-import { describeQueue, type Settings } from './settings.ts';
+import { describeRule, type Rule } from './rules.ts';
+import { describeQueue, describeSubscription, describeTopic, type Settings } from './settings.ts';
+import { kindOf, nameInTopic, TOPIC } from './worlds.ts';
 
 export interface HeardDelivery {
   readonly stream: string;
   readonly receiver: number;
+  readonly queue: string;
   readonly subqueue: Subqueue;
   readonly delivery: Delivery;
 }
 
-const TRANSFER_REASONS = new Set([
+const EXPLAINED_REASONS = new Set([
   'MessagingEntityNotFound',
   'MessagingEntityDisabled',
   'QuotaExceeded',
   'MessageSizeExceeded',
   'Session id is null.',
   'TransferFailed',
+  'FilterException',
 ]);
 
 interface GivenLock {
@@ -47,8 +58,16 @@ export class Rig {
   transactions = new Map<number, Transaction>();
   #heard: HeardDelivery[] = [];
 
+  /** A queue, the queue of a topic, or that of a subscription. */
   queue(name: string): Queue {
-    return this.harness.queue(name);
+    const queue = this.harness.namespace.resolve(name)?.queue;
+    if (!queue) throw new Error(`no entity ${name}`);
+    return queue;
+  }
+
+  queues(): Queue[] {
+    const { namespace } = this.harness;
+    return [...namespace.queues(), ...namespace.topics.queues()];
   }
 
   part(queue: string, part: PartName): Subqueue {
@@ -64,16 +83,63 @@ export class Rig {
   }
 
   /** Deliveries that came as the answer to a call. */
-  answered(stream: string, subqueue: Subqueue, deliveries: readonly Delivery[]): void {
-    this.#heard.push(...deliveries.map((delivery) => ({ stream, receiver: -1, subqueue, delivery })));
+  answered(
+    stream: string,
+    { queue, subqueue, deliveries }: { queue: string; subqueue: Subqueue; deliveries: readonly Delivery[] },
+  ): void {
+    this.#heard.push(...deliveries.map((delivery) => ({ stream, receiver: -1, queue, subqueue, delivery })));
   }
 
-  createQueue(name: string, settings: Settings): void {
-    this.harness.namespace.createQueue(parseQueueDescription(describeQueue(name, settings)));
+  create(name: string, settings: Settings, rules: readonly Rule[]): void {
+    const { namespace } = this.harness;
+    const kind = kindOf(name);
+    if (kind === 'queue') namespace.createQueue(parseQueueDescription(describeQueue(name, settings)));
+    else if (kind === 'topic') namespace.topics.create(parseTopicDescription(describeTopic(name, settings)));
+    else {
+      const description = parseSubscriptionDescription(describeSubscription(name, settings));
+      namespace.topics.subscribe(
+        description,
+        rules.map((rule) => parseRuleDescription(describeRule(rule))),
+      );
+    }
   }
 
-  updateQueue(name: string, settings: Settings): void {
-    this.harness.namespace.updateQueue(parseQueueDescription(describeQueue(name, settings)));
+  update(name: string, settings: Settings): void {
+    const { namespace } = this.harness;
+    const kind = kindOf(name);
+    if (kind === 'queue') namespace.updateQueue(parseQueueDescription(describeQueue(name, settings)));
+    else if (kind === 'topic') namespace.topics.update(parseTopicDescription(describeTopic(name, settings)));
+    else namespace.topics.updateSubscription(parseSubscriptionDescription(describeSubscription(name, settings)));
+  }
+
+  delete(name: string): void {
+    const { namespace } = this.harness;
+    const kind = kindOf(name);
+    if (kind === 'queue') namespace.deleteQueue(name);
+    else if (kind === 'topic') namespace.topics.delete(name);
+    else namespace.topics.unsubscribe(TOPIC, nameInTopic(name));
+  }
+
+  /** The rules of all subscriptions, by the path of the subscription. */
+  rules(): Record<string, object[]> {
+    const subscriptions = [...this.harness.namespace.topics].flatMap((topic) => [...topic.subscriptions.values()]);
+    return Object.fromEntries(
+      subscriptions.map(({ queue, rules }) => [queue.name, [...rules.values()].map(({ description }) => description)]),
+    );
+  }
+
+  putRule(subscription: string, rule: Rule, replace: boolean): void {
+    this.harness.namespace.topics.putRule(this.#subscription(subscription), parseRuleDescription(describeRule(rule)), {
+      replace,
+    });
+  }
+
+  removeRule(subscription: string, rule: string): void {
+    this.harness.namespace.topics.removeRule(this.#subscription(subscription), rule);
+  }
+
+  #subscription(path: string): { topic: Topic; subscription: Subscription } {
+    return this.harness.namespace.topics.existingSubscription(TOPIC, nameInTopic(path));
   }
 
   openReceiver(options: {
@@ -90,7 +156,7 @@ export class Rig {
     const receiver = subqueue.openReceiver({
       mode,
       ...(session ? { session } : {}),
-      onDelivery: (delivery) => this.#heard.push({ stream, receiver: id, subqueue, delivery }),
+      onDelivery: (delivery) => this.#heard.push({ stream, receiver: id, queue, subqueue, delivery }),
     });
     this.receivers.set(id, receiver);
   }
@@ -140,6 +206,12 @@ export class Rig {
     this.#heard = [];
   }
 
+  /** What a part holds, seen without using it. */
+  contents(name: string, part: PartName): View[] {
+    const subqueue = this.part(name, part);
+    return [...subqueue.index.from(0)].map((slot) => this.view(subqueue.view(slot, undefined)));
+  }
+
   view(view: MessageView): View {
     return this.#view(view, this.harness.text(view));
   }
@@ -167,9 +239,9 @@ export class Rig {
   }
 }
 
-/** The texts of refusals, which tell why a message was not forwarded, are not the model's business. */
+/** The texts that explain why a message was not forwarded, or could not be evaluated, are not the model's business. */
 function told(info: DeadLetterInfo | undefined): DeadLetterInfo | undefined {
-  return info?.reason !== undefined && TRANSFER_REASONS.has(info.reason) ? { reason: info.reason } : info;
+  return info?.reason !== undefined && EXPLAINED_REASONS.has(info.reason) ? { reason: info.reason } : info;
 }
 
 /** The journal in memory gives bodies at once. */

@@ -16,9 +16,12 @@ import { newState } from './reference-state.ts';
 import { Rig } from './rig.ts';
 import { cancelling, repeating, sending } from './send-actions.ts';
 import { accepting, ceasing, readingState, releasing, renewingSession, settingState } from './session-actions.ts';
-import { fitting, QUEUES, type Settings, settingsArbitrary, tellSettings } from './settings.ts';
+import { puttingRule, removingRule } from './rule-actions.ts';
+import { type Rule, rulesArbitrary, tellRules } from './rules.ts';
+import { fitting, type Settings, settingsArbitrary, tellSettings } from './settings.ts';
 import { renewing, settling } from './settle-actions.ts';
 import { passing, settingClock } from './time-actions.ts';
+import { kindOf, QUEUE_WORLD, TOPIC_WORLDS, type World } from './worlds.ts';
 
 /** Commands of one run at most. */
 const MAX_COMMANDS = 300;
@@ -47,6 +50,8 @@ const command = fc.oneof(
   { weight: 4, arbitrary: commandsOf(creating) },
   { weight: 1, arbitrary: commandsOf(deleting) },
   { weight: 3, arbitrary: commandsOf(updating) },
+  { weight: 5, arbitrary: commandsOf(puttingRule) },
+  { weight: 2, arbitrary: commandsOf(removingRule) },
   { weight: 5, arbitrary: commandsOf(purging) },
   { weight: 4, arbitrary: commandsOf(beginning) },
   { weight: 8, arbitrary: commandsOf(sendingInTransaction) },
@@ -55,21 +60,45 @@ const command = fc.oneof(
   { weight: 1, arbitrary: commandsOf(rollingBack) },
 );
 
-function begin(settings: readonly Settings[], tally: Tally): { model: Model; real: Rig } {
+interface Beginning {
+  readonly world: World;
+  readonly settings: readonly Settings[];
+  readonly rules: readonly (readonly Rule[])[];
+}
+
+/** Entities of a world, at most. */
+const MAX_ENTITIES = 5;
+
+const beginningArbitrary: fc.Arbitrary<Beginning> = fc.record<Beginning>({
+  world: fc.oneof(
+    { weight: 1, arbitrary: fc.constant(QUEUE_WORLD) },
+    { weight: 1, arbitrary: fc.constantFrom(...TOPIC_WORLDS) },
+  ),
+  settings: fc.array(settingsArbitrary, { minLength: MAX_ENTITIES, maxLength: MAX_ENTITIES }),
+  rules: fc.array(rulesArbitrary, { minLength: MAX_ENTITIES, maxLength: MAX_ENTITIES }),
+});
+
+function begin({ world, settings, rules }: Beginning, tally: Tally): { model: Model; real: Rig } {
   const real = new Rig();
-  const state = newState(real.harness.clock.wallMs());
-  const model: Model = { states: [state], ledger: new Ledger(), trace: [], tally };
-  const queues = QUEUES.map((name, i) => ({ name, own: fitting(name, settings[i] as Settings) }));
-  for (const { name, own } of queues) {
+  const state = newState(world, real.harness.clock.wallMs());
+  const copies = world !== QUEUE_WORLD;
+  const model: Model = { states: [state], ledger: new Ledger({ copies }), trace: [`world: ${world.name}`], tally };
+  const entities = world.entities.map((name, i) => {
+    const drawn = settings[i] as Settings;
+    // Where a topic is, what its world is about is there from the start.
+    const open = copies ? { ...drawn, forwardTo: 'somewhere', forwardDeadTo: 'somewhere' } : drawn;
+    return { name, own: fitting(world, name, open), ownRules: kindOf(name) === 'subscription' ? (rules[i] ?? []) : [] };
+  });
+  for (const { name, own, ownRules } of entities) {
     const alone: Settings = { ...own, forwardTo: undefined, forwardDeadTo: undefined };
-    createQueue(state, name, alone);
-    real.createQueue(name, alone);
+    createQueue(state, name, alone, ownRules);
+    real.create(name, alone, ownRules);
   }
-  // Only a queue that is there can be forwarded to.
-  for (const { name, own } of queues) {
+  // Only an entity that is there can be forwarded to.
+  for (const { name, own, ownRules } of entities) {
     updateQueue(state, name, own);
-    real.updateQueue(name, own);
-    model.trace.push(`queue ${name}: ${tellSettings(own)}`);
+    real.update(name, own);
+    model.trace.push(`${kindOf(name)} ${name}: ${tellSettings(own)} ${tellRules(ownRules)}`);
   }
   agree(model, real);
   return { model, real };
@@ -98,8 +127,8 @@ export function checkModel({ runs, replay }: { runs: number; replay: Replay }): 
     ...(replay.commands === undefined ? {} : { replayPath: replay.commands }),
   });
   // The commands come first: those that were run are what shrinking goes on with, and with other settings others are.
-  const property = fc.property(commands, fc.tuple(settingsArbitrary, settingsArbitrary), (drawn, settings) => {
-    const { model, real } = begin(settings, tally);
+  const property = fc.property(commands, beginningArbitrary, (drawn, beginning) => {
+    const { model, real } = begin(beginning, tally);
     try {
       fc.modelRun(() => ({ model, real }), drawn);
     } catch (error) {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
-import { type Action, choice, pick, seldom, whichQueue } from './action.ts';
+import { type Action, aimAtQueue, choice, pick, seldom, whichQueue } from './action.ts';
 import { cancelScheduled, send } from './reference-send.ts';
 import { type Draft, listing, queueOf } from './reference-state.ts';
+import type { Entered } from './ledger.ts';
 import { fitDrafts, draftsDraw, type DraftsDraw, incoming, mayExpireAt, tellDrafts } from './drafts.ts';
 
 interface SendTarget {
@@ -16,7 +17,7 @@ export const sending: Action<DraftsDraw, SendTarget> = {
   draw: draftsDraw,
 
   aim(state, draw) {
-    const queue = pick(state.queues, draw.queue);
+    const queue = aimAtQueue(state, 'send', draw.queue);
     if (!queue) return undefined;
     const drafts = fitDrafts(state, queue, draw);
     return { queue: queue.name, drafts, mayExpireAtMs: drafts.map((draft) => mayExpireAt(state, queue, draft)) };
@@ -53,6 +54,7 @@ export const repeating: Action<{ queue: number; seen: number; session: number },
     const draft: Draft = {
       text: `m${state.texts + 1}`,
       sizeBytes: 1,
+      color: undefined,
       messageId,
       sessionId: queue.settings.sessions ? pick(['a', 'b', ''], session) : undefined,
       timeToLiveMs: undefined,
@@ -71,7 +73,7 @@ interface CancelDraw {
 /** Scheduled messages, and now and then numbers that stand for none or one that is not scheduled. */
 export const cancelling: Action<
   CancelDraw,
-  { queue: string; sequenceNumbers: readonly number[]; texts: readonly string[] }
+  { queue: string; sequenceNumbers: readonly number[]; named: readonly Entered[] }
 > = {
   name: 'cancel',
   draw: fc.record<CancelDraw>({
@@ -81,14 +83,18 @@ export const cancelling: Action<
   }),
 
   aim(state, { queue: number, messages, any }) {
-    const queue = pick(state.queues, number);
+    const queue = aimAtQueue(state, 'send', number);
     const candidates = queue ? listing(queue, 'active').filter(({ place }) => any || place === 'scheduled') : [];
     if (!queue || candidates.length === 0) return undefined;
     const sequenceNumbers = messages
       .map((one) => pick(candidates, one)?.sequenceNumber ?? 0)
       .map((sequenceNumber, i) => sequenceNumber + (any ? (messages[i] as number) % 2 : 0));
     const named = listing(queue, 'active').filter(({ sequenceNumber }) => sequenceNumbers.includes(sequenceNumber));
-    return { queue: queue.name, sequenceNumbers, texts: named.map(({ text }) => text) };
+    return {
+      queue: queue.name,
+      sequenceNumbers,
+      named: named.map((message) => ({ ...message, queue: queue.name })),
+    };
   },
 
   predict: (state, { queue, sequenceNumbers }) => cancelScheduled(state, queueOf(state, queue), sequenceNumbers),
@@ -97,7 +103,7 @@ export const cancelling: Action<
     rig.queue(queue).cancelScheduled(sequenceNumbers);
   },
 
-  promised: ({ ledger }, { texts }) => ledger.finished(texts),
+  promised: ({ ledger }, { named }) => ledger.finished(named),
 
   tell: ({ queue, sequenceNumbers }) => `of ${queue}: ${sequenceNumbers.join(', ')}`,
 };

@@ -57,6 +57,7 @@ export const ceasing: Action<number, number> = {
   predict(state, id) {
     const accept = acceptOf(state, id);
     cancelAccept(
+      state,
       state.queues.find((queue) => queue.waiting.includes(accept)),
       accept,
     );

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
-import type { QueueDescriptionInput } from '../../../src/topology/index.ts';
+import type {
+  QueueDescriptionInput,
+  SubscriptionDescriptionInput,
+  TopicDescriptionInput,
+} from '../../../src/topology/index.ts';
+import { kindOf, nameInTopic, TOPIC, type World } from './worlds.ts';
 
-/** How a queue of the model is configured. Durations are milliseconds; Infinity is "never". */
+/** How a queue, topic or subscription of the model is configured. Durations are milliseconds; Infinity is "never". */
 export interface Settings {
   readonly status: 'Active' | 'Disabled' | 'SendDisabled' | 'ReceiveDisabled';
   readonly forwardTo: string | undefined;
@@ -13,18 +18,20 @@ export interface Settings {
   readonly deadLetterExpired: boolean;
   readonly maxDeliveryCount: number;
   readonly lockDurationMs: number;
+  /** It goes when nobody has used it for so long. */
+  readonly idleMs: number;
+  /** Of a subscription: what its filters fail on goes to its dead-letter queue. */
+  readonly deadLetterFailures: boolean;
 }
 
 /** Bytes that a queue of the model may hold, and bytes of a message: a handful of the largest fill it. */
 export const MAX_QUEUE_BYTES = 1024 * 1024;
 export const MAX_MESSAGE_BYTES = 256 * 1024;
 
-/** The queues of the model. */
-export const QUEUES = ['q', 'r'] as const;
-
+/** Where to, the world tells. */
 const sometimes = fc.oneof(
   { weight: 4, arbitrary: fc.constant(undefined) },
-  { weight: 1, arbitrary: fc.constantFrom(...QUEUES) },
+  { weight: 1, arbitrary: fc.constant('somewhere') },
 );
 
 /** Few values, all multiples of others, so that things fall due together. */
@@ -41,40 +48,81 @@ export const settingsArbitrary: fc.Arbitrary<Settings> = fc.record({
   ),
   forwardTo: sometimes,
   forwardDeadTo: sometimes,
+  idleMs: fc.oneof(
+    { weight: 5, arbitrary: fc.constant(Infinity) },
+    { weight: 1, arbitrary: fc.constantFrom(300_000, 320_000) },
+  ),
+  deadLetterFailures: fc.boolean(),
 });
 
-/** What a queue of this name may have of these settings: it forwards to another one, and session queues only their dead letters. */
-export function fitting(name: string, settings: Settings): Settings {
-  const { sessions, forwardTo, forwardDeadTo } = settings;
-  const other = QUEUES.find((one) => one !== name);
+/** What an entity of this name may have of these settings: session queues forward only their dead letters, topics nothing, and what forwards is never idle. */
+export function fitting(world: World, name: string, settings: Settings): Settings {
+  const kind = kindOf(name);
+  const sessions = kind !== 'topic' && settings.sessions;
+  const ways = world.ways[name];
+  const forwardTo = sessions || settings.forwardTo === undefined ? undefined : ways?.forwardTo;
   return {
     ...settings,
-    forwardTo: sessions || forwardTo === undefined ? undefined : other,
-    forwardDeadTo: forwardDeadTo === undefined ? undefined : other,
+    sessions,
+    duplicateWindowMs: kind === 'subscription' ? undefined : settings.duplicateWindowMs,
+    deadLetterExpired: kind !== 'topic' && settings.deadLetterExpired,
+    forwardTo,
+    forwardDeadTo: settings.forwardDeadTo === undefined ? undefined : ways?.forwardDeadTo,
+    idleMs: forwardTo === undefined ? settings.idleMs : Infinity,
   };
 }
 
-export function describeQueue(name: string, settings: Settings): QueueDescriptionInput {
-  const { duplicateWindowMs, defaultTimeToLiveMs } = settings;
-  const duration = (ms: number): string => `PT${ms / 1000}S`;
+function duration(ms: number): string {
+  return `PT${ms / 1000}S`;
+}
+
+function describeCommon({ defaultTimeToLiveMs, status, idleMs }: Settings) {
   return {
-    name,
-    requiresSession: settings.sessions,
+    status,
+    ...(defaultTimeToLiveMs === Infinity ? {} : { defaultMessageTimeToLive: duration(defaultTimeToLiveMs) }),
+    ...(idleMs === Infinity ? {} : { autoDeleteOnIdle: duration(idleMs) }),
+  };
+}
+
+function describeIncoming({ duplicateWindowMs }: Settings) {
+  return {
     ...(duplicateWindowMs === undefined
       ? {}
       : {
           requiresDuplicateDetection: true,
           duplicateDetectionHistoryTimeWindow: duration(duplicateWindowMs),
         }),
-    ...(defaultTimeToLiveMs === Infinity ? {} : { defaultMessageTimeToLive: duration(defaultTimeToLiveMs) }),
+    maxSizeInMegabytes: 1,
+    maxMessageSizeInKilobytes: 256,
+  };
+}
+
+function describeOutgoing(settings: Settings) {
+  return {
+    requiresSession: settings.sessions,
     deadLetteringOnMessageExpiration: settings.deadLetterExpired,
     maxDeliveryCount: settings.maxDeliveryCount,
     lockDuration: duration(settings.lockDurationMs),
-    status: settings.status,
     ...(settings.forwardTo === undefined ? {} : { forwardTo: settings.forwardTo }),
     ...(settings.forwardDeadTo === undefined ? {} : { forwardDeadLetteredMessagesTo: settings.forwardDeadTo }),
-    maxSizeInMegabytes: 1,
-    maxMessageSizeInKilobytes: 256,
+  };
+}
+
+export function describeQueue(name: string, settings: Settings): QueueDescriptionInput {
+  return { name, ...describeCommon(settings), ...describeIncoming(settings), ...describeOutgoing(settings) };
+}
+
+export function describeTopic(name: string, settings: Settings): TopicDescriptionInput {
+  return { name, ...describeCommon(settings), ...describeIncoming(settings) };
+}
+
+export function describeSubscription(path: string, settings: Settings): SubscriptionDescriptionInput {
+  return {
+    topicName: TOPIC,
+    name: nameInTopic(path),
+    ...describeCommon(settings),
+    ...describeOutgoing(settings),
+    deadLetteringOnFilterEvaluationExceptions: settings.deadLetterFailures,
   };
 }
 
@@ -89,6 +137,8 @@ export function tellSettings(settings: Settings): string {
     ...(settings.status === 'Active' ? [] : [settings.status]),
     ...(settings.forwardTo === undefined ? [] : [`forwards to ${settings.forwardTo}`]),
     ...(settings.forwardDeadTo === undefined ? [] : [`dead letters to ${settings.forwardDeadTo}`]),
+    ...(settings.idleMs === Infinity ? [] : [`gone when idle for ${settings.idleMs} ms`]),
+    ...(settings.deadLetterFailures ? [] : ['failures dropped']),
     settings.deadLetterExpired ? 'expired to dead letters' : 'expired dropped',
   ].join(', ');
 }

@@ -18,6 +18,7 @@ export const lockDraw = {
 export interface LockTarget {
   readonly lock: number;
   readonly text: string;
+  readonly sequenceNumber: number;
   readonly queue: string;
   readonly part: PartName;
   /** The lock is of this life of the process: the part that gave it is asked, even if its queue is deleted. Else the one of that name. */
@@ -35,7 +36,8 @@ export function aimAtLock(state: State, { lock, stale }: LockDraw): LockTarget |
   const { id, queueName: queue, part, life, inSession, message } = chosen;
   const known = life === state.life;
   const sessions = known ? inSession : inSessions(queueOf(state, queue), part);
-  return { lock: id, text: message.text, queue, part, known, sessions };
+  const { text, sequenceNumber } = message;
+  return { lock: id, text, sequenceNumber, queue, part, known, sessions };
 }
 
 export function partAsked(rig: Rig, { lock, queue, part, known }: LockTarget): Subqueue {
@@ -56,7 +58,7 @@ export function outcomeOf({ kind, overlay, reason, description }: Settlement): O
 
 export const settlement = fc.record<Settlement>({
   kind: fc.constantFrom('complete', 'abandon', 'abandon', 'defer', 'dead-letter', 'release'),
-  overlay: fc.constantFrom(undefined, undefined, 'o1', 'o2'),
+  overlay: fc.constantFrom(undefined, undefined, '{"tag":"one"}', '{"tag":"two"}'),
   reason: fc.constantFrom(undefined, 'why'),
   description: fc.constantFrom(undefined, 'because'),
 });
@@ -76,8 +78,8 @@ export const settling: Action<LockDraw & { settlement: Settlement }, LockTarget 
     partAsked(rig, target).settle(rig.lock(target.lock).lock, outcomeOf(target.settlement));
   },
 
-  promised({ ledger }, { text, settlement: { kind } }) {
-    if (kind === 'complete') ledger.finished([text]);
+  promised({ ledger }, target) {
+    if (target.settlement.kind === 'complete') ledger.finished([target]);
   },
 
   tell({ lock, text, settlement: { kind, overlay, reason, description } }) {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type Action, choice, pick, seldom } from './action.ts';
+import { type Action, aimAtQueue, choice, pick, seldom } from './action.ts';
 import { draftsDraw, type DraftsDraw, fitDrafts, incoming, tellDrafts } from './drafts.ts';
 import {
   begin,
@@ -20,6 +20,7 @@ import {
   partAsked,
   settlement,
 } from './settle-actions.ts';
+import type { Entered } from './ledger.ts';
 import type { Rig } from './rig.ts';
 
 /** Transactions that are open at a time. */
@@ -73,7 +74,7 @@ export const sendingInTransaction: Action<DraftsDraw & TransactionDraw & { numbe
     .map(([drafts, more]) => ({ ...drafts, ...more })),
 
   aim(state, { numbered, ...draw }) {
-    const queue = pick(state.queues, draw.queue);
+    const queue = aimAtQueue(state, 'send', draw.queue);
     const transaction = aimAtTransaction(state, draw)?.id;
     if (!queue || transaction === undefined) return undefined;
     const later = (one: DraftsDraw['drafts'][number]) => ({ ...one, scheduleMs: one.scheduleMs ?? LATER_MS });
@@ -85,8 +86,8 @@ export const sendingInTransaction: Action<DraftsDraw & TransactionDraw & { numbe
     state.texts += drafts.length;
     const transaction = transactionOf(state, id);
     const queue = queueOf(state, name);
-    if (numbered) return enlistSchedule(transaction, queue, drafts);
-    enlistSend(transaction, queue, drafts);
+    if (numbered) return enlistSchedule(state, transaction, queue, drafts);
+    enlistSend(state, transaction, queue, drafts);
     return [];
   },
 
@@ -134,14 +135,17 @@ export const settlingInTransaction: Action<LockDraw & TransactionDraw & { settle
 
 interface EndTarget {
   readonly transaction: number;
-  readonly completed: readonly string[];
+  readonly completed: readonly Entered[];
 }
 
 function aimAtEnd(state: State, draw: TransactionDraw): EndTarget | undefined {
   const transaction = aimAtTransaction(state, draw);
   if (!transaction) return undefined;
   const completed = transaction.settlements.filter(({ settlement: { kind } }) => kind === 'complete');
-  return { transaction: transaction.id, completed: completed.map(({ lock }) => lock.message.text) };
+  return {
+    transaction: transaction.id,
+    completed: completed.map(({ lock }) => ({ ...lock.message, queue: lock.queueName })),
+  };
 }
 
 export const committing: Action<TransactionDraw, EndTarget> = {

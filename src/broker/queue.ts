@@ -218,6 +218,7 @@ export class Queue implements SubqueueOwner {
       return slot;
     });
     const position = this.records.append([this.records.kill(slots)], 'settle');
+    this.use();
     for (const slot of slots) {
       this.#scheduled--;
       this.active.take(slot);

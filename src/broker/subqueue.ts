@@ -156,11 +156,24 @@ export class Subqueue {
     this.#owner.mustAllowReceive(this);
     this.#owner.use();
     if (!this.sessions) throw noSessions();
-    const refused = (refusal: BrokerRefusal): void => {
-      this.#owner.use();
-      options.onRefused(refusal);
+    // Who waits uses the queue until the wait is over.
+    const { cancel } = this.sessions.accept({
+      ...options,
+      onGranted: (lock) => {
+        this.#owner.use();
+        options.onGranted(lock);
+      },
+      onRefused: (refusal) => {
+        this.#owner.use();
+        options.onRefused(refusal);
+      },
+    });
+    return {
+      cancel: () => {
+        cancel();
+        this.#owner.use();
+      },
     };
-    return this.sessions.accept({ ...options, onRefused: refused });
   }
 
   session(sessionId: string): SessionLock | undefined {

@@ -23,6 +23,18 @@ test('a changed description holds at once and after a restart, also when it is c
   }
 });
 
+test('a changed description supersedes the change before it: one of them is left in the log', () => {
+  const h = new BrokerHarness();
+  h.create({ name: 'q' });
+  for (const maxDeliveryCount of [3, 2]) update(h, 'q', { maxDeliveryCount });
+  h.restart();
+  update(h, 'q', { maxDeliveryCount: 1 });
+  h.restart({ compacted: true });
+  const changes = [...h.journal.records.values()].filter(({ kind }) => kind === RecordKind.change);
+  assert.equal(changes.length, 1);
+  assert.equal(h.queue('q').description.maxDeliveryCount, 1);
+});
+
 test('a shorter lock duration holds for locks given from then on; those given before last as promised', () => {
   const h = new BrokerHarness();
   const q = h.create({ name: 'q', lockDuration: 'PT1M' });
@@ -87,6 +99,33 @@ test('a queue that nobody uses for autoDeleteOnIdle is deleted; use, receivers a
   assert.equal(deleted, true);
   assert.equal(h.namespace.queue('q'), undefined);
   h.restart();
+  assert.equal(h.namespace.queue('q'), undefined);
+});
+
+test('a queue begins to be idle when its last scheduled message is cancelled', () => {
+  const h = new BrokerHarness();
+  const minutes = 60_000;
+  const q = h.create({ name: 'q', autoDeleteOnIdle: 'PT5M' });
+  const scheduledEnqueueTimeMs = h.clock.wallMs() + 60 * minutes;
+  const { sequenceNumbers } = q.send([message('a', { scheduledEnqueueTimeMs })]);
+  h.clock.advance(7 * minutes);
+  q.cancelScheduled(sequenceNumbers);
+  h.clock.advance(4 * minutes);
+  assert.ok(h.namespace.queue('q'));
+  h.clock.advance(1 * minutes);
+  assert.equal(h.namespace.queue('q'), undefined);
+});
+
+test('a queue begins to be idle when a receiver waits for a session no more', () => {
+  const h = new BrokerHarness();
+  const minutes = 60_000;
+  const q = h.create({ name: 'q', requiresSession: true, autoDeleteOnIdle: 'PT5M' });
+  const waiting = new Accepting(q.active, { sessionId: undefined, holder: 'link', timeoutMs: 60 * minutes });
+  h.clock.advance(9 * minutes);
+  waiting.cancel();
+  h.clock.advance(4 * minutes);
+  assert.ok(h.namespace.queue('q'));
+  h.clock.advance(1 * minutes);
   assert.equal(h.namespace.queue('q'), undefined);
 });
 

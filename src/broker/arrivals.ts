@@ -212,15 +212,20 @@ export class Arrivals {
     });
   }
 
-  /** The counters, if they moved since they were last written. */
-  countersRecord(): LogRecord | undefined {
+  /** Writes the counters, if they moved since they were last written. */
+  countersStep(): Step | undefined {
     if (this.#countersWritten === this.#nextSequenceNumber) return undefined;
     const id = this.#broker.journal.nextId();
     const refs = this.#countersId === undefined ? [this.#queueId] : [this.#queueId, this.#countersId];
-    this.#countersId = id;
-    this.#countersWritten = this.#nextSequenceNumber;
-    const counters = { nextSequenceNumber: this.#nextSequenceNumber, lastEnqueuedTimeMs: this.#lastEnqueuedTimeMs };
-    return { kind: RecordKind.change, id, refs, bytes: encodeCounters(counters) };
+    const nextSequenceNumber = this.#nextSequenceNumber;
+    const bytes = encodeCounters({ nextSequenceNumber, lastEnqueuedTimeMs: this.#lastEnqueuedTimeMs });
+    return {
+      records: [{ kind: RecordKind.change, id, refs, bytes }],
+      apply: () => {
+        this.#countersId = id;
+        this.#countersWritten = nextSequenceNumber;
+      },
+    };
   }
 
   /** `written`: the record of the counters and the number in it, which may be below what messages have shown. */

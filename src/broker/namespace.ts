@@ -13,6 +13,7 @@ import { encodeQueue, type QueueRecord } from './records.ts';
 import { Recovery } from './recovery.ts';
 import { BrokerRefusal, entityExists, entityNotFound } from './refusal.ts';
 import { removeEntities } from './removal.ts';
+import { together } from './step.ts';
 import type { Subqueue } from './subqueue.ts';
 import type { Subscription } from './subscription.ts';
 import type { Topic } from './topic.ts';
@@ -127,8 +128,10 @@ export class Namespace {
   snapshot(): readonly LogRecord[] {
     const unwritten = this.#unwritten;
     this.#unwritten = [];
-    const moved = [...this.#allQueues()].map((queue) => queue.arrivals.countersRecord());
-    return [...unwritten, ...moved.filter((record) => record !== undefined)];
+    const moved = together([...this.#allQueues()].flatMap(({ arrivals }) => arrivals.countersStep() ?? []));
+    // A segment without them does not begin.
+    moved.apply(true);
+    return [...unwritten, ...moved.records];
   }
 
   queue(name: string): Queue | undefined {

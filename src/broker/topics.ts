@@ -208,6 +208,8 @@ export class Topics {
       ...this.#removal(),
       queues: [subscription.queue],
       others: rules.map(({ id }) => id),
+      // The copies that are gone with it may alone have shown which numbers the topic has used.
+      besides: topic.queue.arrivals.countersStep(),
       forget: () => {
         topic.subscriptions.delete(name.toLowerCase());
         for (const rule of rules) topic.removeRule(rule);
@@ -254,6 +256,7 @@ export class Topics {
     name: string,
   ): { position: number } {
     const { journal } = this.#around.broker();
+    subscription.queue.mustExist();
     const rule = subscription.rule(name);
     if (!rule) throw entityNotFound(rulePath(subscription, name));
     const position = subscription.queue.records.append([gone(journal, [rule.id])], 'settle');

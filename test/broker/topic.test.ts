@@ -9,7 +9,7 @@ import {
   type SubscriptionDescriptionInput,
   type TopicDescriptionInput,
 } from '../../src/topology/index.ts';
-import { BrokerHarness, message } from './broker-harness.ts';
+import { Accepting, BrokerHarness, message } from './broker-harness.ts';
 
 function topicOf(broker: BrokerHarness, description: Partial<TopicDescriptionInput> = {}): Topic {
   return broker.namespace.topics.create(parseTopicDescription({ name: 't', ...description })).topic;
@@ -203,6 +203,42 @@ test('a topic goes with its subscriptions, their messages and rules; nothing of 
   topicOf(broker);
 });
 
+test('numbers of a topic are not given again when the subscription is gone that had the copies', () => {
+  for (const compacted of [false, true]) {
+    const broker = new BrokerHarness();
+    const topic = topicOf(broker);
+    broker.create({ name: 'out' });
+    subscribe(broker, 'a', { forwardTo: 'out' });
+    topic.queue.send([message('one'), message('two')]);
+    broker.clock.advance(0);
+    broker.namespace.topics.unsubscribe('t', 'a');
+    broker.restart({ compacted });
+    subscribe(broker, 'b', { forwardTo: 'out' });
+    broker.namespace.topics.existing('t').queue.send([message('three')]);
+    broker.clock.advance(0);
+    const { messages } = broker.queue('out').active.peek({ fromSequenceNumber: 1, count: 9 });
+    assert.deepEqual(
+      messages.map(({ enqueuedSequenceNumber }) => enqueuedSequenceNumber),
+      [1, 2, 3],
+    );
+  }
+});
+
+test('whoever still holds a deleted subscription changes none of its rules', () => {
+  const broker = new BrokerHarness();
+  const topic = topicOf(broker);
+  const entities = ['a', 'b'].map((name) => ({ topic, subscription: subscribe(broker, name) }));
+  const { topics } = broker.namespace;
+  topics.unsubscribe('t', 'a');
+  topics.delete('t');
+  const written = broker.journal.records.size;
+  for (const entity of entities) {
+    assert.throws(() => topics.putRule(entity, rule(label('x'))), { reason: 'entity-not-found' });
+    assert.throws(() => topics.removeRule(entity, '$Default'), { reason: 'entity-not-found' });
+  }
+  assert.equal(broker.journal.records.size, written);
+});
+
 test('names are those of queues and topics together', () => {
   const broker = new BrokerHarness();
   topicOf(broker);
@@ -279,6 +315,21 @@ test('idle entities go: a subscription although messages come, a topic when nobo
   assert.deepEqual([...topic.subscriptions.keys()], ['b']);
   broker.clock.advance(1_200_000);
   assert.equal(broker.namespace.topics.size, 0);
+});
+
+test('a subscription begins to be idle when a copy came for the receiver that waited for a session', () => {
+  const broker = new BrokerHarness();
+  const minutes = 60_000;
+  const topic = topicOf(broker);
+  const a = subscribe(broker, 'a', { requiresSession: true, autoDeleteOnIdle: 'PT5M' });
+  const waiting = new Accepting(a.queue.active, { sessionId: undefined, holder: 'link', timeoutMs: 60 * minutes });
+  broker.clock.advance(9 * minutes);
+  topic.queue.send([{ ...message('one'), sessionId: 's' }]);
+  assert.equal(waiting.granted.sessionId, 's');
+  broker.clock.advance(4 * minutes);
+  assert.equal(topic.subscriptions.size, 1);
+  broker.clock.advance(1 * minutes);
+  assert.equal(topic.subscriptions.size, 0);
 });
 
 test('a full disk refuses what would be made, and nothing has changed', () => {

@@ -157,23 +157,17 @@ export class Subqueue {
     this.#owner.use();
     if (!this.sessions) throw noSessions();
     // Who waits uses the queue until the wait is over.
-    const { cancel } = this.sessions.accept({
-      ...options,
-      onGranted: (lock) => {
-        this.#owner.use();
-        options.onGranted(lock);
-      },
-      onRefused: (refusal) => {
-        this.#owner.use();
-        options.onRefused(refusal);
-      },
-    });
-    return {
-      cancel: () => {
-        cancel();
-        this.#owner.use();
-      },
+    let waits = true;
+    const end = (): void => {
+      if (waits) this.#owner.use();
+      waits = false;
     };
+    const accepting = this.sessions.accept({
+      ...options,
+      onGranted: (lock) => (end(), options.onGranted(lock)),
+      onRefused: (refusal) => (end(), options.onRefused(refusal)),
+    });
+    return { cancel: () => (end(), accepting.cancel()) };
   }
 
   session(sessionId: string): SessionLock | undefined {

@@ -41,7 +41,7 @@ function overlayOf(former: Buffer | undefined, { user, system }: PropertyChanges
 
 function changedFacts(overlay: Buffer | undefined): MessageFacts {
   const { 'sys.SessionId': sessionId, 'sys.MessageId': messageId } = changesIn(overlay);
-  return { ...(sessionId == null ? {} : { sessionId }), ...(messageId == null ? {} : { messageId }) };
+  return { ...(sessionId ? { sessionId } : {}), ...(messageId ? { messageId } : {}) };
 }
 
 /** A journal that keeps records by the liveness rules of storage, so that a restart sees what the log would tell. */

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Ledger } from './ledger.ts';
 import { contents, counts, sessionIds } from './reference-queue.ts';
-import { type Accept, type Heard, PARTS, type State, type View } from './reference-state.ts';
+import { type Accept, type Heard, type PartName, PARTS, type State, type View } from './reference-state.ts';
 import { outcomes } from './reference-time.ts';
-import { describeRule } from './rules.ts';
+import { filterTypeOf } from './rules.ts';
 import { kindOf } from './worlds.ts';
 import { bodyText, type HeardDelivery, type Rig } from './rig.ts';
 
@@ -55,10 +55,27 @@ function acceptSeen(rig: Rig, id: number): string {
   return accepting?.refusal ? `refused: ${accepting.refusal.reason}` : 'waits';
 }
 
+/** All that holds something, by place. */
+type Parts = Record<string, View[]>;
+
+function partsOf<Q extends { readonly name: string }>(
+  queues: readonly Q[],
+  contents: (queue: Q, part: PartName) => View[],
+): Parts {
+  const parts: Parts = {};
+  for (const queue of queues)
+    for (const part of PARTS) {
+      const views = contents(queue, part);
+      if (views.length > 0) parts[`${queue.name}/${part}`] = views;
+    }
+  return parts;
+}
+
 interface Observation {
   readonly queues: Record<string, object>;
-  readonly parts: Record<string, View[]>;
-  readonly rules: Record<string, object[]>;
+  readonly parts: Parts;
+  /** Names and types, in their order. */
+  readonly rules: Record<string, string[]>;
   readonly sessions: Record<string, string[]>;
   readonly states: Record<string, string | undefined>;
   readonly accepts: Record<number, string>;
@@ -80,13 +97,11 @@ function expected(state: State): Observation {
   const sessionLocks = state.queues.flatMap((queue) => queue.sessionLocks.map((lock) => ({ queue, lock })));
   return {
     queues: Object.fromEntries(state.queues.map((queue) => [queue.name, counts(queue)])),
-    parts: Object.fromEntries(
-      state.queues.flatMap((queue) => PARTS.map((part) => [`${queue.name}/${part}`, contents(queue, part)])),
-    ),
+    parts: partsOf(state.queues, (queue, part) => contents(queue, part)),
     rules: Object.fromEntries(
       state.queues
         .filter(({ name }) => kindOf(name) === 'subscription')
-        .map(({ name, rules }) => [name, rules.map((rule) => describeRule(rule))]),
+        .map(({ name, rules }) => [name, rules.map((rule) => `${rule.name} ${filterTypeOf(rule)}`)]),
     ),
     sessions: Object.fromEntries(state.queues.map((queue) => [queue.name, sessionIds(queue)])),
     states: Object.fromEntries(
@@ -99,19 +114,32 @@ function expected(state: State): Observation {
   };
 }
 
-function observed(rig: Rig, state: State, heard: readonly HeardDelivery[]): Observation {
-  const names = rig.queues().map(({ name }) => name);
+type Present = Pick<Observation, 'queues' | 'parts' | 'rules' | 'sessions' | 'heldLocks' | 'streams'>;
+
+/** What can be observed whatever state is assumed. */
+function presentIn(rig: Rig, heard: readonly HeardDelivery[]): Present {
+  const queues = rig.queues();
+  return {
+    queues: Object.fromEntries(queues.map((queue) => [queue.name, queue.counts()])),
+    parts: partsOf(queues, ({ name }, part) => rig.contents(name, part)),
+    rules: rig.rules(),
+    sessions: Object.fromEntries(
+      queues.map(({ name, active }) => [name, active.sessionIds({ skip: 0, top: ALL }).sort()]),
+    ),
+    heldLocks: rig.heldLocks(),
+    streams: streamsOf(heard, ({ receiver, delivery }) => ({
+      receiver,
+      locked: delivery.lock !== undefined,
+      view: rig.deliveryView(delivery),
+    })),
+  };
+}
+
+function observed(rig: Rig, state: State, present: Present): Observation {
   const held = state.queues.flatMap((queue) => queue.sessionLocks.map(({ accept }) => accept.id));
   const openReceivers = state.receivers.filter(({ open }) => open);
   return {
-    queues: Object.fromEntries(names.map((name) => [name, rig.queue(name).counts()])),
-    parts: Object.fromEntries(
-      names.flatMap((name) => PARTS.map((part) => [`${name}/${part}`, rig.contents(name, part)])),
-    ),
-    rules: rig.rules(),
-    sessions: Object.fromEntries(
-      names.map((name) => [name, rig.part(name, 'active').sessionIds({ skip: 0, top: ALL }).sort()]),
-    ),
+    ...present,
     states: Object.fromEntries(
       held.map((id) => {
         const lock = rig.accepts.get(id)?.lock;
@@ -120,12 +148,6 @@ function observed(rig: Rig, state: State, heard: readonly HeardDelivery[]): Obse
     ),
     accepts: Object.fromEntries(state.accepts.map(({ id }) => [id, acceptSeen(rig, id)])),
     credit: Object.fromEntries(openReceivers.map(({ id }) => [id, rig.receivers.get(id)?.credit ?? -1])),
-    heldLocks: rig.heldLocks(),
-    streams: streamsOf(heard, ({ receiver, delivery }) => ({
-      receiver,
-      locked: delivery.lock !== undefined,
-      view: rig.deliveryView(delivery),
-    })),
   };
 }
 
@@ -140,11 +162,10 @@ export function agree(model: Model, rig: Rig): void {
   rig.remember(heard);
   const states: State[] = [];
   let first: string | undefined;
-  let parts = {};
+  const present = presentIn(rig, heard);
   for (const state of model.states.flatMap(outcomes)) {
     const wanted = expected(state);
-    const seen = observed(rig, state, heard);
-    parts = seen.parts;
+    const seen = observed(rig, state, present);
     if (!isDeepStrictEqual(seen, wanted)) {
       first ??= difference(seen, wanted);
       continue;
@@ -161,7 +182,11 @@ export function agree(model: Model, rig: Rig): void {
   model.states = states;
   model.tally.deliveries += heard.length;
   model.ledger.delivered(heard.map(({ queue, delivery }) => ({ queue, text: bodyText(delivery), delivery })));
-  model.ledger.seen({ parts, wallMs: Math.max(...states.map(({ wallMs }) => wallMs)) });
+  model.ledger.seen({
+    queues: Object.keys(present.queues),
+    parts: present.parts,
+    wallMs: Math.max(...states.map(({ wallMs }) => wallMs)),
+  });
 }
 
 /** Locks are numbered in the order in which the broker's were heard of: deliveries are paired by their places in their streams. */

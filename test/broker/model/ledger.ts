@@ -84,10 +84,17 @@ export class Ledger {
   }
 
   /** All messages of all queues, as they are listed now. */
-  seen({ parts, wallMs }: { parts: Readonly<Record<string, readonly View[]>>; wallMs: number }): void {
+  seen({
+    queues,
+    parts,
+    wallMs,
+  }: {
+    queues: readonly string[];
+    parts: Readonly<Record<string, readonly View[]>>;
+    wallMs: number;
+  }): void {
     this.#latestWallMs = Math.max(this.#latestWallMs, wallMs);
-    const queues = new Set(Object.keys(parts).map(queueOfPlace));
-    for (const queue of this.#numbers.keys()) if (!queues.has(queue)) this.#queueDeleted(queue);
+    for (const queue of this.#numbers.keys()) if (!queues.includes(queue)) this.#queueDeleted(queue);
     const places = new Map<string, string>();
     for (const [place, views] of Object.entries(parts)) {
       for (const { text, sequenceNumber } of views) {

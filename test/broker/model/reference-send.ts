@@ -9,6 +9,7 @@ import {
   type State,
   use,
 } from './reference-state.ts';
+import { enqueueTime, newMessage, timeToLiveOf } from './reference-message.ts';
 import { copiesOf, enterCopies, PLAIN, type Publication, subscriptionsOf } from './reference-topics.ts';
 import { MAX_MESSAGE_BYTES, MAX_QUEUE_BYTES } from './settings.ts';
 import { kindOf } from './worlds.ts';
@@ -40,12 +41,6 @@ export function checkDrafts(
 
 function bytesOf(messages: readonly { readonly sizeBytes: number }[]): number {
   return messages.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-}
-
-/** The queue's time never goes back, whatever happens to the clock. */
-export function enqueueTime(state: State, queue: Queue): number {
-  queue.lastEnqueuedMs = Math.max(queue.lastEnqueuedMs, state.wallMs);
-  return queue.lastEnqueuedMs;
 }
 
 /** Those that are no duplicates: their ids are the key, in the window, among each other, and only for who has one (section 4.6). */
@@ -155,36 +150,6 @@ export function entryOfForwarded(
       remember(queue, [draft], queue.lastEnqueuedMs);
       enterCopies(state, copies);
     },
-  };
-}
-
-/** The queue's default is a ceiling (section 4.4). */
-export function timeToLiveOf(queue: Queue, draft: Draft): number {
-  return Math.min(draft.timeToLiveMs ?? Infinity, queue.settings.defaultTimeToLiveMs);
-}
-
-export function newMessage(state: State, queue: Queue, draft: Draft, sequenceNumber: number): Message {
-  return {
-    draft,
-    text: draft.text,
-    sizeBytes: draft.sizeBytes,
-    sessionId: queue.settings.sessions ? draft.sessionId : undefined,
-    entry: ++state.entries,
-    sequenceNumber,
-    firstNumber: sequenceNumber,
-    hops: 0,
-    deadLetterSource: undefined,
-    part: 'active',
-    wasScheduled: false,
-    timeToLiveMs: Infinity,
-    enqueuedTimeMs: 0,
-    deliveryCount: 0,
-    overlay: undefined,
-    deadLetter: undefined,
-    place: 'ready',
-    dueMs: Infinity,
-    retryMs: undefined,
-    unwatched: false,
   };
 }
 

@@ -1,7 +1,6 @@
-import { arrived } from './reference-delivery.ts';
+import { arrived, serve } from './reference-delivery.ts';
 import { keep, topicOf } from './reference-disk.ts';
-import { enqueueTime, newMessage, timeToLiveOf } from './reference-send.ts';
-import { serve } from './reference-delivery.ts';
+import { enqueueTime, newMessage, timeToLiveOf } from './reference-message.ts';
 import { type Draft, type Message, type Queue, type State } from './reference-state.ts';
 import { changed, type PlacedRule, verdict } from './rules.ts';
 import { kindOf } from './worlds.ts';

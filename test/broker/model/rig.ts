@@ -11,6 +11,7 @@ import type {
 } from '../../../src/broker/index.ts';
 import type { DeadLetterInfo } from '../../../src/broker/message.ts';
 import type { Transaction } from '../../../src/broker/transaction.ts';
+import { RecordKind } from '../../../src/storage/index.ts';
 import {
   parseQueueDescription,
   parseRuleDescription,
@@ -120,11 +121,26 @@ export class Rig {
     else namespace.topics.unsubscribe(TOPIC, nameInTopic(name));
   }
 
-  /** The rules of all subscriptions, by the path of the subscription. */
-  rules(): Record<string, object[]> {
+  /** Deletes all entities, on a disk with room, and returns what the log still holds that a start would look at. */
+  leftovers(): number[] {
+    this.setDisk('free');
+    this.restart({ compacted: false, downMs: 0 });
+    const { namespace, journal } = this.harness;
+    for (const { name } of namespace.topics) namespace.topics.delete(name);
+    for (const { name } of namespace.queues()) namespace.deleteQueue(name);
+    const live = [...journal.records.values()].filter((record) => journal.isLive(record));
+    const kept = live.filter(({ kind }) => kind === RecordKind.entry || kind === RecordKind.change);
+    return kept.map(({ id }) => id);
+  }
+
+  /** Names and types of the rules of all subscriptions, by the path of the subscription. */
+  rules(): Record<string, string[]> {
     const subscriptions = [...this.harness.namespace.topics].flatMap((topic) => [...topic.subscriptions.values()]);
     return Object.fromEntries(
-      subscriptions.map(({ queue, rules }) => [queue.name, [...rules.values()].map(({ description }) => description)]),
+      subscriptions.map(({ queue, rules }) => [
+        queue.name,
+        [...rules.values()].map(({ description: { name, filterType } }) => `${name} ${filterType}`),
+      ]),
     );
   }
 
@@ -209,6 +225,7 @@ export class Rig {
   /** What a part holds, seen without using it. */
   contents(name: string, part: PartName): View[] {
     const subqueue = this.part(name, part);
+    if (subqueue.index.count === 0) return [];
     return [...subqueue.index.from(0)].map((slot) => this.view(subqueue.view(slot, undefined)));
   }
 

@@ -19,9 +19,9 @@ export const DEFAULT_RULE: Rule = { name: '$Default', filter: 'all', action: und
 export const ruleArbitrary: fc.Arbitrary<Rule> = fc.record<Rule>({
   name: fc.constantFrom(...RULE_NAMES),
   filter: fc.oneof(
-    { weight: 3, arbitrary: fc.constant<Rule['filter']>('all') },
+    { weight: 4, arbitrary: fc.constant<Rule['filter']>('all') },
     {
-      weight: 7,
+      weight: 6,
       arbitrary: fc.constantFrom<Rule['filter'][]>(
         'red',
         'red',
@@ -45,7 +45,7 @@ export const ruleArbitrary: fc.Arbitrary<Rule> = fc.record<Rule>({
 export const rulesArbitrary: fc.Arbitrary<readonly Rule[]> = fc.oneof(
   { weight: 1, arbitrary: fc.constant([DEFAULT_RULE]) },
   {
-    weight: 3,
+    weight: 2,
     arbitrary: fc.uniqueArray(ruleArbitrary, {
       selector: ({ name }) => name,
       maxLength: RULE_NAMES.length,
@@ -80,6 +80,10 @@ const ACTIONS: Record<NonNullable<Rule['action']>, string> = {
   'set id': "SET sys.MessageId = 'x'",
   fails: 'SET sys.MessageId = nothing',
 };
+
+export function filterTypeOf({ filter }: Rule): string {
+  return FILTERS[filter].filterType as string;
+}
 
 export function describeRule({ name, filter, action }: Rule): object {
   const expression = action && { action: { sqlExpression: ACTIONS[action] } };

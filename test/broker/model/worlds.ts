@@ -54,7 +54,7 @@ export function nameInTopic(path: string): string {
 /** Entities by how often something is done to them: one of twelve draws each. */
 const SHARES = {
   send: ['t', 't', 't', 't', 't', 't', 't', 'q', 'q', 'q', 'q', 'r'],
-  receive: [A, A, A, A, A, B, B, B, 'q', 'q', 'r', 't'],
+  receive: [A, A, A, A, A, A, A, B, B, 'q', 'r', 't'],
   change: [A, A, A, B, B, 't', 't', 't', 'q', 'q', 'q', 'r'],
 } as const;
 

@@ -4,6 +4,7 @@ import { files } from '../runtime/files.ts';
 import { entityText, type NamespacePlan, planNamespace, type Step } from '../topology/index.ts';
 import { withAdmin } from './admin-client.ts';
 import { AdminNamespace } from './admin-namespace.ts';
+import { confirmed } from './confirmation.ts';
 import { addConnectionOption, connectionOf } from './connection.ts';
 import { readTopology } from './topology-input.ts';
 
@@ -33,7 +34,7 @@ export function topologyImportCommand(): Command {
     .description('Makes queues, topics, subscriptions and rules as a file says, and changes those that are different.')
     .argument('<file>', "YAML, JSON, or Config.json of Microsoft's emulator; - for stdin")
     .option('--dry-run', 'say what would be done, and do nothing')
-    .option('--prune', 'delete what the file does not name, with all its messages; asks for --yes')
+    .option('--prune', 'delete what the file does not name, with all its messages')
     .option('--yes', 'delete without asking')
     .option('--json', 'print JSON')
     .addHelpText(
@@ -58,7 +59,7 @@ async function runImport(file: string, options: ImportOptions): Promise<void> {
     await withAdmin(connectionOf(options), async (admin) => {
       const namespace = new AdminNamespace(admin);
       const plan = planNamespace(await namespace.read(), wanted, { prune });
-      checkPlan(plan, options);
+      await checkPlan(plan, options);
       progress.steps = plan.steps.length;
       for (const step of dryRun ? [] : plan.steps) {
         await namespace.carryOut(step);
@@ -81,18 +82,19 @@ function withProgress(error: unknown, { done, steps }: { done: number; steps: nu
   return new RetrainError(error.code, said, { cause: error });
 }
 
-/** @throws RetrainError `CONFIGURATION_INVALID`, and `ARGUMENT_INVALID` when something would be lost that nobody has agreed to */
-function checkPlan({ steps, refusals }: NamespacePlan, { dryRun, yes }: ImportOptions): void {
+/**
+ * Asks before anything is lost.
+ *
+ * @throws RetrainError `CONFIGURATION_INVALID`, or as `confirmed`
+ */
+async function checkPlan({ steps, refusals }: NamespacePlan, { dryRun, yes }: ImportOptions): Promise<void> {
   if (refusals.length > 0) {
     const said = refusals.map(({ entity, reason }) => `${entityText(entity)}: ${reason}`);
     throw new RetrainError('CONFIGURATION_INVALID', said.join('; '));
   }
   const lost = steps.filter(({ action, what }) => action === 'delete' && what !== 'rule');
-  if (lost.length === 0 || yes || dryRun) return;
-  throw new RetrainError(
-    'ARGUMENT_INVALID',
-    `--prune would delete ${lost.map(entityText).join(', ')}, with all their messages: give --yes if that is what you want`,
-  );
+  if (lost.length > 0 && !yes && !dryRun)
+    await confirmed(`Delete ${lost.map(entityText).join(', ')}, with all their messages?`);
 }
 
 function reportOf({ steps, unchanged }: NamespacePlan, done: boolean): ImportReport {

@@ -133,7 +133,7 @@ topics: [{name: outcomes, subscriptions: [{name: some, rules: [{name: red, corre
   assertFailure(
     await topology(changes, '--prune'),
     2,
-    /would delete queue 'back', queue 'graveyard', subscription 'all' of topic 'outcomes', .*: give --yes/,
+    /Delete queue 'back', queue 'graveyard', subscription 'all' of topic 'outcomes', .* with all their messages\? .*--yes/,
   );
   const pruned = await topology(changes, '--prune', '--yes');
   assert.match(pruned.stdout, /\n0 created, 0 updated, 4 deleted, 4 unchanged\n$/);

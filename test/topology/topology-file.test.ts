@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { DEFAULT_RULE, parseTopologyFile } from '../../src/topology/index.ts';
 import { refusals } from './file-refusals.ts';
@@ -240,4 +242,11 @@ test('what is nested too deeply or multiplies itself is refused', async () => {
   for (const [one, next] of ['ab', 'bc', 'cd', 'de', 'ef', 'fg', 'gh'].entries())
     bomb.push(`${next[1]}: &${next[1]} [${`*${next[0]},`.repeat(10)}]`.padEnd(one));
   assert.match((await refusals(bomb.join('\n')))[0] ?? '', /alias/);
+});
+
+test('the example of the documentation is one', async () => {
+  const page = join(import.meta.dirname, '..', '..', '..', 'docs', 'topology.md');
+  const [, example = ''] = /```yaml\n([^]*?)```/.exec(await readFile(page, 'utf8')) ?? [];
+  const { queues, topics } = (await parseTopologyFile(example, 'docs/topology.md')).namespace;
+  assert.deepEqual([queues.length, topics[0]?.subscriptions[1]?.rules?.length], [2, 2]);
 });

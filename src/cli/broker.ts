@@ -64,7 +64,7 @@ export function brokerCommand(): Command {
     .option('--amqp-port <n>', 'port for clients of every protocol; 0 picks a free one', port, 5672)
     .option(
       '--http-port <n>',
-      'port of the emulator for HTTP, which speaks everything, too; 0 picks a free one',
+      "the emulator's port for HTTP; it speaks everything, too; 0 picks a free one",
       port,
       5300,
     )
@@ -121,6 +121,7 @@ Examples:
   retrain broker --data /var/lib/retrain --queue models:sessions,duplicates --queue outcomes
   retrain broker --config namespace.yaml
   retrain broker --emulator --config Config.json
+  retrain broker --tls self-signed --tls-name broker.example
   retrain broker --queue orders --access-rule shop=Send@orders --access-rule monitor=Listen`,
     )
     .action(runBroker);

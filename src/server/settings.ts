@@ -41,7 +41,7 @@ export const SETTINGS = {
     flag: 'token-wait',
     default: 20 * SECOND,
     mayBeOff: false,
-    says: 'time that a new connection has to open AMQP and to put a valid token',
+    says: 'time that a new connection has to say its first bytes, and then to open AMQP and put a valid token',
   }),
   idleTimeoutMs: time({
     flag: 'idle-timeout',

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { connect, createServer } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import fc from 'fast-check';
 import { LIMITS } from '../../src/server/index.ts';
 import { makeAuthority, makeServerCertificate } from '../../src/server/network/make-certificate.ts';
 import type { CertificateAndKey } from '../../src/server/network/make-certificate.ts';
@@ -109,6 +110,14 @@ test('a handshake that does not end, and silence after one, are closed after 20 
   await broken.say(Buffer.from('160301000501000001ff', 'hex'));
   await broken.ends();
   assert.equal(broken.heard[0], 0x15, 'an alert');
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 64 }), async (bytes) => {
+      const any = await Talk.connect(t, server.amqpPort);
+      any.socket.end(Buffer.concat([Buffer.from([0x16, 0x03]), bytes]));
+      await any.ends();
+    }),
+    { numRuns: 50 },
+  );
   const gone = await Talk.connect(t, server.amqpPort);
   await gone.say(Buffer.from([0x16, 0x03, 0x01, 0x00, 0xc8, 0x01]));
   gone.socket.resetAndDestroy();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import fc from 'fast-check';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { ClientOptions } from 'ws';
 import type { Socket } from 'node:net';
@@ -180,6 +181,25 @@ test('who closes a WebSocket in the middle of anything leaves nothing behind', a
     client.websocket[leave]();
     await client.ends();
   }
+  assert.deepEqual(faults, []);
+});
+
+test('anything at all on an open WebSocket ends it at worst, and nothing else', async (t) => {
+  const { server, faults } = await Fixture.start(t, []);
+  const upgrade =
+    `GET ${PATH} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+    `Sec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\nSec-WebSocket-Protocol: AMQPWSB10\r\n\r\n`;
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 64 }), fc.boolean(), async (bytes, atOnce) => {
+      const talk = await Talk.connect(t, server.amqpPort);
+      await talk.say(atOnce ? Buffer.concat([Buffer.from(upgrade), bytes]) : upgrade);
+      await talk.hears(/^HTTP\/1\.1 101 /);
+      talk.socket.end(atOnce ? '' : bytes);
+      await talk.ends();
+    }),
+    { numRuns: 50 },
+  );
+  await Client.open(t, server.amqpPort);
   assert.deepEqual(faults, []);
 });
 

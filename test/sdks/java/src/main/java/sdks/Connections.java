@@ -24,7 +24,8 @@ final class Connections {
         new Case("a processor goes on after its connection is cut", Connections::processor),
         Transactions.CUT,
         new Case("a session is free after the connection of its receiver is cut", Connections::session),
-        new Case("messages, states, deferred and scheduled ones survive a restart", Connections::restart));
+        new Case("messages, states, deferred and scheduled ones survive a restart", Connections::restart),
+        TopicRefusals.RESTARTS);
 
     private Connections() {
     }

@@ -19,7 +19,7 @@ public final class Main {
             // Those that wait for the broker's clock go first, beside the others.
             Locks.CASES, Expiry.CASES, Scheduling.CASES, Sending.CASES, Bodies.CASES, Receiving.CASES, Settling.CASES, Deferral.CASES,
             Browsing.CASES, Sessions.CASES, SessionMessages.CASES, Processors.CASES, Forwarding.CASES, Transactions.CASES, Refusals.CASES,
-            Administration.CASES).flatMap(List::stream).toList());
+            Topics.CASES, TopicLifetimes.CASES, TopicRules.CASES, TopicRefusals.CASES, Administration.CASES).flatMap(List::stream).toList());
         // These cut the connections of everybody.
         report.runAll(1, Connections.CASES);
         // The client leaves threads behind.

@@ -37,10 +37,13 @@ func main() {
 		sessionMessageCases(),
 		forwardingCases(),
 		refusalCases(),
+		topicCases(),
+		topicLifetimeCases(),
+		topicRefusalCases(),
 		administrationCases(),
 	))
 	// These cut the connections of everybody.
-	report.runAll(1, connectionCases())
+	report.runAll(1, slices.Concat(connectionCases(), topicRestartCases()))
 	if !report.passed() {
 		os.Exit(1)
 	}

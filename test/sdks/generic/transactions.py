@@ -31,7 +31,7 @@ class _Control(TransactionHandler):
         self.state = "aborted"
 
 
-class _Transaction:
+class Transaction:
     def __init__(self, peer):
         self._peer = peer
         self._control = _Control()
@@ -63,7 +63,7 @@ class _Transaction:
         same(self._control.state, state, "state of the transaction")
 
 
-def _now(peer, queue: str) -> list:
+def now(peer, queue: str) -> list:
     """What can be received now."""
     receiver = peer.receiver(queue, options=AtMostOnce())
     receiver.link.flow(100)
@@ -78,12 +78,12 @@ def _(case: Case):
     peer = case.connect()
     queues = [case.queue(), case.queue()]
     senders = [peer.sender(queue) for queue in queues]
-    transaction = _Transaction(peer)
+    transaction = Transaction(peer)
     for index, sender in enumerate(senders):
         transaction.send(sender, f"to {index}")
-    same([_now(peer, queue) for queue in queues], [[], []], "before the commit")
+    same([now(peer, queue) for queue in queues], [[], []], "before the commit")
     transaction.commit()
-    same([_now(peer, queue) for queue in queues], [["to 0"], ["to 1"]], "after the commit")
+    same([now(peer, queue) for queue in queues], [["to 0"], ["to 1"]], "after the commit")
 
 
 @case("an aborted transaction: nothing of it has happened; what was received comes again when its lock has run out")
@@ -94,11 +94,11 @@ def _(case: Case):
     sender.send("before")
     receiver = peer.receiver(queue, options=SettleSecond())
     _, delivery = receiver.take_one()
-    transaction = _Transaction(peer)
+    transaction = Transaction(peer)
     transaction.send(sender, "in the transaction")
     transaction.accept(delivery)
     transaction.abort()
-    same(_now(peer, queue), [], "after the abort")
+    same(now(peer, queue), [], "after the abort")
     again = peer.receiver(queue, options=SettleSecond())
     same(bodies(again.take()), ["before"], "after the lock")
     again.link.flow(10)
@@ -113,11 +113,11 @@ def _(case: Case):
     peer.sender(source).send("work")
     receiver = peer.receiver(source, options=SettleSecond())
     _, delivery = receiver.take_one()
-    transaction = _Transaction(peer)
+    transaction = Transaction(peer)
     transaction.send(peer.sender(target), "result")
     transaction.accept(delivery)
     transaction.commit()
-    same((_now(peer, source), _now(peer, target)), ([], ["result"]), "after the commit")
+    same((now(peer, source), now(peer, target)), ([], ["result"]), "after the commit")
 
 
 @case("one transaction after the other on one connection")
@@ -126,21 +126,21 @@ def _(case: Case):
     queue = case.queue()
     sender = peer.sender(queue)
     for index in range(10):
-        transaction = _Transaction(peer)
+        transaction = Transaction(peer)
         transaction.send(sender, str(index))
         if index % 2:
             transaction.abort()
         else:
             transaction.commit()
-    same(_now(peer, queue), ["0", "2", "4", "6", "8"], "messages")
+    same(now(peer, queue), ["0", "2", "4", "6", "8"], "messages")
 
 
 @case("a connection that goes takes its open transaction with it")
 def _(case: Case):
     queue = case.queue()
     peer = case.connect()
-    transaction = _Transaction(peer)
+    transaction = Transaction(peer)
     transaction.send(peer.sender(queue), "lost")
     peer.close()
     other = case.connect()
-    same(_now(other, queue), [], "messages")
+    same(now(other, queue), [], "messages")

@@ -81,7 +81,7 @@ export const LIMITS = {
   /** Access rules altogether. */
   accessRules: 10_000,
   /** Bytes of the body of a request to the admin API; descriptions have a few thousand. */
-  adminRequestBytes: 256 * 1024,
+  adminRequestBytes: 128 * 1024,
   /** Elements of such a body inside each other; descriptions have eight at most. */
   xmlDepth: 32,
   /** Entities of one page of a list when a client does not say how many, and the most that it may ask for. */

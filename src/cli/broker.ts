@@ -24,7 +24,6 @@ import { DEFAULT_QUEUE, parseQueueFlag } from '../topology/index.ts';
 import { stackOf } from './failure.ts';
 import { Interrupt } from './interrupt.ts';
 import { collect, count, port, span, spanText } from './option.ts';
-import { readTopology } from './topology-input.ts';
 
 interface BrokerOptions extends TlsFlags {
   readonly data: string;
@@ -159,6 +158,7 @@ async function declaredIn({ queue, config }: BrokerOptions): Promise<DeclaredEnt
   const queues = queue?.map(parseQueueFlag) ?? [];
   if (config === undefined) return queue ? { queues } : { queues, queuesIfMissing: [DEFAULT_QUEUE] };
   const onRemark = (remark: string): void => console.error(`retrain: warning: ${remark}`);
+  const { readTopology } = await import('./topology-input.ts');
   const file = await readTopology(config, { files, stdin: process.stdin, onRemark });
   return { queues: [...queues, ...file.queues], topics: file.topics };
 }

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { RetrainError } from '../errors.ts';
-import { TopologyFileError } from '../topology/file-problem.ts';
+import { TopologyFileError } from '../topology/file/file-problem.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
 
 /** What a person is told about an error, and a script through the exit code. */

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { files } from '../runtime/files.ts';
-import { namespaceText } from '../topology/index.ts';
+import { namespaceText } from '../topology/file/index.ts';
 import { withAdmin } from './admin-client.ts';
 import { AdminNamespace } from './admin-namespace.ts';
 import { addConnectionOption, connectionOf } from './connection.ts';

@@ -1,6 +1,7 @@
 import { RetrainError } from '../errors.ts';
 import type { Files } from '../runtime/files.ts';
-import { type NamespaceDescription, parseTopologyFile } from '../topology/index.ts';
+import { type NamespaceDescription } from '../topology/index.ts';
+import { parseTopologyFile } from '../topology/file/index.ts';
 
 /** What a file that declares a namespace may have: ten thousand queues with all their properties. */
 const FILE_MAX_BYTES = 16 * 1024 * 1024;

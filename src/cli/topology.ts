@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { namespaceSchema } from '../topology/index.ts';
+import { namespaceSchema } from '../topology/file/index.ts';
 import { topologyExportCommand } from './topology-export.ts';
 import { topologyImportCommand } from './topology-import.ts';
 

@@ -24,11 +24,7 @@ export {
   type SubscriptionDescriptionInput,
 } from './subscription.ts';
 export { DEFAULT_RULE, DEFAULT_RULE_NAME, parseRuleDescription, type RuleDescription, type RuleValue } from './rule.ts';
-export { parseTopologyFile } from './topology-file.ts';
-export { TopologyFileError } from './file-problem.ts';
 export type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from './namespace.ts';
 export { entityText, PROPERTIES } from './entity.ts';
 export { type NamespacePlan, planNamespace, type Step } from './namespace-plan.ts';
-export { namespaceText } from './namespace-text.ts';
-export { namespaceSchema } from './namespace-schema.ts';
 export { numberType } from './canonical.ts';

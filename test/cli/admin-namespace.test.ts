@@ -8,7 +8,8 @@ import { withAdmin } from '../../src/cli/admin-client.ts';
 import { AdminNamespace } from '../../src/cli/admin-namespace.ts';
 import { parseConnection } from '../../src/retraining/connection.ts';
 import { startServer } from '../../src/server/index.ts';
-import { type NamespaceDescription, namespaceText, planNamespace } from '../../src/topology/index.ts';
+import { type NamespaceDescription, planNamespace } from '../../src/topology/index.ts';
+import { namespaceText } from '../../src/topology/file/index.ts';
 import { namespaceArbitrary } from '../topology/namespace-arbitrary.ts';
 
 test('a broker becomes any namespace by the official admin client, and tells exactly that namespace', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { namespaceSchema } from '../../src/topology/index.ts';
+import { namespaceSchema } from '../../src/topology/file/index.ts';
 import { assertFailure, runCli, startBroker, temporaryFolder } from './cli-process.ts';
 
 const NAMESPACE = `queues:

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseTopologyFile, TopologyFileError } from '../../src/topology/index.ts';
+import { parseTopologyFile, TopologyFileError } from '../../src/topology/file/index.ts';
 
 const OURS = `queues:
   - &a {name: a, lockDuration: PT30S, requiresSession: true}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FOREVER, parseTopologyFile } from '../../src/topology/index.ts';
+import { FOREVER } from '../../src/topology/index.ts';
+import { parseTopologyFile } from '../../src/topology/file/index.ts';
 import { refusals } from './file-refusals.ts';
 
 /** The shape of what the emulator comes with: everything that it knows, and comments where one would want them. */

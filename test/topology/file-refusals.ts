@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parseTopologyFile, TopologyFileError } from '../../src/topology/index.ts';
+import { parseTopologyFile, TopologyFileError } from '../../src/topology/file/index.ts';
 
 /** What is said about a file that cannot be used, one line each. */
 export async function refusals(text: string, file = 'f.yaml'): Promise<readonly string[]> {

@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import {
-  entityText,
-  type NamespaceDescription,
-  namespaceText,
-  type NamespacePlan,
-  parseTopologyFile,
-  planNamespace,
-} from '../../src/topology/index.ts';
+import { entityText, type NamespaceDescription, type NamespacePlan, planNamespace } from '../../src/topology/index.ts';
+import { namespaceText, parseTopologyFile } from '../../src/topology/file/index.ts';
 import { namespaceArbitrary } from './namespace-arbitrary.ts';
 import { NamespaceModel } from './namespace-model.ts';
 

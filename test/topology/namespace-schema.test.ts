@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { namespaceSchema, namespaceText } from '../../src/topology/index.ts';
+import { namespaceSchema, namespaceText } from '../../src/topology/file/index.ts';
 import { namespaceArbitrary } from './namespace-arbitrary.ts';
 
 const PUBLISHED = join(import.meta.dirname, '..', '..', '..', 'schemas', 'topology.schema.json');

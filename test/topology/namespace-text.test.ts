@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { namespaceText, parseTopologyFile, planNamespace } from '../../src/topology/index.ts';
+import { planNamespace } from '../../src/topology/index.ts';
+import { namespaceText, parseTopologyFile } from '../../src/topology/file/index.ts';
 import { namespaceArbitrary } from './namespace-arbitrary.ts';
 
 const read = async (text: string) => (await parseTopologyFile(text, 'f.yaml')).namespace;

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { DEFAULT_RULE, parseTopologyFile } from '../../src/topology/index.ts';
+import { DEFAULT_RULE } from '../../src/topology/index.ts';
+import { parseTopologyFile } from '../../src/topology/file/index.ts';
 import { refusals } from './file-refusals.ts';
 
 const NAMESPACE = `

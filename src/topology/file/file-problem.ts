@@ -1,4 +1,4 @@
-import { RetrainError } from '../errors.ts';
+import { RetrainError } from '../../errors.ts';
 
 /** The way to a value of a file: names of properties and places in lists. */
 export type Path = readonly (string | number)[];

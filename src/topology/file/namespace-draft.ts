@@ -1,11 +1,11 @@
-import { compileAction, compileFilter, type Environment, FilterUuid } from '../filter/index.ts';
+import { compileAction, compileFilter, type Environment, FilterUuid } from '../../filter/index.ts';
 import { enumReason } from './issue-reason.ts';
-import type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from './namespace.ts';
+import type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from '../namespace.ts';
 import type { NamespaceReader, PathInFile } from './namespace-reader.ts';
-import { parseQueueDescription, queueDescription, type QueueDescription } from './queue.ts';
-import { type RuleDescription, ruleDescription } from './rule.ts';
-import { parseSubscriptionDescription, subscriptionDescription } from './subscription.ts';
-import { topicDescription } from './topic.ts';
+import { parseQueueDescription, queueDescription, type QueueDescription } from '../queue.ts';
+import { type RuleDescription, ruleDescription } from '../rule.ts';
+import { parseSubscriptionDescription, subscriptionDescription } from '../subscription.ts';
+import { topicDescription } from '../topic.ts';
 
 /** An entity as a file says it, with the names of Azure Resource Manager, not yet checked. */
 export interface DraftEntity {

@@ -1,10 +1,10 @@
 import type { Path } from './file-problem.ts';
 import type { DraftEntity, DraftSubscription, DraftTopic, NamespaceDraft } from './namespace-draft.ts';
 import type { NamespaceReader } from './namespace-reader.ts';
-import { queueDescription } from './queue.ts';
-import { ruleDescription } from './rule.ts';
-import { subscriptionDescription } from './subscription.ts';
-import { topicDescription } from './topic.ts';
+import { queueDescription } from '../queue.ts';
+import { ruleDescription } from '../rule.ts';
+import { subscriptionDescription } from '../subscription.ts';
+import { topicDescription } from '../topic.ts';
 
 // The configuration of a namespace in our own words: Azure Resource Manager's property names, and each thing within what it belongs to.
 

@@ -1,10 +1,10 @@
-import { canonicalProperties, canonicalRule } from './canonical.ts';
-import type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from './namespace.ts';
-import { PROPERTIES } from './entity.ts';
-import { parseQueueDescription, type QueueDescription } from './queue.ts';
-import type { RuleDescription } from './rule.ts';
-import { parseSubscriptionDescription } from './subscription.ts';
-import { parseTopicDescription } from './topic.ts';
+import { canonicalProperties, canonicalRule } from '../canonical.ts';
+import type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from '../namespace.ts';
+import { PROPERTIES } from '../entity.ts';
+import { parseQueueDescription, type QueueDescription } from '../queue.ts';
+import type { RuleDescription } from '../rule.ts';
+import { parseSubscriptionDescription } from '../subscription.ts';
+import { parseTopicDescription } from '../topic.ts';
 
 export interface WrittenAs {
   readonly notation: 'yaml' | 'json';

@@ -1,11 +1,11 @@
-import { formatDuration, parseDuration } from './duration.ts';
+import { formatDuration, parseDuration } from '../duration.ts';
 import type { Path } from './file-problem.ts';
 import { shown } from './issue-reason.ts';
 import type { DraftEntity, DraftSubscription, DraftTopic, NamespaceDraft } from './namespace-draft.ts';
 import type { NamespaceReader } from './namespace-reader.ts';
-import { queueDescription } from './queue.ts';
-import { subscriptionDescription } from './subscription.ts';
-import { topicDescription } from './topic.ts';
+import { queueDescription } from '../queue.ts';
+import { subscriptionDescription } from '../subscription.ts';
+import { topicDescription } from '../topic.ts';
 
 // Config.json of Microsoft's Service Bus emulator (service-bus-semantics.md, section 5): its names, its shape, its defaults. Its limits are not
 // ours; properties of Service Bus that it does not know are taken, too.

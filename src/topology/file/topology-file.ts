@@ -1,7 +1,7 @@
 import { draftOfEmulatorFile, EMULATOR_ROOT } from './emulator-file.ts';
 import { type FileProblem, problemText, TopologyFileError } from './file-problem.ts';
 import { parseFileText } from './file-text.ts';
-import type { NamespaceDescription } from './namespace.ts';
+import type { NamespaceDescription } from '../namespace.ts';
 import { describeNamespace } from './namespace-draft.ts';
 import { draftOfFile } from './namespace-file.ts';
 import { NamespaceReader } from './namespace-reader.ts';

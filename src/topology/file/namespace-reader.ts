@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RetrainError } from '../errors.ts';
+import { RetrainError } from '../../errors.ts';
 import type { FileProblem, Path } from './file-problem.ts';
 import type { FileContent } from './file-text.ts';
 import { issueReason, shown, valueAt } from './issue-reason.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { queueDescription } from './queue.ts';
-import { ruleDescription } from './rule.ts';
-import { subscriptionDescription } from './subscription.ts';
-import { topicDescription } from './topic.ts';
+import { queueDescription } from '../queue.ts';
+import { ruleDescription } from '../rule.ts';
+import { subscriptionDescription } from '../subscription.ts';
+import { topicDescription } from '../topic.ts';
 
 /** What editors tell about a property. */
 const DESCRIPTIONS: Readonly<Record<string, string>> = {

@@ -1,6 +1,8 @@
 import type { ServiceBusReceiver } from '@azure/service-bus';
 import { Command } from 'commander';
-import { withOpenClient } from './connection.ts';
+import { withAdmin } from './admin-client.ts';
+import { adminCounts } from './admin-entity.ts';
+import { connectionOf, withOpenClient } from './connection.ts';
 import type { Place } from './connection.ts';
 import { addDeadLetterOptions, deadLetterPlace } from './dead-letter-selection.ts';
 import type { DeadLetterFlags } from './dead-letter-selection.ts';
@@ -38,26 +40,49 @@ interface DeadLetterCounts {
 export function dlqListCommand(): Command {
   return addDeadLetterOptions(new Command('list'))
     .description('Counts dead letters by their reasons.')
-    .argument('<entity>', ENTITY_ARGUMENT)
-    .option('--json', 'print JSON')
+    .argument(
+      '[entity]',
+      `${ENTITY_ARGUMENT} (default: all that have dead letters, for which the key has to give the right to manage)`,
+    )
+    .option('--json', 'print every entity as a line of JSON')
     .addHelpText(
       'after',
       `
-Example:
-  retrain dlq list orders`,
+Examples:
+  retrain dlq list
+  retrain dlq list orders --json`,
     )
     .action(runList);
 }
 
-async function runList(entity: string, flags: ListFlags): Promise<void> {
-  const { name, place, subqueue } = deadLetterPlace(entity, flags);
-  await withOpenClient(place, async (client) => {
-    const address = await findEntity(client, name, place);
-    const receiver = receiverOf(client, address, receiverOptions(subqueue));
-    const counts = await countReasons(receiver, { entity: placeText(address, subqueue), place });
-    if (flags.json) console.log(JSON.stringify(counts));
-    else show(counts, new Terminal(process.stdout));
+async function runList(entity: string | undefined, flags: ListFlags): Promise<void> {
+  const entities = entity === undefined ? await withDeadLetters(flags) : [entity];
+  const terminal = new Terminal(process.stdout);
+  if (entities.length === 0 && !flags.json) terminal.line('there are no dead letters');
+  for (const [i, each] of entities.entries()) {
+    const { name, place, subqueue } = deadLetterPlace(each, flags);
+    await withOpenClient(place, async (client) => {
+      const address = await findEntity(client, name, place);
+      const receiver = receiverOf(client, address, receiverOptions(subqueue));
+      const counts = await countReasons(receiver, { entity: placeText(address, subqueue), place });
+      if (flags.json) console.log(JSON.stringify(counts));
+      else {
+        if (i > 0) terminal.line();
+        show(counts, terminal);
+      }
+    });
+  }
+}
+
+/** Their addresses, from what the admin API counts. */
+async function withDeadLetters(flags: ListFlags): Promise<string[]> {
+  const found: string[] = [];
+  await withAdmin(connectionOf(flags), async (admin) => {
+    for await (const { kind, path, deadLettered = 0, transferDeadLettered = 0 } of adminCounts(admin))
+      if ((flags.transfer ? transferDeadLettered : deadLettered) > 0)
+        found.push(kind === 'subscription' ? path.replace(/\/([^/]+)$/, '/Subscriptions/$1') : path);
   });
+  return found;
 }
 
 async function countReasons(

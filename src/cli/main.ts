@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   worker: async () => (await import('./worker.ts')).workerCommand(),
   request: async () => (await import('./request.ts')).requestCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
+  entities: async () => (await import('./entities.ts')).entitiesCommand(),
   peek: async () => (await import('./peek.ts')).peekCommand(),
   receive: async () => (await import('./receive.ts')).receiveCommand(),
   dlq: async () => (await import('./dlq.ts')).dlqCommand(),

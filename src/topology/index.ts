@@ -28,3 +28,4 @@ export type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from '
 export { entityText, PROPERTIES } from './entity.ts';
 export { type NamespacePlan, planNamespace, type Step } from './namespace-plan.ts';
 export { numberType } from './canonical.ts';
+export { entityProperties, type EntityKind, type EntityProperty } from './entity-property.ts';

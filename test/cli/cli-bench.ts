@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { ServiceBusClient } from '@azure/service-bus';
+import type { BrokerReady } from '../../src/cli/broker.ts';
 import type { MessageJson } from '../../src/cli/message-json.ts';
 import { runCli, startBroker, startCli, temporaryFolder } from './cli-process.ts';
 import type { Cli, CliOptions, Finished } from './cli-process.ts';
@@ -10,23 +11,22 @@ import type { Cli, CliOptions, Finished } from './cli-process.ts';
 export class CliBench {
   readonly folder: string;
   readonly connectionString: string;
+  readonly accessRules: BrokerReady['accessRules'];
   readonly #t: TestContext;
   readonly #env: Record<string, string>;
 
-  private constructor(
-    t: TestContext,
-    broker: { folder: string; connectionString: string; env: Record<string, string> },
-  ) {
+  private constructor(t: TestContext, broker: BrokerReady & { folder: string; env: Record<string, string> }) {
     this.#t = t;
     this.folder = broker.folder;
     this.connectionString = broker.connectionString;
+    this.accessRules = broker.accessRules;
     this.#env = broker.env;
   }
 
-  /** `queues` as flags of `retrain broker`. */
-  static async open(t: TestContext, ...queues: string[]): Promise<CliBench> {
+  /** With queues as `retrain broker --queue` takes them, and other flags. */
+  static async open(t: TestContext, ...given: string[]): Promise<CliBench> {
     const folder = await temporaryFolder(t);
-    const args = queues.flatMap((queue) => ['--queue', queue]);
+    const args = given.flatMap((each) => (each.startsWith('--') ? [each] : ['--queue', each]));
     return new CliBench(t, { folder, ...(await startBroker(t, { data: join(folder, 'broker'), args })) });
   }
 

@@ -43,6 +43,7 @@ const MESSAGE_COMMANDS: readonly (readonly string[])[] = [
   ['send', 'QUEUE', 'x'],
   ['receive', 'QUEUE', '--complete', '--session', 's'],
   ['dlq', 'replay', 'QUEUE'],
+  ['entities', 'show', 'QUEUE'],
 ];
 
 /** How every command that connects ends; some at a time, so that none is slow because of the others. */
@@ -223,8 +224,10 @@ test('--verbose adds the stack, nothing else does', async () => {
 });
 
 test('every command explains itself with an example and says its version', async () => {
-  const commands = ['demo', 'broker', 'worker', 'request', 'status', 'peek', 'send', 'receive', 'dlq'];
-  for (const command of [...commands, ...['list', 'show', 'replay', 'discard'].map((each) => `dlq ${each}`)]) {
+  const commands = ['demo', 'broker', 'worker', 'request', 'status', 'peek', 'send', 'receive', 'dlq', 'entities'];
+  const dlq = ['list', 'show', 'replay', 'discard'].map((each) => `dlq ${each}`);
+  const entities = ['list', 'show', 'counts', 'create', 'update', 'delete'].map((each) => `entities ${each}`);
+  for (const command of [...commands, ...dlq, ...entities]) {
     const { code, stdout, stderr } = await runCli([...command.split(' '), '--help']);
     assert.deepEqual([code, stderr], [0, '']);
     assert.match(stdout, new RegExp(`Examples?:\\n  retrain ${command}`));

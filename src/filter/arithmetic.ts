@@ -1,6 +1,13 @@
 import { FilterError } from './filter-error.ts';
 import { LIMITS } from './limits.ts';
-import { FilterDuration, FilterTime, FilterUuid, type PropertyValue } from './property-value.ts';
+import {
+  EARLIEST_TIME_MS,
+  FilterDuration,
+  FilterTime,
+  FilterUuid,
+  LATEST_TIME_MS,
+  type PropertyValue,
+} from './property-value.ts';
 import type { ArithmeticOperator } from './syntax-tree.ts';
 import { describe } from './value-kind.ts';
 
@@ -116,12 +123,9 @@ function shift(time: FilterTime, ticks: bigint): FilterTime {
   return new FilterTime(time.ms + Math.round(Number(ticks) / TICKS_PER_MS));
 }
 
-/** The first and the last instant of .NET's DateTime: the years 1 to 9999. */
-const MIN_TIME_MS = -62_135_596_800_000;
-const MAX_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
-
 function checkRange<T extends FilterTime | FilterDuration>(value: T, operator: string, at: number): T {
-  const isIn = value instanceof FilterTime ? value.ms >= MIN_TIME_MS && value.ms <= MAX_TIME_MS : fits(value.ticks);
+  const isIn =
+    value instanceof FilterTime ? value.ms >= EARLIEST_TIME_MS && value.ms <= LATEST_TIME_MS : fits(value.ticks);
   if (isIn) return value;
   throw new FilterError(`'${operator}' at character ${at + 1} gives ${describe(value)} that is out of range`);
 }

@@ -1,3 +1,7 @@
+/** The first and the last millisecond that .NET's DateTime knows, of the years 1 and 9999: times are between them. */
+export const EARLIEST_TIME_MS = -62_135_596_800_000;
+export const LATEST_TIME_MS = 253_402_300_799_999;
+
 /** An instant: `ms` milliseconds since 1970-01-01T00:00:00Z. */
 export class FilterTime {
   readonly ms: number;

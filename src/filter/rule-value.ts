@@ -1,5 +1,12 @@
 import { RetrainError } from '../errors.ts';
-import { FilterDuration, FilterTime, FilterUuid, type PropertyValue } from './property-value.ts';
+import {
+  EARLIEST_TIME_MS,
+  FilterDuration,
+  FilterTime,
+  FilterUuid,
+  LATEST_TIME_MS,
+  type PropertyValue,
+} from './property-value.ts';
 import type { RuleValue, TypedText } from './rule-description.ts';
 
 const INT32 = { min: -(2n ** 31n), max: 2n ** 31n - 1n };
@@ -61,7 +68,7 @@ function readNumber(text: string): number | undefined {
 function readTime(text: string): FilterTime | undefined {
   if (!DATE_TIME.test(text)) return undefined;
   const ms = Date.parse(/(?:Z|[+-]\d\d:\d\d)$/.test(text) ? text : `${text}Z`);
-  return Number.isNaN(ms) ? undefined : new FilterTime(ms);
+  return ms >= EARLIEST_TIME_MS && ms <= LATEST_TIME_MS ? new FilterTime(ms) : undefined;
 }
 
 /** ISO 8601 with days, hours, minutes and seconds, as XML writes a TimeSpan. */

@@ -8,7 +8,14 @@ import {
   AmqpUuid,
   type AmqpValue,
 } from '../amqp/index.ts';
-import { FilterDuration, FilterTime, FilterUuid, type PropertyValue } from '../filter/index.ts';
+import {
+  EARLIEST_TIME_MS,
+  FilterDuration,
+  FilterTime,
+  FilterUuid,
+  LATEST_TIME_MS,
+  type PropertyValue,
+} from '../filter/index.ts';
 
 // Between AMQP's values, in the typed form, and those that the language of rules knows.
 
@@ -18,9 +25,6 @@ const DATE_TIME_OFFSET = 'com.microsoft:datetime-offset';
 const URI = 'com.microsoft:uri';
 
 const TICKS_PER_MS = 10_000;
-/** From the year 1, from which .NET counts, to 1970. */
-const EPOCH_MS = 62_135_596_800_000;
-
 /** Undefined for what the language has no values for: lists, maps, arrays, and values with unknown descriptors. */
 export function propertyValueOf(value: AmqpValue): PropertyValue | undefined {
   if (value === null || typeof value === 'string' || typeof value === 'boolean' || Buffer.isBuffer(value)) return value;
@@ -28,7 +32,7 @@ export function propertyValueOf(value: AmqpValue): PropertyValue | undefined {
     if (value.type === 'float' || value.type === 'double') return Number(value.value);
     return BigInt(value.value);
   }
-  if (value instanceof AmqpTimestamp) return new FilterTime(value.ms);
+  if (value instanceof AmqpTimestamp) return timeAt(value.ms);
   if (value instanceof AmqpUuid) return new FilterUuid(value.toString());
   if (value instanceof AmqpSymbol) return value.value;
   if (value instanceof AmqpChar) return value.codePoint > 0x10_ffff ? undefined : String.fromCodePoint(value.codePoint);
@@ -41,8 +45,13 @@ function describedValue({ descriptor, value }: AmqpDescribed): PropertyValue | u
   if (name === URI && typeof value === 'string') return value;
   if (!(value instanceof AmqpTyped) || typeof value.value !== 'bigint') return undefined;
   if (name === TIMESPAN) return new FilterDuration(value.value);
-  if (name === DATE_TIME_OFFSET) return new FilterTime(Math.round(Number(value.value) / TICKS_PER_MS) - EPOCH_MS);
+  if (name === DATE_TIME_OFFSET) return timeAt(Math.round(Number(value.value) / TICKS_PER_MS) + EARLIEST_TIME_MS);
   return undefined;
+}
+
+/** AMQP's range is wider than .NET's, which takes the nearest time that it knows. */
+function timeAt(ms: number): FilterTime {
+  return new FilterTime(Math.min(Math.max(ms, EARLIEST_TIME_MS), LATEST_TIME_MS));
 }
 
 /** `former` is what the property is now: an integer keeps its width when it fits. */

@@ -107,6 +107,7 @@ test('a text that is not of its type is refused, and says where it stands', () =
     ['boolean', 'yes'],
     ['dateTime', 'today'],
     ['dateTime', '2026-13-01T00:00:00Z'],
+    ['dateTime', '0000-12-31T23:59:59Z'],
     ['guid', '9a8e5b1c'],
     ['duration', 'P'],
     ['duration', 'P1DT'],

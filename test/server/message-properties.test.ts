@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import {
   AmqpChar,
   AmqpDecimal,
@@ -30,6 +31,7 @@ import { encodeMessage } from '../../src/server/message-encoder.ts';
 import { factsOf } from '../../src/server/message-intake.ts';
 import { overlayWith, propertiesOf } from '../../src/server/message-properties.ts';
 import { mergeOverlay } from '../../src/server/overlay.ts';
+import { typedValue } from '../amqp/value-arbitrary.ts';
 import { storedMessage } from './stored-message.ts';
 
 const ID = '9a8e5b1c-3b4d-4e5f-8a9b-0c1d2e3f4a5b';
@@ -184,6 +186,8 @@ test('application properties of every type', () => {
     [new AmqpTyped('float', 0.5), 0.5],
     [new AmqpTyped('double', 0.1), 0.1],
     [new AmqpTimestamp(-1), new FilterTime(-1)],
+    [new AmqpTimestamp(2n ** 63n - 1n), new FilterTime(Date.UTC(9999, 11, 31, 23, 59, 59, 999))],
+    [new AmqpTimestamp(-(2n ** 63n)), new FilterTime(Date.parse('0001-01-01T00:00:00Z'))],
     [UUID, new FilterUuid(ID)],
     [Buffer.from([1]), Buffer.from([1])],
     [described('timespan', long(10n)), new FilterDuration(10n)],
@@ -438,4 +442,30 @@ test('changes that are too large fail', () => {
     code: 'FILTER_FAILED',
     message: /have 90\d{3} bytes; the limit is 65536/,
   });
+});
+
+test('whatever a property is, an action can copy it, and what it cannot see it leaves alone', () => {
+  fc.assert(
+    fc.property(fc.array(typedValue, { minLength: 1, maxLength: 4 }), (values) => {
+      const names = values.map((_, index) => `p${index}`);
+      const bytes = storedMessage({ application: values.map((value, index) => [`p${index}`, value]) });
+      const message = propertiesOf(bytes);
+      let overlay: Buffer;
+      try {
+        overlay = act(names.map((name) => `SET copy${name} = ${name}`).join(';'), { bytes });
+      } catch (error) {
+        assert.match((error as Error).message, /the limit is 65536/);
+        return;
+      }
+      const changed = propertiesOf(bytes, overlay);
+      for (const name of names) {
+        assert.deepEqual(changed.user(name), message.user(name));
+        assert.deepEqual(changed.user(`copy${name}`), message.user(name) ?? null);
+      }
+      const { application } = delivered(bytes, overlay);
+      const { application: before } = delivered(bytes, undefined);
+      for (const name of names) assert.deepEqual(application[name], before[name]);
+    }),
+    { numRuns: 1000 },
+  );
 });

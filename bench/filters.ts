@@ -33,6 +33,10 @@ const KINDS: readonly { readonly filters: string; readonly describe: (tenant: st
     filters: 'SQL filters: IN, or a property that is missing',
     describe: (tenant) => sql(`tenant IN ('${tenant}', '${tenant}-test') OR owner = '${tenant}'`),
   },
+  {
+    filters: 'correlation filters: a property of its own each',
+    describe: (tenant) => ({ filterType: 'CorrelationFilter', correlationFilter: { properties: { [tenant]: true } } }),
+  },
   // What no table can find: each filter is tried.
   { filters: 'SQL filters: LIKE', describe: (tenant) => sql(`tenant LIKE '${tenant}%' AND EXISTS(quantity)`) },
 ];
@@ -51,7 +55,8 @@ function messageOf(tenant: string): Buffer {
   writeComposite(writer, PROPERTIES, { messageId: `id of ${tenant}`, subject: 'order' });
   writer.writeDescriptor(0x74);
   writer.writeMap(
-    new Map<string, string | number>([
+    new Map<string, string | number | boolean>([
+      [tenant, true],
       ['tenant', tenant],
       ['quantity', 10],
       ['region', 'north'],

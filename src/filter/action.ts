@@ -4,7 +4,7 @@ import type { Environment } from './environment.ts';
 import { FilterError } from './filter-error.ts';
 import { foldValue } from './fold.ts';
 import { LIMITS } from './limits.ts';
-import type { MessageProperties, PropertyChanges, SystemProperty } from './message-properties.ts';
+import type { NamedProperties, PropertyChanges, SystemProperty } from './message-properties.ts';
 import { FilterDuration, FilterTime, type PropertyValue } from './property-value.ts';
 import { syntaxError } from './syntax-error.ts';
 import type { Statement } from './syntax-tree.ts';
@@ -16,7 +16,7 @@ export interface Action {
    *
    * @throws FilterError when it cannot be evaluated for this message
    */
-  changes(message: MessageProperties): PropertyChanges;
+  changes(message: NamedProperties): PropertyChanges;
 }
 
 /** Properties that an action may set, and what they take: a text, or TimeToLive a duration and the time of enqueueing a time. */
@@ -114,24 +114,19 @@ function cannotBe(name: SystemProperty, value: Exclude<PropertyValue, null>, wha
 }
 
 /** The message as the statements so far have made it. */
-class Draft implements MessageProperties {
-  readonly #message: MessageProperties;
+class Draft implements NamedProperties {
+  readonly #message: NamedProperties;
   /** By the name in lower case. */
   readonly #user = new Map<string, { readonly name: string; readonly value: PropertyValue | undefined }>();
   readonly #system = new Map<SystemProperty, PropertyValue | undefined>();
 
-  constructor(message: MessageProperties) {
+  constructor(message: NamedProperties) {
     this.#message = message;
   }
 
   user(name: string): PropertyValue | undefined {
     const changed = this.#user.get(name.toLowerCase());
     return changed ? changed.value : this.#message.user(name);
-  }
-
-  userExact(name: string): PropertyValue | undefined {
-    const changed = this.#user.get(name.toLowerCase());
-    return changed ? changed.value : this.#message.userExact(name);
   }
 
   system(name: SystemProperty): PropertyValue | undefined {

@@ -3,20 +3,20 @@ import type { Environment } from './environment.ts';
 import { FilterError } from './filter-error.ts';
 import { isEqual, isTrue } from './comparison.ts';
 import { compileLike, type LikePattern } from './like-pattern.ts';
-import type { MessageProperties } from './message-properties.ts';
+import type { NamedProperties } from './message-properties.ts';
 import type { PropertyValue } from './property-value.ts';
 import type { ComparisonNode, InNode, LikeNode, PredicateNode } from './syntax-tree.ts';
 import { syntaxError } from './syntax-error.ts';
 import { describe } from './value-kind.ts';
 
 /** Three-valued logic: undefined is unknown. */
-export type Decide = (message: MessageProperties) => boolean | undefined;
+export type Decide = (message: NamedProperties) => boolean | undefined;
 
 /**
  * A filter needs to know whether a condition is true, and no more: an AND whose operand is unknown is over, because it cannot become true. So a
  * conjunct is only come to when all before it are true, and one that fails does not disturb messages that were decided before it.
  */
-export function compileTest(node: PredicateNode, environment: Environment): (message: MessageProperties) => boolean {
+export function compileTest(node: PredicateNode, environment: Environment): (message: NamedProperties) => boolean {
   if (node.kind === 'and') {
     const operands = node.operands.map((operand) => compileTest(operand, environment));
     const [first, second] = operands;
@@ -145,7 +145,7 @@ function compileLikeNode(node: LikeNode, environment: Environment): Decide {
 function compileMatcher(
   { pattern, escape, at }: LikeNode,
   environment: Environment,
-): (message: MessageProperties) => LikePattern | undefined {
+): (message: NamedProperties) => LikePattern | undefined {
   if (pattern.kind === 'constant' && (escape === undefined || escape.kind === 'constant')) {
     const like = likeOf(pattern.value, escape && escape.value, (reason) => syntaxError('filter', at, reason));
     return () => like;

@@ -1,7 +1,7 @@
 import { affirm, compute, negate } from './arithmetic.ts';
 import type { Environment } from './environment.ts';
 import { FilterError } from './filter-error.ts';
-import type { MessageProperties } from './message-properties.ts';
+import type { NamedProperties } from './message-properties.ts';
 import type { PropertyValue } from './property-value.ts';
 import type { PropertyNode, ReferenceNode, ValueNode } from './syntax-tree.ts';
 import { systemPropertyOf } from './system-name.ts';
@@ -11,7 +11,7 @@ import { describe } from './value-kind.ts';
 const MAX_SHOWN_CHARACTERS = 100;
 
 /** A value of a message; null and undefined are both unknown to operators, and only undefined is a property that is not there. */
-export type Evaluate = (message: MessageProperties) => PropertyValue | undefined;
+export type Evaluate = (message: NamedProperties) => PropertyValue | undefined;
 
 /** The functions throw FilterError. */
 export function compileValue(node: ValueNode, environment: Environment): Evaluate {
@@ -70,7 +70,7 @@ export function compileProperty(node: PropertyNode | ReferenceNode, environment:
 }
 
 /** A name may have a scope, as it has outside of property(). */
-function readReferenced(name: string, message: MessageProperties, at: number): PropertyValue | undefined {
+function readReferenced(name: string, message: NamedProperties, at: number): PropertyValue | undefined {
   const scope = /^(sys|user)\./i.exec(name)?.[1]?.toLowerCase();
   if (scope === undefined) return message.user(name);
   if (scope === 'user') return message.user(name.slice('user.'.length));

@@ -3,6 +3,9 @@ import { FilterError } from './filter-error.ts';
 import type { MessageProperties } from './message-properties.ts';
 import { keyOf, kindOf, type ValueKey, type ValueKind } from './value-kind.ts';
 
+/** Properties of filters that are looked for in every message. Beyond, the message is asked which ones it has. */
+const FEW_NAMES = 8;
+
 interface Entry<K> {
   readonly key: K;
   readonly filter: Filter;
@@ -32,7 +35,12 @@ export class FilterIndex<K> {
   readonly #entries = new Map<K, Entry<K>>();
   readonly #always = new Set<Entry<K>>();
   readonly #unprobed = new Set<Entry<K>>();
-  readonly #slots = new Map<string, Slot<K>>();
+  /** By name. */
+  readonly #slots: Readonly<Record<PropertyName['scope'], Map<string, Slot<K>>>> = {
+    system: new Map(),
+    user: new Map(),
+    'user-exact': new Map(),
+  };
   #added = 0;
   #round = 0;
 
@@ -90,15 +98,18 @@ export class FilterIndex<K> {
         failed.push({ entry, error });
       }
     };
-    for (const { property, byKey, byOtherKind } of this.#slots.values()) {
+    const look = ({ property, byKey, byOtherKind }: Slot<K>): void => {
       const value = readNamed(message, property);
-      if (value === undefined || value === null) continue;
+      if (value === undefined || value === null) return;
       const key = keyOf(value);
       if (key !== undefined) byKey.get(key)?.forEach(attempt);
-      if (byOtherKind.size === 0) continue;
+      if (byOtherKind.size === 0) return;
       const kind = kindOf(value);
       for (const [other, entries] of byOtherKind) if (other !== kind) entries.forEach(attempt);
-    }
+    };
+    this.#slots.system.forEach(look);
+    eachNamed(this.#slots.user, message, (name) => name.toLowerCase(), look);
+    eachNamed(this.#slots['user-exact'], message, (name) => name, look);
     this.#unprobed.forEach(attempt);
     return failed;
   }
@@ -118,27 +129,28 @@ export class FilterIndex<K> {
   }
 
   #sizeAt(property: PropertyName, key: ValueKey): number {
-    return this.#slots.get(slotName(property))?.byKey.get(key)?.size ?? 0;
+    return this.#slots[property.scope].get(property.name)?.byKey.get(key)?.size ?? 0;
   }
 
   #place(entry: Entry<K>, probe: Probe): void {
-    const name = slotName(probe.property);
-    let slot = this.#slots.get(name);
+    const { property } = probe;
+    const slots = this.#slots[property.scope];
+    let slot = slots.get(property.name);
     if (!slot) {
-      slot = { property: probe.property, byKey: new Map(), byOtherKind: new Map() };
-      this.#slots.set(name, slot);
+      slot = { property, byKey: new Map(), byOtherKind: new Map() };
+      slots.set(property.name, slot);
     }
     if ('key' in probe) addTo(slot.byKey, probe.key, entry);
     else addTo(slot.byOtherKind, probe.otherThan, entry);
   }
 
   #remove(entry: Entry<K>, probe: Probe): void {
-    const name = slotName(probe.property);
-    const slot = this.#slots.get(name);
+    const { scope, name } = probe.property;
+    const slot = this.#slots[scope].get(name);
     if (!slot) return;
     if ('key' in probe) removeFrom(slot.byKey, probe.key, entry);
     else removeFrom(slot.byOtherKind, probe.otherThan, entry);
-    if (slot.byKey.size === 0 && slot.byOtherKind.size === 0) this.#slots.delete(name);
+    if (slot.byKey.size === 0 && slot.byOtherKind.size === 0) this.#slots[scope].delete(name);
   }
 }
 
@@ -155,6 +167,16 @@ function removeFrom<N, E>(sets: Map<N, Set<E>>, name: N, entry: E): void {
   if (set.size === 0) sets.delete(name);
 }
 
-function slotName({ scope, name }: PropertyName): string {
-  return `${scope} ${name}`;
+/** Looks at the slots of the message's properties: by their names where these are fewer than the slots. */
+function eachNamed<K>(
+  slots: ReadonlyMap<string, Slot<K>>,
+  message: MessageProperties,
+  nameOf: (name: string) => string,
+  look: (slot: Slot<K>) => void,
+): void {
+  if (slots.size <= FEW_NAMES) return slots.forEach(look);
+  for (const name of message.userNames()) {
+    const slot = slots.get(nameOf(name));
+    if (slot) look(slot);
+  }
 }

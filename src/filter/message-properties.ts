@@ -32,14 +32,20 @@ export const SYSTEM_PROPERTIES = [
 
 export type SystemProperty = (typeof SYSTEM_PROPERTIES)[number];
 
-/** What a filter or an action reads of a message. */
-export interface MessageProperties {
+/** What an expression reads of a message. */
+export interface NamedProperties {
   /** A user property, its name without regard to case; undefined when the message has none. */
   user(name: string): PropertyValue | undefined;
-  /** A user property of exactly this name; undefined when the message has none. */
-  userExact(name: string): PropertyValue | undefined;
   /** A system property; undefined when the message does not say it. */
   system(name: SystemProperty): PropertyValue | undefined;
+}
+
+/** What filters and actions read of a message. */
+export interface MessageProperties extends NamedProperties {
+  /** A user property of exactly this name; undefined when the message has none. */
+  userExact(name: string): PropertyValue | undefined;
+  /** Of all user properties: an index that knows more names than a message has looks for the message's. */
+  userNames(): readonly string[];
 }
 
 /** What an action makes of a message: the properties that it set last, `undefined` for those that it removed. */

@@ -67,6 +67,11 @@ class StoredProperties implements MessageProperties {
     return this.#exact?.get(name);
   }
 
+  userNames(): readonly string[] {
+    if (!this.#exact) this.#readApplicationProperties();
+    return [...(this.#exact?.keys() ?? [])];
+  }
+
   system(name: SystemProperty): PropertyValue | undefined {
     switch (name) {
       case 'ContentType':

@@ -30,7 +30,8 @@ function propertiesOf(text: string, overlay: Buffer | undefined): MessagePropert
   const changes = changesIn(overlay);
   const read = (name: string): string | undefined =>
     changes[name] === undefined ? pairs.get(name) : (changes[name] ?? undefined);
-  return { user: read, userExact: read, system: (name) => read(`sys.${name}`) };
+  const userNames = (): string[] => [...pairs.keys(), ...Object.keys(changes)];
+  return { user: read, userExact: read, userNames, system: (name) => read(`sys.${name}`) };
 }
 
 function overlayOf(former: Buffer | undefined, { user, system }: PropertyChanges): Buffer {

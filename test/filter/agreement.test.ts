@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { RetrainError } from '../../src/errors.ts';
-import { compileFilter, type Filter, FilterError, FilterIndex } from '../../src/filter/index.ts';
+import {
+  compileFilter,
+  type Filter,
+  type FilterDescription,
+  FilterError,
+  FilterIndex,
+} from '../../src/filter/index.ts';
 import { condition, message, routing, written } from './arbitrary.ts';
 import { ENVIRONMENT, messageOf, type Properties } from './message-of.ts';
 import { type Condition, Fails, matches } from './reference.ts';
@@ -85,15 +91,26 @@ const anyFilter: fc.Arbitrary<Filter> = fc.oneof(
     .map((filterType) => compileFilter({ filterType }, ENVIRONMENT)),
 );
 
+/** Filters on many properties that no message here has. */
+const OTHERS = Array.from({ length: 20 }, (_, index) => {
+  const filter: FilterDescription =
+    index % 2 === 0
+      ? { filterType: 'CorrelationFilter', correlationFilter: { properties: { [`other${index}`]: true } } }
+      : { filterType: 'SqlFilter', sqlFilter: { sqlExpression: `other${index} = 1` } };
+  return [100 + index, compileFilter(filter, ENVIRONMENT)] as const;
+});
+
 test('an index finds the filters that match, and those that fail, whatever was added, replaced and deleted', () => {
   const change = fc.record({ key: fc.nat(9), filter: fc.option(anyFilter, { freq: 4, nil: undefined }) });
   fc.assert(
     fc.property(
       fc.array(change, { maxLength: 16 }),
       fc.array(message, { minLength: 1, maxLength: 4 }),
-      (changes, messages) => {
+      fc.boolean(),
+      (changes, messages, crowded) => {
         const index = new FilterIndex<number>();
-        const filters = new Map<number, Filter>();
+        const filters = new Map<number, Filter>(crowded ? OTHERS : []);
+        for (const [key, filter] of filters) index.add(key, filter);
         for (const { key, filter } of changes) {
           filters.delete(key);
           index.delete(key);

@@ -13,6 +13,7 @@ export function messageOf({ user = {}, system = {} }: Properties): MessageProper
   return {
     user: (name) => folded.get(name.toLowerCase()),
     userExact: (name) => exact.get(name),
+    userNames: () => [...exact.keys()],
     system: (name) => system[name],
   };
 }

@@ -124,3 +124,19 @@ test('of many filters only those are tried whose value the message has', () => {
   assert.deepEqual(match(index, { system: { Label: 'same' }, user: { tenant: 't77' } }), [77]);
   assert.ok(tried <= 2, `${tried} filters were tried`);
 });
+
+test('of many names those that a message has are looked for, as SQL and as correlation filters name them', () => {
+  const index = new FilterIndex<string>();
+  for (let n = 0; n < 50; n++) {
+    index.add(`exact ${n}`, correlation({ properties: { [`Name${n}`]: 'x' } }));
+    const sqlFilter = { sqlExpression: `NAME${n} = 'x'` };
+    index.add(`sql ${n}`, compileFilter({ filterType: 'SqlFilter', sqlFilter }, ENVIRONMENT));
+  }
+  assert.deepEqual(match(index, { user: { Name7: 'x' } }), ['exact 7', 'sql 7']);
+  assert.deepEqual(match(index, { user: { name7: 'x', Name8: 'y', Name49: 'x', other: 'x' } }), [
+    'sql 7',
+    'exact 49',
+    'sql 49',
+  ]);
+  assert.deepEqual(match(index, { user: {} }), []);
+});

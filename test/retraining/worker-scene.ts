@@ -90,7 +90,9 @@ export class Scene {
 
   get executions(): Execution[] {
     const file = join(this.folder, 'executions');
-    const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+    // What stands behind the last newline is still being written.
+    const lines = text.split('\n').slice(0, -1);
     return lines.map((line) => JSON.parse(line) as Execution);
   }
 

@@ -54,9 +54,19 @@ export class AccessRuleFile {
     return text?.trim() || undefined;
   }
 
-  /** Durably. */
+  /** Durably; when it fails, the former content stays. @throws RetrainError `DISK_FULL`, `DISK_FAILED` */
   async write(rules: readonly StoredRule[]): Promise<void> {
-    await writeSecretFile(join(this.#folder, FILE), `${JSON.stringify({ version: VERSION, rules }, null, 2)}\n`);
+    const path = join(this.#folder, FILE);
+    try {
+      await writeSecretFile(path, `${JSON.stringify({ version: VERSION, rules }, null, 2)}\n`);
+    } catch (cause) {
+      const { code, message } = cause as NodeJS.ErrnoException;
+      const full = code === 'ENOSPC' || code === 'EDQUOT';
+      const remedy = full ? 'make room' : 'see to the disk and to who may write there';
+      throw new RetrainError(full ? 'DISK_FULL' : 'DISK_FAILED', `${path} cannot be written: ${message}; ${remedy}`, {
+        cause,
+      });
+    }
     // The key is in the new file now: two truths would be one too many.
     await files.remove(join(this.#folder, FORMER_KEY_FILE));
   }

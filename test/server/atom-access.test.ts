@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { AccessRule } from '../../src/server/index.ts';
@@ -237,6 +237,18 @@ test('rules that cannot be in force are refused, and the queue is not made', asy
     assert.match(detail, said);
   }
   assert.deepEqual(peer.server.admin.queues.names, []);
+});
+
+test('a queue whose rules cannot be kept is not made', async (context) => {
+  const peer = await AtomPeer.start(context);
+  const path = join(peer.folder, 'access-rules.json');
+  await mkdir(path);
+  const [status, , said] = refusalOf(await peer.put('q', QUEUE, rulesXml(ruleXml('app', ['Manage'], KEYS))));
+  assert.equal(status, 503);
+  assert.match(said, /access-rules\.json cannot be written: .*; see to the disk and to who may write there\.$/);
+  assert.deepEqual(peer.server.admin.queues.names, []);
+  await rmdir(path);
+  assert.equal(await statusOf(peer.put('q', QUEUE, rulesXml(ruleXml('app', ['Manage'], KEYS)))), 201);
 });
 
 test('rules go with their queue: another one of its name begins without them, also after a restart', async (context) => {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { LIMITS } from '../../src/server/index.ts';
 import { childOf, childrenOf } from '../../src/server/atom/xml-element.ts';
@@ -328,6 +330,20 @@ test('a body over the limit is refused before it has come, and none of it is kep
   const entry = entryOf(QUEUE, '');
   const filled = entry + ' '.repeat(LIMITS.adminRequestBytes - entry.length);
   assert.equal((await peer.send('PUT', 'q', { body: filled })).status, 201);
+});
+
+test('a client that goes away within its body is no fault of the broker', async (context) => {
+  const peer = await AtomPeer.start(context);
+  const socket = connect(peer.server.httpPort, '127.0.0.1');
+  socket.on('error', () => undefined);
+  const authorization = peer.token(`http://${peer.host}/`);
+  socket.write(
+    `PUT /q?api-version=2021-05 HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Length: 1000\r\n\r\n<entry`,
+  );
+  await once(socket, 'connect');
+  socket.end();
+  await once(socket.resume(), 'close');
+  assert.deepEqual(peer.server.admin.queues.names, []);
 });
 
 test('changes are there after a restart', async (context) => {

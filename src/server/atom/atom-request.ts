@@ -111,7 +111,8 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
       }
     });
     request.once('end', () => resolve(Buffer.concat(parts)));
-    request.once('error', reject);
-    request.once('close', () => reject(new AtomRefusal(400, 'SubCode=40000. The body ended before it was whole.')));
+    const cutOff = (): void => reject(new AtomRefusal(400, 'SubCode=40000. The body ended before it was whole.'));
+    request.once('error', cutOff);
+    request.once('close', cutOff);
   });
 }

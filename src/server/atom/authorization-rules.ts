@@ -1,6 +1,6 @@
 import { ACCESS_RIGHTS } from '../access-rule.ts';
 import type { AccessRight, AccessRule } from '../access-rule.ts';
-import type { GivenRule } from '../entity-access.ts';
+import type { EntityAccess, GivenRule } from '../entity-access.ts';
 import { refusal } from './atom-refusal.ts';
 import { timeText } from './feed.ts';
 import { childOf, childrenOf, textOf } from './xml-element.ts';
@@ -42,6 +42,19 @@ function rightOf(text: string, rule: string): AccessRight {
   if (!right)
     throw refusal(400, `The authorization rule '${rule}' has the right '${text}'; rights are Send, Listen and Manage.`);
   return right;
+}
+
+/** Rules of an entity that was just made; it goes again when they cannot be kept. */
+export async function giveRules(
+  access: EntityAccess,
+  given: { readonly entity: string; readonly rules: readonly GivenRule[]; readonly undo: () => Promise<void> },
+): Promise<void> {
+  try {
+    await access.replace(given.entity, given.rules);
+  } catch (error) {
+    await given.undo();
+    throw error;
+  }
 }
 
 /** Also when there are none: then the element is empty. */

@@ -4,7 +4,7 @@ import type { Caller } from './authorization.ts';
 import { cannotChange } from './atom-refusal.ts';
 import { WITH_MESSAGE_SIZE } from './atom-request.ts';
 import type { AtomRequest } from './atom-request.ts';
-import { authorizationRulesXml, readAuthorizationRules } from './authorization-rules.ts';
+import { authorizationRulesXml, giveRules, readAuthorizationRules } from './authorization-rules.ts';
 import { QUEUE_FIELDS, readFields } from './description-fields.ts';
 import { AVAILABLE, countDetailsXml, destinationXml, timesXml } from './description-parts.ts';
 import type { Entry } from './feed.ts';
@@ -32,7 +32,7 @@ export async function createQueue(
   const rules = readAuthorizationRules(body) ?? [];
   access.check(name, rules);
   await admin.queues.create({ ...given, name });
-  await access.replace(name, rules);
+  await giveRules(access, { entity: name, rules, undo: () => admin.queues.delete(name) });
 }
 
 export async function updateQueue(

@@ -4,7 +4,7 @@ import type { TopicStatus } from '../topic-admin.ts';
 import { cannotChange } from './atom-refusal.ts';
 import { WITH_FILTER_COUNTS, WITH_MESSAGE_SIZE } from './atom-request.ts';
 import type { AtomRequest } from './atom-request.ts';
-import { authorizationRulesXml, readAuthorizationRules } from './authorization-rules.ts';
+import { authorizationRulesXml, giveRules, readAuthorizationRules } from './authorization-rules.ts';
 import { TOPIC_FIELDS, readFields } from './description-fields.ts';
 import { AVAILABLE, countDetailsXml, timesXml } from './description-parts.ts';
 import type { Entry } from './feed.ts';
@@ -25,7 +25,7 @@ export async function createTopic({ admin, access }: AtomParts, name: string, bo
   const rules = readAuthorizationRules(body) ?? [];
   access.check(name, rules);
   await admin.topics.create({ ...given, name });
-  await access.replace(name, rules);
+  await giveRules(access, { entity: name, rules, undo: () => admin.topics.delete(name) });
 }
 
 export async function updateTopic(

@@ -5,7 +5,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { startServer } from '../../src/server/index.ts';
-import type { RunningServer, StartOptions } from '../../src/server/index.ts';
+import type { ConnectSettings, RunningServer, StartOptions } from '../../src/server/index.ts';
 import { carryOut } from './orders.ts';
 import type { Order } from './orders.ts';
 
@@ -22,6 +22,7 @@ export interface Ready {
   readonly connectionString: string;
   readonly amqpPort: number;
   readonly httpPort: number;
+  readonly connect: ConnectSettings;
   readonly trustFile: string | undefined;
 }
 
@@ -34,8 +35,8 @@ function say(answer: Answer): void {
 
 async function start(options: StartOptions): Promise<Answer> {
   server = await startServer({ ...options, onFault: (fault) => say({ fault: String(fault) }) });
-  const { connectionString, amqpPort, httpPort, trustFile } = server;
-  return { ready: { connectionString, amqpPort, httpPort, trustFile } };
+  const { connectionString, amqpPort, httpPort, connect, trustFile } = server;
+  return { ready: { connectionString, amqpPort, httpPort, connect, trustFile } };
 }
 
 async function obey(word: Word): Promise<Answer> {

@@ -8,10 +8,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
-import { ROOT_RULE_NAME } from '../../src/server/index.ts';
-import type { AccessRule } from '../../src/server/index.ts';
+import { connectSettings, ROOT_RULE_NAME, rootRule } from '../../src/server/index.ts';
+import type { AccessRule, SdkSettings } from '../../src/server/index.ts';
 import type { QueueDescription } from '../../src/topology/index.ts';
 import type { Answer, Ready, Word } from './broker-process.ts';
+import type { Language } from './languages.ts';
 
 const HOST = '127.0.0.1';
 const PROCESS = join(import.meta.dirname, 'broker-process.js');
@@ -57,24 +58,30 @@ export class Broker implements AsyncDisposable {
     }
   }
 
-  /** Everything that a program is told about the broker. */
-  environment(prefix: string): Record<string, string> {
-    const { connectionString, amqpPort, trustFile } = this.#running;
+  /** Everything that a program is told about the broker, with what the broker says that its SDK must be given. */
+  environment({ name, sdk }: Pick<Language, 'name' | 'sdk'>): Record<string, string> {
+    const { connectionString, amqpPort, connect, trustFile } = this.#running;
     const key = /SharedAccessKey=([^;]*)/.exec(connectionString)?.[1] ?? '';
-    const withRule = (rule: AccessRule): string =>
-      connectionString.replace(ROOT_RULE_NAME, rule.name).replace(key, rule.primaryKey);
+    const plainly = (rule: AccessRule): SdkSettings => connectSettings({ host: HOST, port: amqpPort, rule })[sdk];
     const [send, listen] = RULES as [AccessRule, AccessRule];
+    const plain = plainly(rootRule(key));
+    const secure = connect[sdk];
     return {
-      RETRAIN_CONNECTION_STRING: connectionString,
-      RETRAIN_SEND_ONLY_CONNECTION_STRING: withRule(send),
-      RETRAIN_LISTEN_ONLY_CONNECTION_STRING: withRule(listen),
+      RETRAIN_CONNECTION_STRING: plain.data.connectionString,
+      RETRAIN_SEND_ONLY_CONNECTION_STRING: plainly(send).data.connectionString,
+      RETRAIN_LISTEN_ONLY_CONNECTION_STRING: plainly(listen).data.connectionString,
       RETRAIN_HOST: HOST,
       RETRAIN_PORT: String(amqpPort),
       RETRAIN_KEY_NAME: ROOT_RULE_NAME,
       RETRAIN_KEY: key,
-      RETRAIN_QUEUE_PREFIX: prefix,
-      RETRAIN_ADMIN_CONNECTION_STRING: `Endpoint=sb://localhost:${amqpPort}/;SharedAccessKeyName=${ROOT_RULE_NAME};SharedAccessKey=${key}`,
+      RETRAIN_QUEUE_PREFIX: `${name}-`,
+      RETRAIN_HTTP_ADMIN_CONNECTION_STRING: plain.admin.connectionString,
+      RETRAIN_ADMIN_CONNECTION_STRING: secure.admin.connectionString,
+      RETRAIN_ADMIN_OPTIONS: JSON.stringify(secure.admin.options ?? {}),
+      RETRAIN_TLS_CONNECTION_STRING: secure.data.connectionString,
+      RETRAIN_TLS_OPTIONS: JSON.stringify(secure.data.options ?? {}),
       RETRAIN_TRUST_FILE: trustFile ?? '',
+      ...secure.environment,
       RETRAIN_CONTROL_URL: `http://${HOST}:${(this.#control.address() as AddressInfo).port}`,
     };
   }

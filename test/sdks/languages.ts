@@ -1,4 +1,5 @@
 import { delimiter } from 'node:path';
+import type { Sdk } from '../../src/server/index.ts';
 
 /** A command and its arguments, run in the language's folder. */
 export type Command = readonly [program: string, ...args: string[]];
@@ -6,6 +7,8 @@ export type Command = readonly [program: string, ...args: string[]];
 export interface Language {
   /** What the command line and the prefix of the queues call it. */
   readonly name: string;
+  /** Whose settings it connects with. */
+  readonly sdk: Sdk;
   /** Below `test/sdks`; what is installed goes there, into a folder that git ignores. */
   readonly folder: string;
   /** Succeeds when the toolchain is there. */
@@ -28,15 +31,18 @@ const PYTHON = {
 const PYTHON_REMEDY = 'Python 3.9 or newer with venv (Debian: apt install python3-venv)';
 
 export const LANGUAGES: readonly Language[] = [
-  { name: 'python', folder: 'python', remedy: PYTHON_REMEDY, ...PYTHON },
+  { name: 'python', sdk: 'python', folder: 'python', remedy: PYTHON_REMEDY, ...PYTHON },
   {
     name: 'generic',
+    // It has no use for their settings.
+    sdk: 'python',
     folder: 'generic',
     remedy: `${PYTHON_REMEDY}; where there is no wheel of python-qpid-proton, a C compiler to build it`,
     ...PYTHON,
   },
   {
     name: 'go',
+    sdk: 'go',
     folder: 'go',
     check: ['go', 'version'],
     remedy: 'Go 1.25 or newer',
@@ -45,6 +51,7 @@ export const LANGUAGES: readonly Language[] = [
   },
   {
     name: 'java',
+    sdk: 'java',
     folder: 'java',
     check: ['mvn', '--version'],
     remedy: 'Maven with a JDK of 17 or newer (Debian: apt install maven openjdk-17-jdk-headless)',

@@ -37,13 +37,14 @@ async function install({ folder, install: commands }: Language): Promise<string 
   return undefined;
 }
 
-async function runCases({ name, folder, run }: Language, broker: Broker): Promise<Tally> {
+async function runCases(language: Language, broker: Broker): Promise<Tally> {
+  const { name, folder, run } = language;
   let ok = 0;
   const failed: string[] = [];
   const failure = await programs.run({
     command: run,
     cwd: join(FOLDER, folder),
-    env: broker.environment(`${name}-`),
+    env: broker.environment(language),
     maxMs: RUN_MS,
     onLine: (line) => {
       console.log(`${name}: ${line}`);

@@ -131,7 +131,9 @@ class Peer:
     """A connection that says who it is by SASL PLAIN, as any AMQP client can."""
 
     def __init__(self, **options):
-        url = f"amqp://{os.environ['RETRAIN_HOST']}:{os.environ['RETRAIN_PORT']}"
+        # proton looks for names in a certificate, not for addresses
+        place = "amqps://localhost" if "ssl_domain" in options else f"amqp://{os.environ['RETRAIN_HOST']}"
+        url = f"{place}:{os.environ['RETRAIN_PORT']}"
         given = {"user": os.environ["RETRAIN_KEY_NAME"], "password": os.environ["RETRAIN_KEY"], **options}
         self.connection = BlockingConnection(url, timeout=PATIENCE, allow_insecure_mechs=True, **given)
         self.raw = self.connection.conn

@@ -7,7 +7,7 @@ import traceback
 
 from case import CASES, Case
 
-MODULES = ["connections", "sending", "receiving", "links", "transactions", "topics", "rules"]
+MODULES = ["connections", "sending", "receiving", "links", "transactions", "topics", "rules", "secure"]
 
 
 def outcome_of(entry) -> "str | None":

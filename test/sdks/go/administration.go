@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -67,7 +66,7 @@ func some[T any](value T) *T { return &value }
 func adminNamespace(t *scene) {
 	got, err := t.admin().GetNamespaceProperties(t.ctx, nil)
 	t.must(err, "get the namespace")
-	t.same("name", "localhost", got.Name)
+	t.same("name", "retrain", got.Name)
 	t.same("SKU", "Standard", got.SKU)
 	t.check(!got.CreatedTime.IsZero(), "no time")
 }
@@ -349,6 +348,3 @@ func adminRights(t *scene) {
 	_, err := t.adminAs("send-only", "wrong").GetNamespaceProperties(t.ctx, nil)
 	t.hasStatus(err, 401, "InvalidSignature")
 }
-
-// trustBroker makes the program trust the authority of the broker's certificate, as an operator does.
-func trustBroker(file string) error { return os.Setenv("SSL_CERT_FILE", file) }

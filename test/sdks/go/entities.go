@@ -34,9 +34,15 @@ func (t *scene) client() *azservicebus.Client {
 }
 
 func (t *scene) clientOf(connectionString string) *azservicebus.Client {
-	client, err := azservicebus.NewClientFromConnectionString(connectionString, &azservicebus.ClientOptions{
+	return t.clientWith(connectionString, func(*azservicebus.ClientOptions) {})
+}
+
+func (t *scene) clientWith(connectionString string, change func(*azservicebus.ClientOptions)) *azservicebus.Client {
+	options := azservicebus.ClientOptions{
 		RetryOptions: azservicebus.RetryOptions{MaxRetries: 3, RetryDelay: 100 * time.Millisecond, MaxRetryDelay: time.Second},
-	})
+	}
+	change(&options)
+	client, err := azservicebus.NewClientFromConnectionString(connectionString, &options)
 	t.must(err, "client")
 	t.onEnd(client.Close)
 	return client

@@ -21,8 +21,10 @@ type settings struct {
 	connectionString, sendOnly, listenOnly string
 	host, port, keyName                    string
 	prefix, controlURL                     string
-	// For the admin client, and the certificate of the authority that it must trust.
-	admin, trustFile string
+	// For the admin client.
+	admin string
+	// With TLS, and what the client must be given besides.
+	secure, secureOptions string
 }
 
 func settingsFromEnvironment() (settings, error) {
@@ -44,7 +46,8 @@ func settingsFromEnvironment() (settings, error) {
 		prefix:           read("RETRAIN_QUEUE_PREFIX"),
 		controlURL:       read("RETRAIN_CONTROL_URL"),
 		admin:            read("RETRAIN_ADMIN_CONNECTION_STRING"),
-		trustFile:        read("RETRAIN_TRUST_FILE"),
+		secure:           read("RETRAIN_TLS_CONNECTION_STRING"),
+		secureOptions:    read("RETRAIN_TLS_OPTIONS"),
 	}
 	if len(missing) > 0 {
 		return s, fmt.Errorf("not set: %s; run it through npm run test:sdks -- go", strings.Join(missing, ", "))

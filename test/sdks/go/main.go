@@ -14,10 +14,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	if err := trustBroker(settings.trustFile); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
-	}
 	report := newReport(settings, os.Args[1:])
 	report.runAll(casesAtOnce, slices.Concat(
 		// Those that wait for the broker's clock go first, beside the others.
@@ -41,9 +37,10 @@ func main() {
 		topicLifetimeCases(),
 		topicRefusalCases(),
 		administrationCases(),
+		transportCases(),
 	))
 	// These cut the connections of everybody.
-	report.runAll(1, slices.Concat(connectionCases(), topicRestartCases()))
+	report.runAll(1, slices.Concat(connectionCases(), topicRestartCases(), transportRestartCases()))
 	if !report.passed() {
 		os.Exit(1)
 	}

@@ -1,6 +1,7 @@
 """The admin client: entities over HTTPS, with the certificate of the broker's own authority."""
 
 import datetime
+import json
 import os
 import threading
 
@@ -19,7 +20,7 @@ from azure.servicebus.management import (
 from case import Case, case, raises, receive_one, same
 
 _ADMIN = os.environ["RETRAIN_ADMIN_CONNECTION_STRING"]
-_TRUST = os.environ["RETRAIN_TRUST_FILE"]
+_OPTIONS = json.loads(os.environ["RETRAIN_ADMIN_OPTIONS"])
 _PREFIX = os.environ["RETRAIN_QUEUE_PREFIX"]
 
 _lock = threading.Lock()
@@ -36,7 +37,7 @@ def _name() -> str:
 def _client(case: Case, connection_string: str = _ADMIN, **options) -> ServiceBusAdministrationClient:
     return case.within(
         ServiceBusAdministrationClient.from_connection_string(
-            connection_string, connection_verify=_TRUST, retry_total=0, **options
+            connection_string, retry_total=0, **_OPTIONS, **options
         )
     )
 
@@ -59,7 +60,7 @@ def _raises_status(status: int, action, *, containing: str = "") -> None:
 @case("admin: the namespace")
 def _(case: Case):
     properties = _client(case).get_namespace_properties()
-    same(properties.name, "localhost", "the name")
+    same(properties.name, "retrain", "the name")
     same(properties.messaging_sku, "Standard", "the SKU")
     assert properties.created_at_utc is not None
 

@@ -12,6 +12,9 @@ from typing import Callable
 from azure.servicebus import ServiceBusClient
 
 CONNECTION_STRING = os.environ["RETRAIN_CONNECTION_STRING"]
+# With TLS, and what the client must be given besides.
+TLS_CONNECTION_STRING = os.environ["RETRAIN_TLS_CONNECTION_STRING"]
+TLS_OPTIONS = json.loads(os.environ["RETRAIN_TLS_OPTIONS"])
 SEND_ONLY = os.environ["RETRAIN_SEND_ONLY_CONNECTION_STRING"]
 LISTEN_ONLY = os.environ["RETRAIN_LISTEN_ONLY_CONNECTION_STRING"]
 _PREFIX = os.environ["RETRAIN_QUEUE_PREFIX"]

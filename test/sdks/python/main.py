@@ -28,6 +28,7 @@ MODULES = [
     "topic_refusals",
     "asynchronous",
     "recovery",
+    "transports",
 ]
 # Cases mostly wait.
 AT_A_TIME = 5

@@ -56,7 +56,8 @@ final class Administration {
         new Case("admin: rules of every kind", Administration::rules),
         new Case("admin: what is forwarded to reads back as an address", Administration::forwarding),
         new Case("admin: access rules of a queue, and what their keys open", Administration::accessRules),
-        new Case("admin: a rule without Manage, and a wrong key", Administration::rights));
+        new Case("admin: a rule without Manage, and a wrong key", Administration::rights),
+        new Case("admin: the same without TLS", Administration::plain));
 
     private static final AtomicInteger MADE = new AtomicInteger();
 
@@ -64,11 +65,11 @@ final class Administration {
     }
 
     /** Sends each request to where the broker is. */
-    private record Redirect(URI to) implements HttpPipelinePolicy {
+    private record Redirect(String scheme, URI to) implements HttpPipelinePolicy {
         @Override
         public Mono<HttpResponse> process(HttpPipelineCallContext context, HttpPipelineNextPolicy next) {
             try {
-                context.getHttpRequest().setUrl(new URL("http", to.getHost(), to.getPort(), context.getHttpRequest().getUrl().getFile()));
+                context.getHttpRequest().setUrl(new URL(scheme, to.getHost(), to.getPort(), context.getHttpRequest().getUrl().getFile()));
             } catch (MalformedURLException e) {
                 return Mono.error(e);
             }
@@ -77,17 +78,32 @@ final class Administration {
     }
 
     private static ServiceBusAdministrationClient admin(Scene t) {
-        return admin(t, t.settings().admin());
+        return secure(t.settings().admin());
     }
 
-    private static ServiceBusAdministrationClient admin(Scene t, String connectionString) {
-        URI endpoint = URI.create(t.settings().admin().split(";")[0].substring("Endpoint=".length()));
-        return new ServiceBusAdministrationClientBuilder().connectionString(connectionString).addPolicy(new Redirect(endpoint))
+    private static ServiceBusAdministrationClient secure(String connectionString) {
+        return admin("https", connectionString);
+    }
+
+    private static ServiceBusAdministrationClient admin(String scheme, String connectionString) {
+        URI endpoint = URI.create(connectionString.split(";")[0].substring("Endpoint=".length()));
+        return new ServiceBusAdministrationClientBuilder().connectionString(connectionString).addPolicy(new Redirect(scheme, endpoint))
             .retryPolicy(new RetryPolicy(new FixedDelay(0, Duration.ofMillis(1)))).buildClient();
     }
 
     private static ServiceBusAdministrationClient adminAs(Scene t, String rule, String key) {
-        return admin(t, t.settings().admin().split(";")[0] + ";SharedAccessKeyName=" + rule + ";SharedAccessKey=" + key);
+        return secure(t.settings().admin().split(";")[0] + ";SharedAccessKeyName=" + rule + ";SharedAccessKey=" + key);
+    }
+
+    private static void plain(Scene t) {
+        ServiceBusAdministrationClient client = admin("http", t.settings().plainAdmin());
+        String name = name(t);
+        client.createTopic(name);
+        client.createSubscription(name, "one");
+        t.check(client.getSubscriptionExists(name, "one"), "the subscription is not there");
+        t.same(client.listRules(name, "one").stream().map(RuleProperties::getName).toList(), List.of("$Default"), "rules");
+        client.deleteTopic(name);
+        t.check(!client.getTopicExists(name), "the topic is still there");
     }
 
     private static String name(Scene t) {
@@ -113,7 +129,7 @@ final class Administration {
 
     private static void namespace(Scene t) {
         var properties = admin(t).getNamespaceProperties();
-        same(t, "name", "localhost", properties.getName());
+        same(t, "name", "retrain", properties.getName());
         same(t, "SKU", MessagingSku.STANDARD, properties.getMessagingSku());
         t.check(properties.getCreatedTime() != null, "no time");
     }

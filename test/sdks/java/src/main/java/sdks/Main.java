@@ -13,15 +13,19 @@ public final class Main {
     private Main() {
     }
 
-    public static void main(String[] arguments) {
-        Report report = new Report(Settings.fromEnvironment(), List.of(arguments));
+    public static void main(String[] arguments) throws Exception {
+        Settings settings = Settings.fromEnvironment();
+        Trust.authority(settings.trustFile());
+        Report report = new Report(settings, List.of(arguments));
         report.runAll(CASES_AT_ONCE, Stream.of(
             // Those that wait for the broker's clock go first, beside the others.
             Locks.CASES, Expiry.CASES, Scheduling.CASES, Sending.CASES, Bodies.CASES, Receiving.CASES, Settling.CASES, Deferral.CASES,
             Browsing.CASES, Sessions.CASES, SessionMessages.CASES, Processors.CASES, Forwarding.CASES, Transactions.CASES, Refusals.CASES,
-            Topics.CASES, TopicLifetimes.CASES, TopicRules.CASES, TopicRefusals.CASES, Administration.CASES).flatMap(List::stream).toList());
+            Topics.CASES, TopicLifetimes.CASES, TopicRules.CASES, TopicRefusals.CASES,
+            Administration.CASES, Transports.CASES).flatMap(List::stream).toList());
         // These cut the connections of everybody.
         report.runAll(1, Connections.CASES);
+        report.runAll(1, Transports.RESTARTS);
         // The client leaves threads behind.
         System.exit(report.passed() ? 0 : 1);
     }

@@ -1,4 +1,5 @@
 import { RetrainError } from '../../src/errors.ts';
+import type { EntityAdmin } from '../../src/server/entity-admin.ts';
 import { ROOT_RULE_NAME, rootRule } from '../../src/server/access-rule.ts';
 import { Server } from '../../src/server/server.ts';
 import type { QueueDescription, QueueDescriptionChanges } from '../../src/topology/index.ts';
@@ -54,6 +55,8 @@ export class BrokerProcess {
   #lives = 0;
   /** Told of each queue when the broker has started. */
   onQueue: (description: QueueDescription) => void = () => undefined;
+  /** Told of all entities when the broker has started. */
+  onStart: (admin: EntityAdmin) => void = () => undefined;
   /** Queues whose making was acknowledged. */
   readonly #made = new Set<string>();
 
@@ -120,11 +123,21 @@ export class BrokerProcess {
     );
   }
 
-  /** Changes a queue as the program does in which the broker runs. */
-  async change(name: string, changes: QueueDescriptionChanges): Promise<ChangeResult> {
+  /** What the program does with its entities in which the broker runs. */
+  async administer(work: (admin: EntityAdmin) => Promise<unknown>): Promise<ChangeResult> {
     const life = this.#life;
     if (!life?.server || !this.ready) return 'refused';
-    return this.#ask(life, life.server.admin.queues.update(name, changes));
+    return this.#ask(life, work(life.server.admin));
+  }
+
+  /** Whether there is such a subscription now. */
+  hasSubscription(topic: string, name: string): boolean {
+    return this.#life?.server?.admin.subscriptions.get(topic, name) !== undefined;
+  }
+
+  /** Changes a queue as the program does in which the broker runs. */
+  change(name: string, changes: QueueDescriptionChanges): Promise<ChangeResult> {
+    return this.administer(({ queues }) => queues.update(name, changes));
   }
 
   /** Makes the queues that are missing, and tells of each. False when the process ends meanwhile. */
@@ -142,7 +155,9 @@ export class BrokerProcess {
       const { description } = server.admin.queues.get(name) ?? {};
       if (description) this.onQueue(description);
     }
-    return !life.clock.dead;
+    if (life.clock.dead) return false;
+    this.onStart(server.admin);
+    return true;
   }
 
   /** What the process says, unless it ends before. */

@@ -22,7 +22,7 @@ if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || first < 0 ||
   process.exit(2);
 }
 try {
-  const { messages, deliveries, lives, steps, transactions, forwarded } = await simulateSeeds({
+  const { messages, deliveries, lives, steps, transactions, forwarded, topicCopies } = await simulateSeeds({
     first,
     count,
     syncLies: values['sync-lies'],
@@ -33,7 +33,7 @@ try {
   });
   const seeds = `${count} ${count === 1 ? 'seed' : 'seeds'}`;
   console.log(
-    `${seeds}: ${messages} messages, ${deliveries} deliveries, ${transactions} transactions, ${forwarded} messages forwarded, ${lives} lives of the broker, ${steps} steps`,
+    `${seeds}: ${messages} messages, ${deliveries} deliveries, ${transactions} transactions, ${forwarded} messages forwarded, ${topicCopies} copies of messages of topics, ${lives} lives of the broker, ${steps} steps`,
   );
 } catch (error) {
   const violated = error instanceof Error && error.cause instanceof Violation;

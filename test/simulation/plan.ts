@@ -1,5 +1,6 @@
 import type { BrokerSettings, Death } from './broker-process.ts';
 import { planQueues, type PlannedQueue } from './plan-queues.ts';
+import { planTopic, type PlannedTopic } from './topic-plan.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 /** How a process comes to its end, and how many timers fire before. */
@@ -17,6 +18,7 @@ export interface PlannedEnd {
 export interface Plan {
   readonly broker: BrokerSettings;
   readonly queues: readonly PlannedQueue[];
+  readonly topic: PlannedTopic | undefined;
   readonly ends: readonly PlannedEnd[];
   readonly maxBodyBytes: number;
   /** How many clients make transactions, and how many each. */
@@ -41,8 +43,11 @@ export function planRun(random: SeededRandom, options: { syncLies: boolean }): P
   const reserveBytes = random.pick([8, 16]) * unit;
   const capacityBytes = small ? reserveBytes + random.between(2, 4) * segmentBytes : 64 * 1024 * KIB;
   const queues = planQueues(random, small ? 2.5 : 1);
+  const ends = planEnds(random);
+  const transactionsEach = random.between(4, 16);
   return {
     queues,
+    topic: planTopic(random),
     broker: {
       queues: queues.map(({ description }) => description),
       changing: queues.some(({ changes, forwardsTo, forwardsDeadTo }) => changes > 0 || forwardsTo || forwardsDeadTo),
@@ -51,10 +56,10 @@ export function planRun(random: SeededRandom, options: { syncLies: boolean }): P
       capacityBytes,
       syncLies: options.syncLies,
     },
-    ends: planEnds(random),
+    ends,
     maxBodyBytes: Math.floor(Math.min(segmentBytes, reserveBytes) / SHARE_OF_BODY),
     transactors,
-    transactionsEach: random.between(4, 16),
+    transactionsEach,
   };
 }
 

@@ -21,7 +21,7 @@ function replayCommand({ seed, syncLies }: { seed: number; syncLies: boolean }):
  */
 export async function simulateSeeds(options: SeedsOptions): Promise<SimulationSummary> {
   const { first, count, syncLies = false, onTrace, onRun } = options;
-  const total = { steps: 0, messages: 0, deliveries: 0, lives: 0, transactions: 0, forwarded: 0 };
+  const total = { steps: 0, messages: 0, deliveries: 0, lives: 0, transactions: 0, forwarded: 0, topicCopies: 0 };
   for (let seed = first; seed < first + count; seed++) {
     try {
       const summary = await simulate({ seed, syncLies, ...(onTrace ? { onTrace } : {}) });

@@ -10,6 +10,12 @@ import { Sender } from './sender.ts';
 import { SessionReceiver } from './session-receiver.ts';
 import type { Setting } from './setting.ts';
 import { Sweeper } from './sweeper.ts';
+import { drainSubscriptions, receiveFromSubscription } from './subscription-receiver.ts';
+import { TopicAdministrator } from './topic-administrator.ts';
+import { checkTopic } from './topic-check.ts';
+import { TopicModel } from './topic-model.ts';
+import { IDLE_MS, TOPIC } from './topic-plan.ts';
+import { TopicSender } from './topic-sender.ts';
 import { Transactor } from './transactor.ts';
 import { World } from './world.ts';
 
@@ -33,6 +39,8 @@ export interface SimulationSummary {
   readonly transactions: number;
   /** Messages that were never seen in the queue that they were sent to, but in another. */
   readonly forwarded: number;
+  /** Copies that were seen of messages of a topic. */
+  readonly topicCopies: number;
 }
 
 /** One run from one seed. @throws Violation when something does not hold */
@@ -45,11 +53,15 @@ export async function simulate(options: SimulationOptions): Promise<SimulationSu
   const namespace = new NamespaceModel(world, plan.queues);
   broker.onQueue = (description) => namespace.queue(description.name).descriptions.observe(description);
   const setting: Setting = { world, broker, namespace, maxBodyBytes: plan.maxBodyBytes, over: false };
-  await world.run(play(setting, plan));
+  const topic = plan.topic && new TopicModel(world, plan.topic);
+  if (topic) broker.onStart = (admin) => topic.observe(admin);
+  await world.run(play(setting, plan, topic));
   const messages = namespace.queues.flatMap((model) => [...model.messages.values()]);
   const copies = messages.flatMap((message) => message.copies);
+  const subscriptions = topic?.subscriptions ?? [];
   return {
     steps: world.steps,
+    topicCopies: subscriptions.reduce((sum, subscription) => sum + subscription.copies.size, 0),
     messages: messages.length,
     deliveries: copies.reduce((sum, { deliveries }) => sum + deliveries.length, 0),
     lives: broker.lives,
@@ -58,13 +70,14 @@ export async function simulate(options: SimulationOptions): Promise<SimulationSu
   };
 }
 
-async function play(setting: Setting, plan: Plan): Promise<void> {
+async function play(setting: Setting, plan: Plan, topic: TopicModel | undefined): Promise<void> {
   const { world, broker, namespace } = setting;
   broker.start();
   const actors = namespace.queues.map((model) => runActors(setting, model));
   const transactors = Array.from({ length: plan.transactors }, (_, i) =>
     new Transactor({ setting, name: `t-${i + 1}`, transactions: plan.transactionsEach }).run(),
   );
+  if (topic) actors.push(runTopic(setting, topic));
   await endAndStartAgain(setting, plan);
   await Promise.all([...actors.map(({ done }) => done), ...transactors]);
   setting.over = true;
@@ -72,10 +85,18 @@ async function play(setting: Setting, plan: Plan): Promise<void> {
   await broker.repairDisk();
   for (const model of namespace.queues) await drainQueue(setting, model);
   checkEnd(namespace);
+  if (topic) {
+    await drainSubscriptions(setting, topic);
+    checkTopic(topic);
+  }
   await broker.end('power-cut');
   await world.sleep(10);
   broker.start();
   for (const model of namespace.queues) await checkNothingComesBack(setting, model);
+  if (!topic) return;
+  await drainSubscriptions(setting, topic);
+  checkTopic(topic);
+  await checkIdleGoes(setting, topic);
 }
 
 async function endAndStartAgain({ world, broker }: Setting, { ends }: Plan): Promise<void> {
@@ -91,6 +112,32 @@ async function endAndStartAgain({ world, broker }: Setting, { ends }: Plan): Pro
     if (!broker.alive) world.stepWall(wallStepMs);
     broker.start();
   }
+}
+
+function runTopic(setting: Setting, model: TopicModel): { done: Promise<unknown>; received: Promise<unknown> } {
+  const { senders, subscriptions, receiversEach } = model.plan;
+  const sending = Array.from({ length: senders }, (_, i) =>
+    new TopicSender({ setting, model, name: `topic-sender${i + 1}` }).run(),
+  );
+  const administrating = new TopicAdministrator({ setting, model }).run();
+  const receivers = subscriptions.flatMap((name) =>
+    Array.from({ length: receiversEach }, () => receiveFromSubscription({ setting, model, name })),
+  );
+  return { done: Promise.all([...sending, administrating]), received: Promise.all(receivers) };
+}
+
+/** The first subscription goes when nobody has used it for so long, also when the power is cut around that time, and stays gone. */
+async function checkIdleGoes({ world, broker }: Setting, model: TopicModel): Promise<void> {
+  const subscription = model.present(model.plan.subscriptions[0] ?? '');
+  if (!subscription) return model.isGivenUp ? undefined : world.violate('a subscription is gone before its time');
+  subscription.startLeaving();
+  model.presence = 'leaving';
+  await world.sleep(IDLE_MS + world.random.between(-1, 2));
+  await broker.end('power-cut');
+  await world.sleep(10);
+  broker.start();
+  await world.sleep(2 * IDLE_MS);
+  if (broker.hasSubscription(TOPIC, subscription.name)) world.violate('an idle subscription is still there');
 }
 
 /** `done`: what comes to an end by itself; `received`: what goes on until the run is over. */

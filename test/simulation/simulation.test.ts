@@ -15,6 +15,7 @@ test(`power cuts, crashes, full and failing disks lose nothing that was promised
   assert.ok(total.lives > 3 * SEEDS, `${total.lives} lives of the broker`);
   assert.ok(total.transactions > 3 * SEEDS, `${total.transactions} transactions`);
   assert.ok(total.forwarded > 5 * SEEDS, `${total.forwarded} messages forwarded`);
+  assert.ok(total.topicCopies > 10 * SEEDS, `${total.topicCopies} copies of messages of topics`);
 });
 
 test('a run is the same every time: its seed decides all of it', async () => {

@@ -15,6 +15,7 @@ import {
 } from '../../src/amqp/index.ts';
 
 const MESSAGE_ANNOTATIONS = 0x72;
+const APPLICATION_PROPERTIES = 0x74;
 const DATA = 0x75;
 export const BATCH_MESSAGE_FORMAT = 0x80013700;
 
@@ -27,6 +28,8 @@ export interface OutgoingContent {
   readonly scheduledMs?: number | undefined;
   /** Its own time to live, in milliseconds. */
   readonly ttlMs?: number | undefined;
+  /** A property of its own. */
+  readonly color?: string | undefined;
 }
 
 /** What a client sees of a message that it got. */
@@ -46,6 +49,8 @@ export interface ReceivedContent {
   readonly deferred: boolean;
   /** Why it is in a dead-letter queue, or was in one before it was forwarded. */
   readonly deadLetterReason: string | undefined;
+  /** The rule with an action that made the copy. */
+  readonly ruleName: string | undefined;
 }
 
 /** The bytes of a message's body, which follow from its name: whoever gets it can tell whether they are right. */
@@ -53,7 +58,7 @@ export function bodyOf(uid: string, bytes: number): Buffer {
   return Buffer.alloc(bytes, `${uid}/`);
 }
 
-export function encodeMessage({ uid, sessionId, bodyBytes, scheduledMs, ttlMs }: OutgoingContent): Buffer {
+export function encodeMessage({ uid, sessionId, bodyBytes, scheduledMs, ttlMs, color }: OutgoingContent): Buffer {
   const writer = new Writer();
   if (ttlMs !== undefined) writeComposite(writer, HEADER, { ttl: ttlMs });
   if (scheduledMs !== undefined) {
@@ -64,6 +69,10 @@ export function encodeMessage({ uid, sessionId, bodyBytes, scheduledMs, ttlMs }:
     writer.endMap();
   }
   writeComposite(writer, PROPERTIES, { messageId: uid, groupId: sessionId });
+  if (color !== undefined) {
+    writer.writeDescriptor(APPLICATION_PROPERTIES);
+    writer.writeMap(new Map([['color', color]]));
+  }
   writer.writeDescriptor(DATA);
   writer.writeBinary(bodyOf(uid, bodyBytes));
   return writer.take();
@@ -91,7 +100,11 @@ export function readMessage(bytes: Buffer): ReceivedContent {
   };
   const state = number('x-opt-message-state');
   const { applicationPropertiesStart: start, applicationPropertiesEnd: end } = sections;
-  const reason = end > start ? lookup(valueAt(bytes, start) as AmqpMap, 'DeadLetterReason') : undefined;
+  const own = end > start ? (valueAt(bytes, start) as AmqpMap) : undefined;
+  const text = (name: string): string | undefined => {
+    const value = own && lookup(own, name);
+    return typeof value === 'string' ? value : undefined;
+  };
   return {
     uid: typeof properties.messageId === 'string' ? properties.messageId : '',
     sessionId: properties.groupId,
@@ -103,7 +116,8 @@ export function readMessage(bytes: Buffer): ReceivedContent {
     lockedUntilMs: number('x-opt-locked-until'),
     scheduled: state === 2,
     deferred: state === 1,
-    deadLetterReason: typeof reason === 'string' ? reason : undefined,
+    deadLetterReason: text('DeadLetterReason'),
+    ruleName: text('RuleName'),
   };
 }
 

@@ -27,6 +27,8 @@ export class Ledger {
   readonly #tokens = new Set<string>();
   /** Which text a number of a queue stands for, and its highest. A queue that is created again begins anew. */
   readonly #numbers = new Map<string, Map<number, string>>();
+  /** Those that there were. */
+  #queues: readonly string[] = [];
   #latestWallMs = 0;
 
   constructor({ copies }: { copies: boolean }) {
@@ -94,7 +96,8 @@ export class Ledger {
     wallMs: number;
   }): void {
     this.#latestWallMs = Math.max(this.#latestWallMs, wallMs);
-    for (const queue of this.#numbers.keys()) if (!queues.includes(queue)) this.#queueDeleted(queue);
+    for (const queue of this.#queues) if (!queues.includes(queue)) this.#queueDeleted(queue);
+    this.#queues = queues;
     const places = new Map<string, string>();
     for (const [place, views] of Object.entries(parts)) {
       for (const { text, sequenceNumber } of views) {

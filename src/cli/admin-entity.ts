@@ -12,6 +12,9 @@ import {
   parseTopicDescription,
 } from '../topology/index.ts';
 import type { EntityKind, QueueDescription, SubscriptionDescription, TopicDescription } from '../topology/index.ts';
+import type { Connection } from '../retraining/connection.ts';
+import { withAdmin } from './admin-client.ts';
+import { adminValuePolicy } from './admin-values.ts';
 import { possibleAddresses } from './entity-address.ts';
 
 /** An entity that is there; `properties` is what the client said of it, with parts that are not described here. */
@@ -51,6 +54,17 @@ export interface EntityCounts {
 
 type Properties = { readonly name: string };
 const PROPERTIES = entityProperties();
+
+/** As `withAdmin`, with a client that reads and writes texts and values of rules as they are. What is written has to be `sendable`. */
+export function withEntityAdmin<T>(
+  connection: Connection,
+  work: (admin: ServiceBusAdministrationClient) => Promise<T>,
+): Promise<T> {
+  return withAdmin(connection, (admin) => {
+    admin.pipeline.addPolicy(adminValuePolicy());
+    return work(admin);
+  });
+}
 
 /**
  * The entity that a text names: `orders`, `topic/subscription` or `topic/Subscriptions/subscription`.

@@ -23,7 +23,14 @@ export {
   type SubscriptionDescriptionChanges,
   type SubscriptionDescriptionInput,
 } from './subscription.ts';
-export { DEFAULT_RULE, DEFAULT_RULE_NAME, parseRuleDescription, type RuleDescription, type RuleValue } from './rule.ts';
+export {
+  DEFAULT_RULE,
+  DEFAULT_RULE_NAME,
+  parseRuleDescription,
+  type RuleDescription,
+  type RuleValue,
+  TYPED_VALUES,
+} from './rule.ts';
 export type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from './namespace.ts';
 export { entityText, PROPERTIES } from './entity.ts';
 export { type NamespacePlan, planNamespace, type Step } from './namespace-plan.ts';

@@ -83,6 +83,49 @@ test('entities are made, listed, shown, changed and deleted', async (t) => {
   );
 });
 
+test('rules come with a subscription, are shown, replaced and removed', async (t) => {
+  const bench = await CliBench.open(t);
+  await bench.ok(['entities', 'create', 'events', '--topic']);
+  const sql = ['--rule', "eu: region = 'eu'\n AND n > 100", '--rule-action', 'eu: SET checked = 1'];
+  await bench.ok([
+    'entities',
+    'create',
+    'events/eu',
+    ...sql,
+    '--correlation-rule',
+    'big: subject=x, n:int=3, flag:bool=true, region=eu',
+  ]);
+  const rules = [
+    {
+      name: 'big',
+      filterType: 'CorrelationFilter',
+      correlationFilter: { label: 'x', properties: { n: { type: 'int', value: '3' }, flag: true, region: 'eu' } },
+    },
+    {
+      name: 'eu',
+      filterType: 'SqlFilter',
+      sqlFilter: { sqlExpression: "region = 'eu'\n AND n > 100" },
+      action: { sqlExpression: 'SET checked = 1' },
+    },
+  ];
+  assert.deepEqual((await shown(bench, 'events/eu'))['rules'], rules);
+  await bench.ok(['send', 'events', 'x', '--property', 'region=eu', '--property', 'n:int=101']);
+  await bench.ok(['send', 'events', 'y', '--property', 'region=us', '--property', 'n:int=101']);
+  const got = (await bench.peek('events/eu')).map(({ body, applicationProperties }) => [
+    body,
+    applicationProperties?.['checked'],
+  ]);
+  assert.deepEqual(got, [['x', 1]]);
+  const changes = ['--rule', 'eu: 1=0', '--rule', 'all: 1=1', '--remove-rule', 'BIG'];
+  await bench.ok(['entities', 'update', 'events/eu', ...changes]);
+  const text = await bench.ok(['entities', 'show', 'events/eu']);
+  assert.match(text, /\n +rule all +1=1\n +rule eu +1=0\n$/);
+  // One that cannot have all its rules is not made.
+  const wrong = await bench.run(['entities', 'create', 'events/two', '--rule', 'a: 1=1', '--rule', 'b: x =']);
+  assertFailure(wrong, 1, /refuses "events\/Subscriptions\/two\/Rules\/b": SQL filter, at character 4/);
+  assertFailure(await bench.run(['entities', 'show', 'events/two']), 1, /does not exist/);
+});
+
 test('counts tell what is where, for all entities or one, once or again and again', async (t) => {
   const bench = await CliBench.open(t, 'orders');
   await bench.ok(['entities', 'create', 'events', '--topic']);
@@ -173,6 +216,13 @@ test('what cannot be is refused with what can be', async (t) => {
     [['show', 'events/none'], 1, /"events\/none" does not exist/],
     [['delete', 'none', '--yes'], 1, /"none" does not exist/],
     [['counts', 'none'], 1, /"none" does not exist/],
+    [['create', 'x', '--rule', 'a: 1=1'], 2, /a queue has none, subscriptions have/],
+    [['create', 'events/a', '--rule', '1=1'], 2, /--rule "1=1": use NAME: and what follows/],
+    [['create', 'events/a', '--rule', 'a: 1=1', '--rule', 'A: 1=1'], 2, /rule "A" is given twice/],
+    [['create', 'events/a', '--rule-action', 'a: SET x = 1'], 2, /no rule of that name in this command/],
+    [['create', 'events/a', '--correlation-rule', 'a: region'], 2, /"region" is no condition: use KEY=VALUE/],
+    [['create', 'events/a', '--correlation-rule', 'a: n:foo=1'], 2, /"n:foo=1": use a type of string, bool.*int, long/],
+    [['update', 'orders', '--remove-rule', 'a'], 2, /a queue has none/],
     [['list', '--connection', 'x'], 2, /the connection string has a part without/],
   ];
   for (const [args, code, said] of refused) assertFailure(await bench.run(['entities', ...args]), code, said);

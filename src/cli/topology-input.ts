@@ -11,12 +11,21 @@ export async function readTopology(
   path: string,
   { files, stdin, onRemark }: { files: Files; stdin: AsyncIterable<Buffer>; onRemark: (remark: string) => void },
 ): Promise<NamespaceDescription> {
-  const text = path === '-' ? await textOf(stdin) : await files.readText(path, { maxBytes: FILE_MAX_BYTES });
+  const text = path === '-' ? await textOf(stdin) : await readFile(files, path);
   if (text === undefined)
     throw new RetrainError('ARGUMENT_INVALID', `there is no file '${path}': correct the path, or use - for stdin`);
   const { namespace, remarks } = await parseTopologyFile(text, path === '-' ? 'stdin' : path);
   for (const remark of remarks) onRemark(remark);
   return namespace;
+}
+
+async function readFile(files: Files, path: string): Promise<string | undefined> {
+  try {
+    return await files.readText(path, { maxBytes: FILE_MAX_BYTES });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EISDIR') throw error;
+    throw new RetrainError('ARGUMENT_INVALID', `'${path}' is a folder: name a file`, { cause: error });
+  }
 }
 
 async function textOf(stdin: AsyncIterable<Buffer>): Promise<string> {

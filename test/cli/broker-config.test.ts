@@ -92,6 +92,8 @@ test('broker --config tells everything that is wrong in a file, a line for each 
   const broker = () =>
     runCli(['broker', '--data', join(folder, 'data'), '--amqp-port', '0', '--http-port', '0', '--config', config]);
   assertFailure(await broker(), 2, /there is no file '.*namespace\.yaml'/);
+  const inFolder = await runCli(['broker', '--data', join(folder, 'data'), '--config', folder]);
+  assertFailure(inFolder, 2, /'.*' is a folder: name a file/);
   await writeFile(config, 'queues:\n  - nam: a\n');
   assert.deepEqual((await broker()).stderr.split('\n'), [
     `retrain: ${config} has to be corrected in 2 places:`,

@@ -237,7 +237,7 @@ export class Topics {
     if (former && !replace) throw entityExists(rulePath(subscription, description.name));
     if (!former && replace) throw entityNotFound(rulePath(subscription, description.name));
     const compiled = this.#compiled(description);
-    this.#mustFit(topic, [description]);
+    this.#mustFit(topic, [description], former && [former.description]);
     const { journal } = broker;
     const id = journal.nextId();
     const createdMs = former?.createdMs ?? nowOf(broker);
@@ -276,13 +276,15 @@ export class Topics {
     };
   }
 
-  #mustFit(topic: Topic, added: readonly RuleDescription[]): void {
+  /** `removed`: what goes when the others come. */
+  #mustFit(topic: Topic, added: readonly RuleDescription[], removed: readonly RuleDescription[] = []): void {
     const sql = added.filter(isSqlFilter).length;
-    for (const [kind, limit, has, wanted] of [
-      ['SQL', MAX_SQL_FILTERS, topic.sqlFilters, sql],
-      ['correlation', MAX_CORRELATION_FILTERS, topic.otherFilters, added.length - sql],
+    const lessSql = removed.filter(isSqlFilter).length;
+    for (const [kind, limit, has, wanted, less] of [
+      ['SQL', MAX_SQL_FILTERS, topic.sqlFilters, sql, lessSql],
+      ['correlation', MAX_CORRELATION_FILTERS, topic.otherFilters, added.length - sql, removed.length - lessSql],
     ] as const) {
-      if (wanted === 0 || has + wanted <= limit) continue;
+      if (wanted === 0 || has - less + wanted <= limit) continue;
       throw new BrokerRefusal(
         'quota-exceeded',
         `The subscriptions of topic '${topic.name}' have ${has} ${kind} filters together; the limit is ${limit}. Remove some.`,

@@ -31,6 +31,16 @@ const PYTHON = {
 const PYTHON_REMEDY = 'Python 3.9 or newer with venv (Debian: apt install python3-venv)';
 
 export const LANGUAGES: readonly Language[] = [
+  {
+    // The version to come; the current one is what test/conformance uses. Both are among the development dependencies.
+    name: 'javascript',
+    sdk: 'javascript-7.10',
+    folder: 'javascript',
+    check: ['node', '--version'],
+    remedy: 'Node',
+    install: [],
+    run: ['node', '--enable-source-maps', '../../../dist/test/sdks/javascript/main.js'],
+  },
   { name: 'python', sdk: 'python', folder: 'python', remedy: PYTHON_REMEDY, ...PYTHON },
   {
     name: 'generic',

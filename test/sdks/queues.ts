@@ -30,15 +30,18 @@ const KINDS: Readonly<Record<string, Kind>> = {
   'receive-disabled': { status: 'ReceiveDisabled' },
 };
 
-/** Every kind exists once under its bare name and this often with a number, so that a case can have a queue to itself. */
-const COPIES = 80;
+/** Every kind exists this often, numbered, so that a case can have a queue to itself; the languages must have room in one namespace together. */
+const COPIES = 30;
+const MORE_COPIES: Readonly<Record<string, number>> = { plain: 150, session: 100 };
 
-/** All queues of one language: `<prefix><kind>` and `<prefix><kind>-1` to `<prefix><kind>-80`. */
+/** All queues of one language: `<prefix><kind>-1` and so on. */
 export function queuesOf(prefix: string): QueueDescription[] {
-  const copies = ['', ...Array.from({ length: COPIES }, (_, index) => `-${index + 1}`)];
-  return copies.flatMap((copy) => {
-    const named = (kind: string): string => `${prefix}${kind}${copy}`;
-    return Object.entries(KINDS).map(([kind, { forwardTo, forwardDeadLetteredMessagesTo, ...settings }]) =>
+  const most = Math.max(COPIES, ...Object.values(MORE_COPIES));
+  const numbers = Array.from({ length: most }, (_, index) => index + 1);
+  return numbers.flatMap((number) => {
+    const named = (kind: string): string => `${prefix}${kind}-${number}`;
+    const kinds = Object.entries(KINDS).filter(([kind]) => number <= (MORE_COPIES[kind] ?? COPIES));
+    return kinds.map(([kind, { forwardTo, forwardDeadLetteredMessagesTo, ...settings }]) =>
       parseQueueDescription({
         ...settings,
         name: named(kind),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, rmdir } from 'node:fs/promises';
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { AccessRule } from '../../src/server/index.ts';
@@ -264,6 +264,21 @@ test('rules go with their queue: another one of its name begins without them, al
   await peer.server.admin.queues.delete('q');
   await peer.server.admin.queues.create({ name: 'q' });
   assert.equal(await statusOf(peer.get('q', { signer: signer('app') })), 401);
+});
+
+test('rules that are still in the file are not those of another queue of the name', async (context) => {
+  const peer = await AtomPeer.start(context);
+  const path = join(peer.folder, 'access-rules.json');
+  await peer.put('q', QUEUE, rulesXml(ruleXml('app', ['Manage'], KEYS)));
+  const before = await readFile(path, 'utf8');
+  await peer.delete('q');
+  await peer.clock.leap(1);
+  await peer.put('q', QUEUE, '');
+  await peer.server.close();
+  await writeFile(path, before);
+  await peer.startServer();
+  assert.deepEqual(rulesOf(await peer.get('q')), {});
+  assert.doesNotMatch(await readFile(path, 'utf8'), /"app"/);
 });
 
 test('a declared rule is shown, can have other keys, and neither goes nor changes its rights', async (context) => {

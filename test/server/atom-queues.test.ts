@@ -134,6 +134,20 @@ test('an update changes what it gives and takes away what it leaves out of what 
   );
 });
 
+test('times are those of the making, of the last change and of the last use', async (context) => {
+  const peer = await AtomPeer.start(context);
+  const msOf = (reply: AtomReply, name: string) => Date.parse(valueOf(reply, name) ?? '');
+  const made = await peer.put('q', QUEUE, '');
+  await peer.clock.leap(3_600_000);
+  const changed = await peer.update('q', QUEUE, '<MaxDeliveryCount>7</MaxDeliveryCount>');
+  assert.equal(valueOf(changed, 'CreatedAt'), valueOf(made, 'CreatedAt'));
+  assert.ok(msOf(changed, 'UpdatedAt') - msOf(changed, 'CreatedAt') >= 3_600_000);
+  // It is found through another clock.
+  assert.ok(msOf(changed, 'AccessedAt') - msOf(changed, 'CreatedAt') >= 3_599_000);
+  assert.equal(childOf(changed.root, 'published')?.text, valueOf(made, 'CreatedAt'));
+  assert.equal(childOf(changed.root, 'updated')?.text, valueOf(changed, 'UpdatedAt'));
+});
+
 test('what was read can be sent back as it is', async (context) => {
   const peer = await AtomPeer.start(context);
   await peer.put('to', QUEUE, '');

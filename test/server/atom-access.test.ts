@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { AccessRule } from '../../src/server/index.ts';
 import { parseQueueDescription } from '../../src/topology/index.ts';
 import { childOf, childrenOf } from '../../src/server/atom/xml-element.ts';
-import { AtomPeer, descriptionOf, refusalOf } from './atom-peer.ts';
+import { AtomPeer, descriptionOf, refusalOf, valueOf } from './atom-peer.ts';
 import type { AtomReply } from './atom-peer.ts';
 
 // Who may do what at the admin API (docs: service-bus-sas.md, "Rights required for Service Bus operations").
@@ -143,6 +143,21 @@ test('who lets a queue forward must be allowed to manage where it forwards to', 
     ),
     201,
   );
+});
+
+test('a token for one queue does not let it forward to another, whatever the rule that signed it', async (context) => {
+  const peer = await start(context);
+  const authorization = peer.token(`https://${peer.host}/q`);
+  const forward = (headers: Record<string, string> = {}) =>
+    peer.update('q', QUEUE, '<ForwardTo>p</ForwardTo>', { authorization, headers });
+  assert.match(refusalOf(await forward())[2], /^To forward to 'p' the header ServiceBusSupplementaryAuthorization/);
+  assert.match(
+    refusalOf(await forward({ host: 'q', ServiceBusSupplementaryAuthorization: authorization }))[2],
+    /^InvalidAudience/,
+    'though the client calls the host as the queue is called',
+  );
+  assert.equal(valueOf(await peer.get('q'), 'ForwardTo'), undefined);
+  assert.equal(await statusOf(forward({ ServiceBusSupplementaryAuthorization: peer.token('sb://x/p') })), 200);
 });
 
 const ruleXml = (name: string, rights: readonly string[], keys = ''): string =>

@@ -33,7 +33,7 @@ export interface AtomReply {
 }
 
 interface AtomSend {
-  /** Undefined: the root rule; null: no token. */
+  /** Its token is for the path; undefined: one of the root rule for all of the namespace; null: no token. */
   readonly signer?: Signer | null | undefined;
   /** Goes instead of a token that is made. */
   readonly authorization?: string;
@@ -113,7 +113,8 @@ export class AtomPeer {
     const { signer, authorization, body, query = '', apiVersion = '2021-05', headers = {} } = options;
     const target = `/${path}?api-version=${apiVersion}${query}`;
     const signed =
-      authorization ?? (signer === null ? undefined : this.token(`http://${this.host}${target}`, signer ?? ROOT));
+      authorization ??
+      (signer === null ? undefined : this.token(`http://${this.host}${signer ? target : '/'}`, signer));
     const request = httpRequest({
       host: '127.0.0.1',
       port: this.server.httpPort,

@@ -4,7 +4,6 @@ import { AtomRefusal, alreadyExists, notFound, refusalOf } from './atom-refusal.
 import { hostOf, readBody, readRequest } from './atom-request.ts';
 import type { AtomRequest } from './atom-request.ts';
 import { authorize } from './authorization.ts';
-import type { Caller } from './authorization.ts';
 import { entryXml, errorXml, nothingXml } from './feed.ts';
 import type { Entry } from './feed.ts';
 import { listingXml, ruleEntry } from './listing.ts';
@@ -59,10 +58,10 @@ export class AtomApi implements HttpApi {
     let request: AtomRequest | undefined;
     try {
       request = readRequest(incoming);
-      const caller = authorize(this.#parts.service, request);
+      authorize(this.#parts.service, request);
       if (request.method === 'GET') return this.#get(request);
       if (request.method === 'DELETE') return await this.#delete(request);
-      if (request.method === 'PUT') return await this.#put(request, { caller, body: await readBody(incoming) });
+      if (request.method === 'PUT') return await this.#put(request, await readBody(incoming));
       throw new AtomRefusal(405, `SubCode=40500. The method must be one of ${METHODS.join(', ')}.`);
     } catch (error) {
       return this.#refuse(error, request, hostOf(incoming));
@@ -137,9 +136,9 @@ export class AtomApi implements HttpApi {
     return { status: 200 };
   }
 
-  async #put(request: AtomRequest, sent: { readonly caller: Caller; readonly body: Buffer }): Promise<Answer> {
+  async #put(request: AtomRequest, body: Buffer): Promise<Answer> {
     const { update, host } = request;
-    const put = putOf(request.target, readXml(sent.body), sent.caller);
+    const put = putOf(request.target, readXml(body));
     const path = targetPath(put.target);
     const present = this.#entryOf(request, put.target);
     if (update && !present) throw notFound(host, path);

@@ -3,13 +3,11 @@ import type { AccessRight } from '../access-rule.ts';
 import type { Credential } from '../access-rules.ts';
 import { jwtExpiryMs } from '../json-web-token.ts';
 import { expired, isSasToken, sasExpiryMs, verifySasToken } from '../sas-token.ts';
+import type { TokenVerdict } from '../sas-token.ts';
 import type { Service } from '../service.ts';
 import { AtomRefusal } from './atom-refusal.ts';
 import type { AtomRequest } from './atom-request.ts';
 import { ownerOf } from './target.ts';
-
-/** Who asks: the access rule that the token was signed with; undefined when nobody is asked for anything (`auth` none). */
-export type Caller = Credential | undefined;
 
 /** The header of the token for what is forwarded to. */
 export const FORWARD_TO_TOKEN = 'servicebussupplementaryauthorization';
@@ -30,11 +28,11 @@ const CLAIMS: Readonly<Record<string, string>> = {
  *
  * @throws AtomRefusal 401
  */
-export function authorize(service: Service, request: AtomRequest): Caller {
+export function authorize(service: Service, request: AtomRequest): void {
   const header = request.header('authorization');
   if (service.auth === 'none') {
     if (header !== undefined) mustNotHaveExpired(service, header.replace(BEARER, ''));
-    return undefined;
+    return;
   }
   if (header === undefined) throw unauthorized('MissingToken: The authorization header was not found.');
   const caller = callerOf(service, header, request.urlPath);
@@ -43,28 +41,42 @@ export function authorize(service: Service, request: AtomRequest): Caller {
     request.method === 'GET' && (kind === 'rules' || kind === 'rule') ? ['Manage', 'Listen'] : ['Manage'];
   if (!rights.some((right) => hasRight(caller, ownerOf(request.target), right)))
     throw unauthorized(`${CLAIMS[request.method] ?? 'Manage'} claims required for this operation.`);
-  return caller;
 }
 
 /**
- * Who lets an entity forward must be allowed to manage the destination: by the rule of the request itself, or by a token of its own.
+ * Who lets an entity forward must be allowed to manage the destination: by the token of the request itself, if it is good for the destination too, or by
+ * one of its own in `header`.
  *
  * @throws AtomRefusal 401
  */
 export function authorizeForwarding(
   service: Service,
-  caller: Caller,
-  forwarding: { readonly destination: string; readonly token: string | undefined },
+  request: AtomRequest,
+  forwarding: { readonly destination: string; readonly header: string },
 ): void {
-  const { destination, token } = forwarding;
-  if (caller === undefined || hasRight(caller, destination, 'Manage')) return;
+  if (service.auth === 'none') return;
+  const { destination, header } = forwarding;
+  const urlPath = `/${encodeURI(destination)}`;
+  const own = verdictOn(service, request.header('authorization') ?? '', urlPath);
+  if (own.granted && hasRight(own.credential, destination, 'Manage')) return;
+  const token = request.header(header);
   if (token === undefined)
     throw unauthorized(
       `To forward to '${destination}' the header ServiceBusSupplementaryAuthorization (for dead-lettered messages ServiceBusDlqSupplementaryAuthorization) must hold a token for it.`,
     );
-  const holder = callerOf(service, token, `/${encodeURI(destination)}`);
-  if (!hasRight(holder, destination, 'Manage'))
+  const credential = callerOf(service, token, isForHost(service, request, token) ? `/${request.host}` : urlPath);
+  if (!hasRight(credential, destination, 'Manage'))
     throw unauthorized(`Manage claims on '${destination}' required to forward to it.`);
+}
+
+/**
+ * The JavaScript client signs the host alone, without a scheme, which looks like the name of a queue. Any client may call the host what it likes, so it must
+ * not be the name of one.
+ */
+function isForHost(service: Service, { host }: AtomRequest, token: string): boolean {
+  const { namespace } = service;
+  if (namespace.queue(host) || namespace.topics.get(host)) return false;
+  return verdictOn(service, token, `/${host}`).granted;
 }
 
 function callerOf(service: Service, header: string, urlPath: string): Credential {
@@ -73,9 +85,13 @@ function callerOf(service: Service, header: string, urlPath: string): Credential
     throw unauthorized(
       'InvalidToken: Only shared access signatures can be verified here. Use a connection string with SharedAccessKeyName and SharedAccessKey, or start the broker with --auth none, which takes any token.',
     );
-  const verdict = verifySasToken({ token, audience: urlPath, rules: service.rules, nowMs: service.clock.wallMs() });
+  const verdict = verdictOn(service, token, urlPath);
   if (!verdict.granted) throw unauthorized(verdict.description);
   return verdict.credential;
+}
+
+function verdictOn({ rules, clock }: Service, header: string, urlPath: string): TokenVerdict {
+  return verifySasToken({ token: header.replace(BEARER, ''), audience: urlPath, rules, nowMs: clock.wallMs() });
 }
 
 /** `owner` is the queue or topic; undefined: the namespace. */

@@ -1,6 +1,5 @@
 import { pathOf } from '../address.ts';
 import { FORWARD_DEAD_LETTERS_TOKEN, FORWARD_TO_TOKEN, authorizeForwarding } from './authorization.ts';
-import type { Caller } from './authorization.ts';
 import type { AtomRequest } from './atom-request.ts';
 import type { AtomParts } from './parts.ts';
 
@@ -12,16 +11,16 @@ const DESTINATIONS = [
 type Destinations = { readonly [D in (typeof DESTINATIONS)[number][0]]?: string | undefined };
 
 /**
- * `given` with the names of what it lets an entity forward to. The caller must be allowed to manage them; what is there already needs no right.
+ * `given` with the names of what it lets an entity forward to. Who asks must be allowed to manage them; what is there already needs no right.
  *
  * @throws AtomRefusal 401
  */
 export function withDestinations(
   { service }: AtomParts,
   request: AtomRequest,
-  options: { readonly caller: Caller; readonly given: Record<string, unknown>; readonly present?: Destinations },
+  options: { readonly given: Record<string, unknown>; readonly present?: Destinations },
 ): Record<string, unknown> {
-  const { caller, given, present } = options;
+  const { given, present } = options;
   const named = { ...given };
   for (const [property, header] of DESTINATIONS) {
     const address = given[property];
@@ -29,7 +28,7 @@ export function withDestinations(
     const destination = destinationOf(address);
     named[property] = destination;
     if (destination.toLowerCase() === present?.[property]?.toLowerCase()) continue;
-    authorizeForwarding(service, caller, { destination, token: request.header(header) });
+    authorizeForwarding(service, request, { destination, header });
   }
   return named;
 }

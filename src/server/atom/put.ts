@@ -1,7 +1,6 @@
 import { DEFAULT_RULE_NAME } from '../../topology/index.ts';
 import { notFound, refusal } from './atom-refusal.ts';
 import type { AtomRequest } from './atom-request.ts';
-import type { Caller } from './authorization.ts';
 import type { AtomParts } from './parts.ts';
 import { createQueue, updateQueue } from './queue-resource.ts';
 import { readRule } from './rule-description.ts';
@@ -15,18 +14,17 @@ import type { XmlElement } from './xml-element.ts';
 export interface Put {
   readonly target: Target;
   readonly description: XmlElement;
-  readonly caller: Caller;
 }
 
 /** The description that a body holds, and where it goes. @throws AtomRefusal 400 */
-export function putOf(target: Target, root: XmlElement, caller: Caller): Put {
+export function putOf(target: Target, root: XmlElement): Put {
   const [description] = (root.name === 'entry' ? childOf(root, 'content') : undefined)?.children ?? [];
   if (!description) throw refusal(400, 'The body must be an Atom entry whose content is a description.');
-  if (target.kind !== 'rules') return { target, description, caller };
+  if (target.kind !== 'rules') return { target, description };
   // The Go client puts a rule without a name there.
   const { topic, subscription } = target;
   const name = textOf(description, 'Name') ?? DEFAULT_RULE_NAME;
-  return { target: { kind: 'rule', topic, subscription, name }, description, caller };
+  return { target: { kind: 'rule', topic, subscription, name }, description };
 }
 
 /** Creates or updates what `put` describes; that it exists, or does not, has been looked at. @throws RetrainError */
@@ -52,11 +50,11 @@ export async function carryOut(parts: AtomParts, request: AtomRequest, put: Put)
 type Named = Put & { readonly name: string };
 
 async function putQueue(parts: AtomParts, request: AtomRequest, put: Named): Promise<void> {
-  const { name, description: body, caller } = put;
-  if (!request.update) return createQueue(parts, request, { name, body, caller });
+  const { name, description: body } = put;
+  if (!request.update) return createQueue(parts, request, { name, body });
   const present = parts.admin.queues.get(name);
   if (!present) throw notFound(request.host, name);
-  return updateQueue(parts, request, { present, body, caller });
+  return updateQueue(parts, request, { present, body });
 }
 
 async function putTopic(parts: AtomParts, request: AtomRequest, { name, description }: Named): Promise<void> {
@@ -71,12 +69,12 @@ type Targeted<K extends Target['kind']> = Put & { readonly target: Target & { re
 async function putSubscription(parts: AtomParts, request: AtomRequest, put: Targeted<'subscription'>): Promise<void> {
   const { admin } = parts;
   const { topic: topicName, name } = put.target;
-  const { description: body, caller } = put;
+  const { description: body } = put;
   if (!admin.topics.get(topicName)) throw notFound(request.host, topicName);
-  if (!request.update) return createSubscription(parts, request, { topicName, name, body, caller });
+  if (!request.update) return createSubscription(parts, request, { topicName, name, body });
   const present = admin.subscriptions.get(topicName, name);
   if (!present) throw notFound(request.host, targetPath(put.target));
-  return updateSubscription(parts, request, { present, body, caller });
+  return updateSubscription(parts, request, { present, body });
 }
 
 async function putRule({ admin }: AtomParts, request: AtomRequest, put: Targeted<'rule'>): Promise<void> {

@@ -1,6 +1,5 @@
 import type { AccessRule } from '../access-rule.ts';
 import type { QueueStatus } from '../queue-admin.ts';
-import type { Caller } from './authorization.ts';
 import { cannotChange } from './atom-refusal.ts';
 import { WITH_MESSAGE_SIZE } from './atom-request.ts';
 import type { AtomRequest } from './atom-request.ts';
@@ -25,10 +24,10 @@ const FIXED = [
 export async function createQueue(
   parts: AtomParts,
   request: AtomRequest,
-  { name, body, caller }: { readonly name: string; readonly body: XmlElement; readonly caller: Caller },
+  { name, body }: { readonly name: string; readonly body: XmlElement },
 ): Promise<void> {
   const { admin, access } = parts;
-  const given = withDestinations(parts, request, { caller, given: withSizes(readFields(body, QUEUE_FIELDS)) });
+  const given = withDestinations(parts, request, { given: withSizes(readFields(body, QUEUE_FIELDS)) });
   const rules = readAuthorizationRules(body) ?? [];
   access.check(name, rules);
   await admin.queues.create({ ...given, name });
@@ -38,12 +37,12 @@ export async function createQueue(
 export async function updateQueue(
   parts: AtomParts,
   request: AtomRequest,
-  { present, body, caller }: { readonly present: QueueStatus; readonly body: XmlElement; readonly caller: Caller },
+  { present, body }: { readonly present: QueueStatus; readonly body: XmlElement },
 ): Promise<void> {
   const { admin, access } = parts;
   const { description } = present;
   const wanted = withSizes(readFields(body, QUEUE_FIELDS), description);
-  const given = withDestinations(parts, request, { caller, given: wanted, present: description });
+  const given = withDestinations(parts, request, { given: wanted, present: description });
   for (const [element, property] of FIXED)
     if (given[property] !== undefined && given[property] !== description[property])
       throw cannotChange(element, 'Queue');

@@ -2,7 +2,6 @@ import { DEFAULT_RULE_NAME } from '../../topology/index.ts';
 import type { SubscriptionStatus } from '../subscription-admin.ts';
 import { cannotChange } from './atom-refusal.ts';
 import type { AtomRequest } from './atom-request.ts';
-import type { Caller } from './authorization.ts';
 import { SUBSCRIPTION_FIELDS, readFields } from './description-fields.ts';
 import { AVAILABLE, countDetailsXml, destinationXml, timesXml } from './description-parts.ts';
 import type { Entry } from './feed.ts';
@@ -19,10 +18,10 @@ import type { XmlNode } from './xml-writer.ts';
 export async function createSubscription(
   parts: AtomParts,
   request: AtomRequest,
-  options: { readonly topicName: string; readonly name: string; readonly body: XmlElement; readonly caller: Caller },
+  options: { readonly topicName: string; readonly name: string; readonly body: XmlElement },
 ): Promise<void> {
-  const { topicName, name, body, caller } = options;
-  const given = withDestinations(parts, request, { caller, given: readFields(body, SUBSCRIPTION_FIELDS) });
+  const { topicName, name, body } = options;
+  const given = withDestinations(parts, request, { given: readFields(body, SUBSCRIPTION_FIELDS) });
   const rule = childOf(body, 'DefaultRuleDescription');
   const described = rule && readRule(rule, textOf(rule, 'Name') ?? DEFAULT_RULE_NAME);
   await parts.admin.subscriptions.create({ ...given, topicName, name }, described && [described]);
@@ -31,15 +30,11 @@ export async function createSubscription(
 export async function updateSubscription(
   parts: AtomParts,
   request: AtomRequest,
-  {
-    present,
-    body,
-    caller,
-  }: { readonly present: SubscriptionStatus; readonly body: XmlElement; readonly caller: Caller },
+  { present, body }: { readonly present: SubscriptionStatus; readonly body: XmlElement },
 ): Promise<void> {
   const { description } = present;
   const wanted = readFields(body, SUBSCRIPTION_FIELDS);
-  const given = withDestinations(parts, request, { caller, given: wanted, present: description });
+  const given = withDestinations(parts, request, { given: wanted, present: description });
   if (given['requiresSession'] !== undefined && given['requiresSession'] !== description.requiresSession)
     throw cannotChange('RequiresSession', 'Subscription');
   await parts.admin.subscriptions.update(description.topicName, description.name, {

@@ -7,11 +7,12 @@ import type { Random } from '../runtime/random.ts';
 import { Log } from '../storage/index.ts';
 import type { AccessRule } from './access-rule.ts';
 import { AccessRules } from './access-rules.ts';
-import { AtomApi } from './atom/atom-api.ts';
 import { ConnectionDriver } from './connection-driver.ts';
 import type { EntityAccess } from './entity-access.ts';
 import { failure } from './error-mapping.ts';
 import type { Failure } from './error-mapping.ts';
+import type { HttpApi } from './http-routes.ts';
+import { LateApi } from './late-api.ts';
 import { LIMITS } from './limits.ts';
 import { declareEntities } from './declared-entities.ts';
 import type { DeclaredEntities } from './declared-entities.ts';
@@ -188,9 +189,11 @@ export class Server implements AsyncDisposable {
     this.#enforce(next);
   }
 
-  /** Service Bus's admin API over this server's entities. `access`: the access rules of queues and topics. */
-  adminApi(access: EntityAccess): AtomApi {
-    return new AtomApi({ service: this.#service, admin: this.admin, access });
+  /** Service Bus's admin API over this server's entities. `access`: the access rules of queues and topics. Most brokers are never asked for it. */
+  adminApi(access: EntityAccess): HttpApi {
+    const parts = { service: this.#service, admin: this.admin, access, startedMs: this.#service.clock.wallMs() };
+    const load = async (): Promise<HttpApi> => new (await import('./atom/atom-api.ts')).AtomApi(parts);
+    return new LateApi({ load, onFault: this.#service.onFault });
   }
 
   /** Serves a client until one of both sides goes. Tell the returned listener what happens on the transport. */

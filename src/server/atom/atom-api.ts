@@ -36,11 +36,9 @@ const ERROR_TYPE = 'application/xml; charset=utf-8';
  */
 export class AtomApi implements HttpApi {
   readonly #parts: AtomParts;
-  readonly #startedMs: number;
 
   constructor(parts: AtomParts) {
     this.#parts = parts;
-    this.#startedMs = parts.service.clock.wallMs();
   }
 
   handle(incoming: IncomingMessage, response: ServerResponse): void {
@@ -95,7 +93,7 @@ export class AtomApi implements HttpApi {
     const { admin } = this.#parts;
     switch (target.kind) {
       case 'namespace':
-        return namespaceEntry(request, this.#startedMs);
+        return namespaceEntry(request, this.#parts.startedMs);
       case 'entity': {
         const queue = admin.queues.get(target.name);
         if (queue) return queueEntry(this.#parts, request, queue);

@@ -7,4 +7,6 @@ export interface AtomParts {
   readonly service: Service;
   readonly admin: EntityAdmin;
   readonly access: EntityAccess;
+  /** Wall clock. */
+  readonly startedMs: number;
 }

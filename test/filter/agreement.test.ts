@@ -3,15 +3,16 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { RetrainError } from '../../src/errors.ts';
 import {
+  compileAction,
   compileFilter,
   type Filter,
   type FilterDescription,
   FilterError,
   FilterIndex,
 } from '../../src/filter/index.ts';
-import { condition, message, routing, written } from './arbitrary.ts';
+import { condition, message, routing, value, written, writtenAction } from './arbitrary.ts';
 import { ENVIRONMENT, messageOf, type Properties } from './message-of.ts';
-import { type Condition, Fails, matches } from './reference.ts';
+import { type Condition, Fails, matches, read } from './reference.ts';
 
 // What is compiled means what the slow reference says, and an index finds what trying one filter after the other finds.
 
@@ -26,9 +27,9 @@ function compiled(tree: Condition): Filter | undefined {
   }
 }
 
-function outcome(decide: () => boolean): boolean | 'fails' {
+function attempted<T>(evaluate: () => T): T | 'fails' {
   try {
-    return decide();
+    return evaluate();
   } catch (error) {
     if (error instanceof Fails || error instanceof FilterError) return 'fails';
     throw error;
@@ -42,17 +43,34 @@ test('a compiled filter and the reference agree', () => {
       const filter = compiled(tree);
       if (!filter) return;
       for (const properties of messages) {
-        const expected = outcome(() => matches(tree, properties));
+        const expected: boolean | 'fails' = attempted((): boolean => matches(tree, properties));
+        const actual: boolean | 'fails' = attempted((): boolean => filter.matches(messageOf(properties)));
         seen[`${expected}`] += 1;
-        assert.equal(
-          outcome(() => filter.matches(messageOf(properties))),
-          expected,
-          written(tree).sqlExpression,
-        );
+        assert.equal(actual, expected, written(tree).sqlExpression);
         if (filter.always) assert.equal(expected, true, written(tree).sqlExpression);
       }
     }),
     { numRuns: 4000 },
+  );
+  for (const [what, times] of Object.entries(seen)) assert.ok(times > 100, `${what}: ${times}`);
+});
+
+test('a compiled action and the reference agree', () => {
+  const seen = { set: 0, fails: 0 };
+  fc.assert(
+    fc.property(value, value, message, (first, second, properties) => {
+      const sql = writtenAction({ first, second });
+      if (sql.sqlExpression.length > 1024) return;
+      const action = compileAction(sql, ENVIRONMENT);
+      const expected = attempted(() => ({
+        first: read(first, properties) ?? null,
+        second: read(second, properties) ?? null,
+      }));
+      const actual = attempted(() => Object.fromEntries(action.changes(messageOf(properties)).user));
+      assert.deepEqual(actual, expected, sql.sqlExpression);
+      seen[expected === 'fails' ? 'fails' : 'set'] += 1;
+    }),
+    { numRuns: 2000 },
   );
   for (const [what, times] of Object.entries(seen)) assert.ok(times > 100, `${what}: ${times}`);
 });
@@ -62,7 +80,7 @@ function tried(filters: ReadonlyMap<number, Filter>, properties: Properties): { 
   const matched: number[] = [];
   const failed: number[] = [];
   for (const [key, filter] of filters) {
-    const result = outcome(() => filter.matches(messageOf(properties)));
+    const result = attempted((): boolean => filter.matches(messageOf(properties)));
     if (result === 'fails') failed.push(key);
     else if (result) matched.push(key);
   }

@@ -11,7 +11,10 @@ const text = fc.oneof(
   fc.string({ unit: fc.constantFrom('a', 'b', '%', '_', '$', "'"), maxLength: 6 }),
 );
 const integer = fc.oneof(fc.bigInt(-3n, 11n), fc.constantFrom(2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n + 1n));
-const double = fc.oneof(fc.constantFrom(0.5, 2.5, 10, 2 ** 53), fc.double({ noNaN: true, noDefaultInfinity: true }));
+const double = fc.oneof(
+  fc.constantFrom(0.5, 2.5, 10, 2 ** 53), // Without -0, which has no constant.
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number || 0),
+);
 const time = fc.constantFrom(0, 1000, 253402300799999).map((ms) => new FilterTime(ms));
 const duration = fc
   .constantFrom(0n, 10_000_000n, 2n ** 63n - 1n, -10_000_001n)
@@ -67,7 +70,7 @@ const property = fc.oneof(
   fc.record({ is: fc.constant('system' as const), name: fc.constantFrom('Label' as const, 'MessageId' as const) }),
 );
 
-const { condition: anyCondition } = fc.letrec<{ value: Value; condition: Condition }>((tie) => ({
+const { condition: anyCondition, value: anyValue } = fc.letrec<{ value: Value; condition: Condition }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3, depthIdentifier: 'value' },
     { arbitrary: property, weight: 6 },
@@ -141,6 +144,7 @@ const { condition: anyCondition } = fc.letrec<{ value: Value; condition: Conditi
 }));
 
 export const condition = anyCondition;
+export const value = anyValue;
 
 /** What topics have many of: conditions on the same few properties, with equality in front or behind. */
 const equality = fc.record({
@@ -177,8 +181,22 @@ export const routing: fc.Arbitrary<Condition> = fc
     fc.constantFrom('and' as const, 'or' as const).map((is) => (of.length === 1 ? (of[0] as Condition) : { is, of })),
   );
 
+/** An action that sets a property to each of the values, and its parameters. */
+export function writtenAction(values: Readonly<Record<string, Value>>): Sql {
+  const parameters: Record<string, RuleValue> = {};
+  const statements = Object.entries(values).map(
+    ([name, tree]) => `SET ${name} = ${writeValue(tree, LEVEL.sum, parameters)}`,
+  );
+  return { sqlExpression: statements.join('; '), parameters };
+}
+
+interface Sql {
+  sqlExpression: string;
+  parameters: Record<string, RuleValue>;
+}
+
 /** The expression in the language, with no parenthesis that is not needed, and its parameters. */
-export function written(tree: Condition): { sqlExpression: string; parameters: Record<string, RuleValue> } {
+export function written(tree: Condition): Sql {
   const parameters: Record<string, RuleValue> = {};
   const sqlExpression = writeCondition(tree, 0, parameters);
   return { sqlExpression, parameters };

@@ -146,7 +146,8 @@ export function isLike(text: string, parts: readonly string[]): boolean {
   return reached.has(text.length);
 }
 
-function read(value: Value, message: Properties): PropertyValue | undefined {
+/** What an action sets a property to; undefined is a property that is not there. @throws Fails */
+export function read(value: Value, message: Properties): PropertyValue | undefined {
   switch (value.is) {
     case 'constant':
       return value.value;

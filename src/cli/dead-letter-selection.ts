@@ -1,9 +1,9 @@
-import type { ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus';
+import type { ServiceBusClient, ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus';
 import { addConnectionOption, entityPlace } from './connection.ts';
 import type { ConnectionOptions, Place } from './connection.ts';
 import type { Command } from 'commander';
-import { splitSubqueue } from './entity-address.ts';
-import type { Subqueue } from './entity-address.ts';
+import { findEntity, placeText, receiverOf, receiverOptions, splitSubqueue } from './entity-address.ts';
+import type { EntityAddress, Subqueue } from './entity-address.ts';
 import { filterOf } from './dead-letter-filter.ts';
 import type { FilterFlags } from './dead-letter-filter.ts';
 import { peeked } from './peeked.ts';
@@ -31,12 +31,32 @@ export function addDeadLetterOptions(command: Command): Command {
   );
 }
 
-export function deadLetterPlace(
-  entity: string,
-  flags: DeadLetterFlags,
-): { readonly name: string; readonly place: Place; readonly subqueue: Subqueue } {
+interface DeadLetterPlace {
+  readonly name: string;
+  readonly place: Place;
+  readonly subqueue: Subqueue;
+}
+
+export function deadLetterPlace(entity: string, flags: DeadLetterFlags): DeadLetterPlace {
   const { entity: name, subqueue = 'deadLetter' } = splitSubqueue(entity);
   return { name, place: entityPlace(flags, name), subqueue: flags.transfer ? 'transferDeadLetter' : subqueue };
+}
+
+/** The dead-letter queue of an entity: where it is and how it is called, also in errors. */
+interface DeadLetters {
+  readonly address: EntityAddress;
+  readonly from: string;
+  readonly place: Place;
+  /** Locks are not renewed: what is not handled before its lock ends comes again. */
+  readonly receiver: ServiceBusReceiver;
+}
+
+export async function openDeadLetters(client: ServiceBusClient, given: DeadLetterPlace): Promise<DeadLetters> {
+  const { name, place, subqueue } = given;
+  const address = await findEntity(client, name, place);
+  const from = placeText(address, subqueue);
+  const options = { ...receiverOptions(subqueue), maxAutoLockRenewalDurationInMs: 0 };
+  return { address, from, place: { ...place, queue: from }, receiver: receiverOf(client, address, options) };
 }
 
 /** Dead letters that the flags name, by looking; at most `limit`. */

@@ -8,9 +8,9 @@ import { drain } from './dead-letter-drain.ts';
 import type { Handled } from './dead-letter-drain.ts';
 import { addFilterOptions } from './dead-letter-filter.ts';
 import { DeadLetterReport, deadLettersText } from './dead-letter-report.ts';
-import { addDeadLetterOptions, deadLetterPlace, select } from './dead-letter-selection.ts';
+import { addDeadLetterOptions, deadLetterPlace, openDeadLetters, select } from './dead-letter-selection.ts';
 import type { DeadLetterFlags } from './dead-letter-selection.ts';
-import { ENTITY_ARGUMENT, findEntity, placeText, receiverOf, receiverOptions } from './entity-address.ts';
+import { ENTITY_ARGUMENT } from './entity-address.ts';
 import { Interrupt } from './interrupt.ts';
 
 interface DiscardFlags extends DeadLetterFlags {
@@ -39,11 +39,9 @@ Examples:
 }
 
 async function runDiscard(entity: string, flags: DiscardFlags): Promise<void> {
-  const { name, place, subqueue } = deadLetterPlace(entity, flags);
-  await withOpenClient(place, async (client) => {
-    const address = await findEntity(client, name, place);
-    const from = placeText(address, subqueue);
-    const receiver = receiverOf(client, address, { ...receiverOptions(subqueue), maxAutoLockRenewalDurationInMs: 0 });
+  const given = deadLetterPlace(entity, flags);
+  await withOpenClient(given.place, async (client) => {
+    const { from, place, receiver } = await openDeadLetters(client, given);
     const report = new DeadLetterReport({ from, json: flags.json === true });
     const onSelected = (message: ServiceBusReceivedMessage): void => {
       if (flags.dryRun) report.planned(message);

@@ -4,9 +4,9 @@ import { withAdmin } from './admin-client.ts';
 import { adminCounts } from './admin-entity.ts';
 import { connectionOf, withOpenClient } from './connection.ts';
 import type { Place } from './connection.ts';
-import { addDeadLetterOptions, deadLetterPlace } from './dead-letter-selection.ts';
+import { addDeadLetterOptions, deadLetterPlace, openDeadLetters } from './dead-letter-selection.ts';
 import type { DeadLetterFlags } from './dead-letter-selection.ts';
-import { ENTITY_ARGUMENT, findEntity, placeText, receiverOf, receiverOptions } from './entity-address.ts';
+import { ENTITY_ARGUMENT } from './entity-address.ts';
 import { peeked } from './peeked.ts';
 import { onOneLine } from './printable.ts';
 import { table, Terminal } from './terminal.ts';
@@ -60,11 +60,10 @@ async function runList(entity: string | undefined, flags: ListFlags): Promise<vo
   const terminal = new Terminal(process.stdout);
   if (entities.length === 0 && !flags.json) terminal.line('there are no dead letters');
   for (const [i, each] of entities.entries()) {
-    const { name, place, subqueue } = deadLetterPlace(each, flags);
-    await withOpenClient(place, async (client) => {
-      const address = await findEntity(client, name, place);
-      const receiver = receiverOf(client, address, receiverOptions(subqueue));
-      const counts = await countReasons(receiver, { entity: placeText(address, subqueue), place });
+    const given = deadLetterPlace(each, flags);
+    await withOpenClient(given.place, async (client) => {
+      const { from, place, receiver } = await openDeadLetters(client, given);
+      const counts = await countReasons(receiver, { entity: from, place });
       if (flags.json) console.log(JSON.stringify(counts));
       else {
         if (i > 0) terminal.line();

@@ -8,9 +8,15 @@ import { drain } from './dead-letter-drain.ts';
 import { addFilterOptions } from './dead-letter-filter.ts';
 import { DeadLetterReport, deadLettersText } from './dead-letter-report.ts';
 import { DeadLetterReplay } from './dead-letter-replay.ts';
-import { addDeadLetterOptions, deadLetterPlace, select, SELECTION_MAX } from './dead-letter-selection.ts';
+import {
+  addDeadLetterOptions,
+  deadLetterPlace,
+  openDeadLetters,
+  select,
+  SELECTION_MAX,
+} from './dead-letter-selection.ts';
 import type { DeadLetterFlags } from './dead-letter-selection.ts';
-import { ENTITY_ARGUMENT, findEntity, placeText, receiverOf, receiverOptions } from './entity-address.ts';
+import { ENTITY_ARGUMENT } from './entity-address.ts';
 import type { EntityAddress } from './entity-address.ts';
 import { Interrupt } from './interrupt.ts';
 import { idOfReplay, replayedMessage, REPLAY_FOR, REPLAY_OF } from './replayed-message.ts';
@@ -50,14 +56,13 @@ Examples:
 }
 
 async function runReplay(entity: string, flags: ReplayFlags): Promise<void> {
-  const { name, place, subqueue } = deadLetterPlace(entity, flags);
-  await withOpenClient(place, async (client) => {
-    const address = await findEntity(client, name, place);
+  const given = deadLetterPlace(entity, flags);
+  await withOpenClient(given.place, async (client) => {
+    const { address, from, place, receiver } = await openDeadLetters(client, given);
     const target = targetOf(address, flags);
     const route = { source: address.path, subscription: address.subscription?.name, target: target.queue };
     await answered(client.createSender(target.queue).createMessageBatch(), target);
-    const receiver = receiverOf(client, address, { ...receiverOptions(subqueue), maxAutoLockRenewalDurationInMs: 0 });
-    const report = new DeadLetterReport({ from: placeText(address, subqueue), json: flags.json === true });
+    const report = new DeadLetterReport({ from, json: flags.json === true });
     if (flags.dryRun) await dryRun({ receiver, flags, place, report, route });
     else await replay({ client, receiver, flags, place, target, report, route });
   });

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
 import { withOpenClient } from './connection.ts';
 import { addFilterOptions } from './dead-letter-filter.ts';
-import { addDeadLetterOptions, deadLetterPlace, matching } from './dead-letter-selection.ts';
+import { addDeadLetterOptions, deadLetterPlace, openDeadLetters, matching } from './dead-letter-selection.ts';
 import type { DeadLetterFlags } from './dead-letter-selection.ts';
-import { ENTITY_ARGUMENT, findEntity, placeText, receiverOf, receiverOptions } from './entity-address.ts';
+import { ENTITY_ARGUMENT } from './entity-address.ts';
 import { messageBlock } from './message-block.ts';
 import { messageJson } from './message-json.ts';
 import { Terminal } from './terminal.ts';
@@ -33,17 +33,16 @@ Examples:
 }
 
 async function runShow(entity: string, flags: ShowFlags): Promise<void> {
-  const { name, place, subqueue } = deadLetterPlace(entity, flags);
+  const given = deadLetterPlace(entity, flags);
   const terminal = new Terminal(process.stdout);
-  await withOpenClient(place, async (client) => {
-    const address = await findEntity(client, name, place);
-    const receiver = receiverOf(client, address, receiverOptions(subqueue));
+  await withOpenClient(given.place, async (client) => {
+    const { from, place, receiver } = await openDeadLetters(client, given);
     let seen = 0;
     for await (const message of matching(receiver, { limit: DEFAULT_LIMIT, ...flags }, place)) {
       seen += 1;
       if (flags.json) console.log(JSON.stringify(messageJson(message)));
       else for (const line of messageBlock(message, terminal)) terminal.line(line);
     }
-    if (seen === 0 && !flags.json) terminal.line(`no such dead letters in ${placeText(address, subqueue)}`);
+    if (seen === 0 && !flags.json) terminal.line(`no such dead letters in ${from}`);
   });
 }

@@ -67,7 +67,8 @@ async function runPeek(entity: string, flags: PeekFlags): Promise<void> {
     const address = await findEntity(client, name, place);
     const receiver = receiverOf(client, address, receiverOptions(subqueue));
     const batch = flags.session === undefined ? flags.count : undefined;
-    const range = { place, from: flags.from, ...(batch !== undefined && { batch }) };
+    const at = { ...place, queue: placeText(address, subqueue) };
+    const range = { place: at, from: flags.from, ...(batch !== undefined && { batch }) };
     let seen = 0;
     for await (const message of peeked(receiver, range)) {
       if (flags.session !== undefined && message.sessionId !== flags.session) continue;

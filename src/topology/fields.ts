@@ -21,7 +21,7 @@ export function duration(bounds: { min: string; max: string }) {
     .meta({ pattern: DURATION_SHAPE.source, description: range });
 }
 
-const RESERVED_PATH = /\/(subscriptions|rules)\//i;
+const RESERVED_PATH = /\/(subscriptions|rules)(\/|$)/i;
 
 /** Queue and topic names: letters, digits, `.`, `-`, `_` and `/`, which neither begin nor end with a separator; 260 characters at most. */
 export const entityName = z
@@ -33,7 +33,7 @@ export const entityName = z
   )
   .refine(
     (name) => !RESERVED_PATH.test(name),
-    'must not contain /Subscriptions/ or /Rules/, which name parts of topics',
+    'must not contain /Subscriptions/ or /Rules/, nor end so, which name parts of topics',
   );
 
 /** Names of subscriptions and rules: as those of queues but without `/`; 50 characters at most. */

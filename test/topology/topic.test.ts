@@ -69,6 +69,11 @@ const REFUSED: readonly [string, () => unknown, RegExp][] = [
     /\/Subscriptions\//,
   ],
   [
+    'a topic in the place of the list of subscriptions',
+    () => parseTopicDescription({ name: 'a/Subscriptions' }),
+    /\/Subscriptions\//,
+  ],
+  [
     'a subscription that forwards to its topic',
     () => subscription({ forwardTo: 'EVENTS' }),
     /cannot forward to itself/,

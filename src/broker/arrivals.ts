@@ -145,7 +145,7 @@ export class Arrivals {
     const records: LogRecord[] = [];
     const remembered = this.#duplicates?.check([message], this.#enqueueTime(), records);
     if (remembered?.duplicates.has(0)) return { records: [], apply: () => undefined };
-    const timeToLiveMs = this.#timeToLive(message);
+    const timeToLiveMs = this.timeToLive(message);
     const step = this.#fanOut?.step([{ ...message, timeToLiveMs }]) ?? this.arriveStep([message]);
     return {
       records: [...records, ...step.records],
@@ -212,6 +212,12 @@ export class Arrivals {
     });
   }
 
+  /** What is made of the time to live that a message asks for, in milliseconds: the default is a ceiling (message-expiration). */
+  timeToLive({ timeToLiveMs = Infinity }: MessageFacts): number {
+    const wanted = Math.min(timeToLiveMs, this.#defaultTimeToLiveMs);
+    return wanted > MAX_TIME_MS ? Infinity : wanted;
+  }
+
   /** Writes the counters, if they moved since they were last written. */
   countersStep(): Step | undefined {
     if (this.#countersWritten === this.#nextSequenceNumber) return undefined;
@@ -249,11 +255,6 @@ export class Arrivals {
     return key === undefined ? sequenceNumber % PARTITIONS : partitionOf(key);
   }
 
-  #timeToLive({ timeToLiveMs = Infinity }: MessageFacts): number {
-    const wanted = Math.min(timeToLiveMs, this.#defaultTimeToLiveMs);
-    return wanted > MAX_TIME_MS ? Infinity : wanted;
-  }
-
   /** A message that goes on to the subscriptions as soon as it comes. */
   #publication(message: NumberedMessage, number: number): ForwardedMessage {
     const partition = this.#partitionFor(message, number);
@@ -263,7 +264,7 @@ export class Arrivals {
       ...(messageId === undefined ? {} : { messageId }),
       ...(sessionId === undefined ? {} : { sessionId }),
       ...(partitionKey === undefined ? {} : { partitionKey }),
-      timeToLiveMs: this.#timeToLive(message),
+      timeToLiveMs: this.timeToLive(message),
       bodyId: this.#broker.journal.nextId(),
       bytes: message.bytes,
       sizeBytes: message.sizeBytes,
@@ -282,7 +283,7 @@ export class Arrivals {
     const { number, now, scheduled } = at;
     const arrived = 'forwarded' in message ? message : undefined;
     const scheduledMs = 'forwarded' in message ? undefined : message.scheduledEnqueueTimeMs;
-    const timeToLiveMs = this.#timeToLive(message);
+    const timeToLiveMs = this.timeToLive(message);
     const place = arrived?.change?.place ?? 'active';
     // A body is named by records behind it only, so it gets its id first.
     const bodyId = arrived?.bodyId ?? journal.nextId();

@@ -118,6 +118,11 @@ export class Queue implements SubqueueOwner {
     return [this.active, this.#deadLetterQueue, this.#transferDeadLetterQueue].filter((part) => part !== undefined);
   }
 
+  /** Bytes of the messages of all subqueues. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
   counts(): QueueCounts {
     const active = this.active.index.count;
     const deadLetter = this.#deadLetterQueue?.index.count ?? 0;

@@ -1,4 +1,4 @@
-import { FilterError, FilterIndex } from '../filter/index.ts';
+import { FilterError, FilterIndex, type PropertyChanges } from '../filter/index.ts';
 import type { QueueDescription, RuleDescription, TopicDescription } from '../topology/index.ts';
 import type { FanOut, FanOutStep, ForwardedMessage } from './arrivals.ts';
 import type { BrokerState } from './broker-state.ts';
@@ -62,8 +62,8 @@ export class Topic implements FanOut {
 
   get heldBytes(): number {
     let most = 0;
-    for (const { queue } of this.subscriptions.values()) most = Math.max(most, queue.counts().sizeBytes);
-    return most + this.queue.counts().sizeBytes;
+    for (const { queue } of this.subscriptions.values()) most = Math.max(most, queue.sizeBytes);
+    return most + this.queue.sizeBytes;
   }
 
   subscription(name: string): Subscription | undefined {
@@ -114,7 +114,8 @@ export class Topic implements FanOut {
     const failures = new Map<Subscription, FilterError>();
     const onError = ({ subscription }: Rule, error: FilterError): void => void failures.set(subscription, error);
     const overlay = message.change?.overlay;
-    const properties = lazily(() => this.#reader.properties(bytesOf(message), overlay));
+    const whole = lazily(() => bytesOf(message));
+    const properties = lazily(() => this.#reader.properties(whole(), overlay));
     // Rules without an action give one copy together, each rule with an action one of its own.
     const plain = new Set<Subscription>();
     const served = new Set<Subscription>();
@@ -123,7 +124,8 @@ export class Topic implements FanOut {
       if (!action) plain.add(subscription);
       else
         try {
-          give(subscription, admissible(subscription, this.#changed(message, rule, action.changes(properties()))));
+          const changed = this.#changed({ ...message, bytes: whole() }, rule, action.changes(properties()));
+          give(subscription, admissible(subscription, changed));
           served.add(subscription);
         } catch (error) {
           if (!(error instanceof FilterError)) throw error;
@@ -141,19 +143,17 @@ export class Topic implements FanOut {
   }
 
   /** The message as the action of a rule has made it. */
-  #changed(
-    message: ForwardedMessage,
-    rule: Rule,
-    changes: ReturnType<NonNullable<Rule['action']>['changes']>,
-  ): ForwardedMessage {
-    const bytes = bytesOf(message);
+  #changed(message: ForwardedMessage & { bytes: Buffer }, rule: Rule, changes: PropertyChanges): ForwardedMessage {
+    const { bodyId, bytes, sizeBytes, wasScheduled, forwarded, change } = message;
     const user = new Map(changes.user).set(RULE_NAME, rule.description.name);
-    const overlay = this.#reader.overlayWith(bytes, message.change?.overlay, { ...changes, user });
-    const { timeToLiveMs = Infinity, ...facts } = this.#reader.facts(bytes, overlay);
-    const { bodyId, sizeBytes, wasScheduled, forwarded, change } = message;
+    const overlay = this.#reader.overlayWith(bytes, change?.overlay, { ...changes, user });
+    const facts = this.#reader.facts(bytes, overlay);
+    const timeToLiveMs = changes.system.has('TimeToLive')
+      ? this.queue.arrivals.timeToLive(facts)
+      : (message.timeToLiveMs ?? Infinity);
     return {
       ...facts,
-      timeToLiveMs: Math.min(timeToLiveMs, message.timeToLiveMs ?? Infinity),
+      timeToLiveMs,
       bodyId,
       bytes,
       sizeBytes,

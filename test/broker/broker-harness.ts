@@ -9,7 +9,7 @@ import type {
   Subqueue,
 } from '../../src/broker/index.ts';
 import { BrokerRefusal, Namespace, type Queue } from '../../src/broker/index.ts';
-import type { MessageProperties, PropertyChanges } from '../../src/filter/index.ts';
+import { FilterDuration, type MessageProperties, type PropertyChanges } from '../../src/filter/index.ts';
 import { RetrainError } from '../../src/errors.ts';
 import type { Random } from '../../src/runtime/random.ts';
 import { type Journal, type LogRecord, RecordKind } from '../../src/storage/index.ts';
@@ -35,14 +35,21 @@ function propertiesOf(text: string, overlay: Buffer | undefined): MessagePropert
 }
 
 function overlayOf(former: Buffer | undefined, { user, system }: PropertyChanges): Buffer {
-  const named = [...system].map(([name, value]) => [`sys.${name}`, value] as const);
+  const named = [...system].map(([name, value]) => {
+    // Of a duration JSON keeps its ticks.
+    return [`sys.${name}`, value instanceof FilterDuration ? String(value.ticks) : value] as const;
+  });
   const changes = [...user, ...named].map(([name, value]) => [name, value ?? null] as const);
   return Buffer.from(JSON.stringify({ ...changesIn(former), ...Object.fromEntries(changes) }));
 }
 
 function changedFacts(overlay: Buffer | undefined): MessageFacts {
-  const { 'sys.SessionId': sessionId, 'sys.MessageId': messageId } = changesIn(overlay);
-  return { ...(sessionId ? { sessionId } : {}), ...(messageId ? { messageId } : {}) };
+  const { 'sys.SessionId': sessionId, 'sys.MessageId': messageId, 'sys.TimeToLive': ticks } = changesIn(overlay);
+  return {
+    ...(sessionId ? { sessionId } : {}),
+    ...(messageId ? { messageId } : {}),
+    ...(ticks ? { timeToLiveMs: Number(ticks) / 10_000 } : {}),
+  };
 }
 
 /** A journal that keeps records by the liveness rules of storage, so that a restart sees what the log would tell. */

@@ -171,6 +171,22 @@ test('the shorter of the times to live of topic, subscription and message holds'
   assert.deepEqual(shown(b), [20_000, 30_000]);
 });
 
+test("the time to live that an action sets is its copy's, up to the topic's; other actions leave it as it is", () => {
+  const broker = new BrokerHarness();
+  const topic = topicOf(broker, { defaultMessageTimeToLive: 'PT1H' });
+  const action = (sqlExpression: string, value: string): object => ({
+    name: 'r',
+    filterType: 'TrueFilter',
+    action: { sqlExpression, parameters: { '@t': { type: 'duration', value } } },
+  });
+  const longer = subscribe(broker, 'longer', {}, [action('SET sys.TimeToLive = @t', 'PT2M')]);
+  const tooLong = subscribe(broker, 'too-long', {}, [action('SET sys.TimeToLive = @t', 'P1D')]);
+  const other = subscribe(broker, 'other', {}, [action("SET color = 'red'", 'PT1S')]);
+  topic.queue.send([{ ...message('one'), timeToLiveMs: 60_000 }]);
+  const timesToLive = [longer, tooLong, other].map(({ queue }) => broker.receive(queue.active)[0]?.timeToLiveMs);
+  assert.deepEqual(timesToLive, [120_000, 3_600_000, 60_000]);
+});
+
 test('a queue forwards to a topic, a subscription to a queue; each is a hop', () => {
   const broker = new BrokerHarness();
   topicOf(broker);

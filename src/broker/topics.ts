@@ -153,7 +153,7 @@ export class Topics {
   /**
    * With these rules; unless given with the one that lets everything in.
    *
-   * @throws BrokerRefusal `entity-not-found`, `entity-exists`, `quota-exceeded`, `argument-invalid`
+   * @throws BrokerRefusal `entity-not-found`, `entity-exists` also for two rules of one name, `quota-exceeded`, `argument-invalid`
    * @throws RetrainError `FILTER_INVALID`
    */
   subscribe(
@@ -169,6 +169,7 @@ export class Topics {
         `Topic '${topic.name}' has ${MAX_SUBSCRIPTIONS} subscriptions, which is the limit. Delete some.`,
       );
     this.#around.mustForwardToSomewhere(description);
+    mustDiffer(rules, description);
     const compiled = rules.map((rule) => this.#compiled(rule));
     this.#mustFit(topic, rules);
     const { journal } = broker;
@@ -328,6 +329,16 @@ export function restoredSubscription(options: {
 function recordOf({ id, subscription, description, createdMs }: Rule): Parameters<Queue['records']['append']>[0][0] {
   const bytes = encodeRule({ subscriptionId: subscription.queue.id, description, createdMs });
   return { kind: RecordKind.entry, id, refs: [], bytes };
+}
+
+/** A rule that another one hides could never be removed. @throws BrokerRefusal `entity-exists` */
+function mustDiffer(rules: readonly RuleDescription[], { topicName, name }: SubscriptionDescription): void {
+  const names = new Set<string>();
+  for (const rule of rules) {
+    if (names.has(rule.name.toLowerCase()))
+      throw entityExists(`${subscriptionPath(topicName, name)}/Rules/${rule.name}`);
+    names.add(rule.name.toLowerCase());
+  }
 }
 
 function rulePath({ queue }: Subscription, name: string): string {

@@ -302,6 +302,16 @@ test('rules come and go for what is sent from then on, and stay over a restart',
   assert.deepEqual(broker.texts(again(broker, 'a').queue.active), ['label=x', 'label=y']);
 });
 
+test('a subscription is not made with two rules of one name, of which one would hide the other', () => {
+  const broker = new BrokerHarness();
+  const topic = topicOf(broker);
+  assert.throws(() => subscribe(broker, 'a', {}, [label('x'), { ...label('y'), name: 'X' }]), {
+    reason: 'entity-exists',
+    message: "The messaging entity 't/Subscriptions/a/Rules/X' already exists.",
+  });
+  assert.equal(topic.subscriptions.size, 0);
+});
+
 test('a changed description holds at once and after a restart; its record replaces the one before', () => {
   const broker = new BrokerHarness();
   const topic = topicOf(broker);

@@ -75,19 +75,24 @@ export class Recovery {
     this.#reader = reader;
   }
 
+  /** @throws RetrainError `DATA_VERSION` for records that this release does not know, or whose descriptions it cannot use */
   take(record: RecoveredRecord, live: boolean): void {
-    switch (record.bytes[0]) {
+    const { id, bytes } = record;
+    switch (bytes[0]) {
       case RecordType.queue:
-        if (live) this.#takeEntity(record.id, { kind: 'queue', ...decodeQueue(record.bytes) });
+        if (live) this.#takeEntity(id, { kind: 'queue', ...usable(id, 'a queue', () => decodeQueue(bytes)) });
         break;
       case RecordType.topic:
-        if (live) this.#takeEntity(record.id, { kind: 'topic', ...decodeTopic(record.bytes) });
+        if (live) this.#takeEntity(id, { kind: 'topic', ...usable(id, 'a topic', () => decodeTopic(bytes)) });
         break;
-      case RecordType.subscription:
-        if (live) this.#takeEntity(record.id, { kind: 'subscription', ...decodeSubscription(record.bytes) });
+      case RecordType.subscription: {
+        if (!live) break;
+        const subscription = usable(id, 'a subscription', () => decodeSubscription(bytes));
+        this.#takeEntity(id, { kind: 'subscription', ...subscription });
         break;
+      }
       case RecordType.rule:
-        if (live) this.#rules.push({ id: record.id, record: decodeRule(record.bytes) });
+        if (live) this.#rules.push({ id, record: usable(id, 'a rule', () => decodeRule(bytes)) });
         break;
       case RecordType.message:
         this.#takeMessage(record, live);
@@ -101,7 +106,7 @@ export class Recovery {
     }
   }
 
-  /** The queues; topics and what belongs to them go to `topics`. */
+  /** The queues; topics and what belongs to them go to `topics`. @throws RetrainError `DATA_VERSION` for a rule that this release cannot use */
   finish(broker: BrokerState, topics: Topics): Queue[] {
     const named: Queue[] = [];
     const queues = new Map<number, Queue>();
@@ -115,7 +120,9 @@ export class Recovery {
     }
     for (const { id, record } of this.#rules) {
       const { topic, subscription } = owners.get(record.subscriptionId) ?? {};
-      if (topic && subscription) topics.restoreRule(topic, subscription, id, record);
+      if (!topic || !subscription) continue;
+      const what = `rule '${record.description.name}' of ${subscription.queue.name}`;
+      usable(id, what, () => topics.restoreRule(topic, subscription, id, record));
     }
     for (let slot = 0; slot < this.#queueOfSlot.length; slot++) {
       const queue = queues.get(this.#queueOfSlot[slot] as number);
@@ -239,7 +246,8 @@ export class Recovery {
         const entity = this.#entities.get(owner);
         if (!entity) break;
         const { description, updatedMs } = decodeDescriptionChange(bytes);
-        entity.record = changedRecord(entity.record, description);
+        const { record: former } = entity;
+        entity.record = usable(id, `a change of a ${former.kind}`, () => changedRecord(former, description));
         entity.change = { id, updatedMs };
         break;
       }
@@ -291,6 +299,20 @@ function unknownType({ id, bytes }: RecoveredRecord): RetrainError {
     'DATA_VERSION',
     `record ${id} of the log has type ${bytes[0]}, which this release does not know; use a newer one`,
   );
+}
+
+/** What the log describes was right when it was written; whoever cannot start by it must be told which it is. */
+function usable<T>(id: number, what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RetrainError)) throw error;
+    throw new RetrainError(
+      'DATA_VERSION',
+      `record ${id} of the log, ${what}, says what this release does not take: ${error.message}; use the release that wrote it`,
+      { cause: error },
+    );
+  }
 }
 
 function changedRecord(record: EntityRecord, description: unknown): EntityRecord {

@@ -14,3 +14,4 @@ export {
   type PropertyValue,
 } from './property-value.ts';
 export type { CorrelationDescription, FilterDescription, RuleValue, SqlDescription } from './rule-description.ts';
+export { ruleValueOf } from './rule-value.ts';

@@ -151,7 +151,7 @@ function describedFilter(rule: RuleDescription): AmqpDescribed {
       return list(SQL_FILTER, [rule.sqlFilter.sqlExpression, new AmqpTyped('int', COMPATIBILITY_LEVEL)]);
     case 'CorrelationFilter': {
       const { properties = {}, ...fields } = rule.correlationFilter;
-      const map = new Map(Object.entries(properties).map(([key, value]) => [key, fromRuleValue(value)]));
+      const map = new Map(Object.entries(properties).map(([key, value]) => [key, fromRuleValue(key, value)]));
       return list(CORRELATION_FILTER, [...CORRELATION_FIELDS.map(([, ours]) => fields[ours] ?? null), map]);
     }
   }

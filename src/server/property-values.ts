@@ -43,8 +43,8 @@ export function propertyValueOf(value: AmqpValue): PropertyValue | undefined {
 function describedValue({ descriptor, value }: AmqpDescribed): PropertyValue | undefined {
   const name = descriptor instanceof AmqpSymbol ? descriptor.value : undefined;
   if (name === URI && typeof value === 'string') return value;
-  if (!(value instanceof AmqpTyped) || typeof value.value !== 'bigint') return undefined;
-  if (name === TIMESPAN) return new FilterDuration(value.value);
+  if (!(value instanceof AmqpTyped) || value.type !== 'long') return undefined;
+  if (name === TIMESPAN) return new FilterDuration(BigInt(value.value));
   if (name === DATE_TIME_OFFSET) return timeAt(Math.round(Number(value.value) / TICKS_PER_MS) + EARLIEST_TIME_MS);
   return undefined;
 }

@@ -1,47 +1,49 @@
-import { AmqpChar, AmqpSymbol, AmqpTimestamp, AmqpTyped, AmqpUuid } from '../amqp/index.ts';
+import { AmqpDecimal, AmqpTyped } from '../amqp/index.ts';
 import type { AmqpValue } from '../amqp/index.ts';
 import { RetrainError } from '../errors.ts';
+import { FilterDuration, FilterTime, FilterUuid, ruleValueOf } from '../filter/index.ts';
 import type { RuleValue } from '../topology/index.ts';
+import { amqpValueOf, propertyValueOf } from './property-values.ts';
 
-const MIN_INT = -(2 ** 31);
-const MAX_INT = 2 ** 31 - 1;
+const MIN_INT = -(2n ** 31n);
+const MAX_INT = 2n ** 31n - 1n;
+const TICKS_PER_SECOND = 10_000_000n;
 
 /** A value that a client compares a property with. @throws RetrainError `ARGUMENT_INVALID` for types that no property is compared by */
 export function toRuleValue(name: string, value: AmqpValue): RuleValue {
-  if (typeof value === 'string' || typeof value === 'boolean') return value;
-  if (value instanceof AmqpSymbol) return value.value;
-  if (value instanceof AmqpChar) return String.fromCodePoint(value.codePoint);
-  if (value instanceof AmqpTimestamp) return { type: 'dateTime', value: new Date(value.ms).toISOString() };
-  if (value instanceof AmqpUuid) return { type: 'guid', value: value.toString() };
-  if (value instanceof AmqpTyped) return numberOf(value);
+  const given = propertyValueOf(value);
+  if (typeof given === 'string' || typeof given === 'boolean') return given;
+  if (typeof given === 'bigint') return integerOf(given, value);
+  if (typeof given === 'number')
+    return { type: value instanceof AmqpDecimal ? 'decimal' : 'double', value: numberText(given) };
+  if (given instanceof FilterTime) return { type: 'dateTime', value: new Date(given.ms).toISOString() };
+  if (given instanceof FilterUuid) return { type: 'guid', value: given.text };
+  if (given instanceof FilterDuration) return { type: 'duration', value: durationText(given) };
   throw new RetrainError(
     'ARGUMENT_INVALID',
-    `The property '${name}' of a rule must be a string, a boolean, a number, a timestamp or a uuid.`,
+    `The property '${name}' of a rule must be a string, a boolean, a number, a timestamp, a timespan or a uuid.`,
   );
 }
 
-function numberOf({ type, value }: AmqpTyped): RuleValue {
-  if (type === 'float' || type === 'double') return { type: 'double', value: String(value) };
-  const isLong = type === 'long' || type === 'ulong' || value < MIN_INT || value > MAX_INT;
-  return { type: isLong ? 'long' : 'int', value: String(value) };
+function integerOf(value: bigint, given: AmqpValue): RuleValue {
+  const wide = given instanceof AmqpTyped && (given.type === 'long' || given.type === 'ulong');
+  return { type: wide || value < MIN_INT || value > MAX_INT ? 'long' : 'int', value: String(value) };
 }
 
-/** As a client gets it back. What AMQP has no type for goes as text. */
-export function fromRuleValue(value: RuleValue): AmqpValue {
-  if (typeof value === 'string' || typeof value === 'boolean') return value;
-  if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : new AmqpTyped('double', value);
-  switch (value.type) {
-    case 'int':
-      return new AmqpTyped('int', Number(value.value));
-    case 'long':
-      return new AmqpTyped('long', BigInt(value.value));
-    case 'double':
-      return new AmqpTyped('double', Number(value.value));
-    case 'dateTime':
-      return new AmqpTimestamp(Date.parse(value.value));
-    case 'guid':
-      return new AmqpUuid(Buffer.from(value.value.replaceAll('-', ''), 'hex'));
-    default:
-      return value.value;
-  }
+/** As XML Schema writes a double. */
+function numberText(value: number): string {
+  return Number.isFinite(value) || Number.isNaN(value) ? String(value) : value > 0 ? 'INF' : '-INF';
+}
+
+/** As XML Schema writes a duration: seconds and tenths of microseconds. */
+function durationText({ ticks }: FilterDuration): string {
+  const length = ticks < 0n ? -ticks : ticks;
+  const fraction = String(length % TICKS_PER_SECOND).padStart(7, '0');
+  return `${ticks < 0n ? '-' : ''}PT${length / TICKS_PER_SECOND}.${fraction}S`;
+}
+
+/** As a client gets it back. */
+export function fromRuleValue(name: string, value: RuleValue): AmqpValue {
+  if (typeof value === 'object' && value.type === 'int') return new AmqpTyped('int', Number(value.value));
+  return amqpValueOf(ruleValueOf(name, value), undefined);
 }

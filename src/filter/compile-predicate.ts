@@ -3,6 +3,7 @@ import type { Environment } from './environment.ts';
 import { FilterError } from './filter-error.ts';
 import { isEqual, isTrue } from './comparison.ts';
 import { compileLike, type LikePattern } from './like-pattern.ts';
+import { LIMITS } from './limits.ts';
 import type { NamedProperties } from './message-properties.ts';
 import type { PropertyValue } from './property-value.ts';
 import type { ComparisonNode, InNode, LikeNode, PredicateNode } from './syntax-tree.ts';
@@ -170,6 +171,8 @@ function likeOf(
   if (typeof escape === 'string' ? escape.length !== 1 : escape !== undefined && escape !== null)
     throw fail('ESCAPE must have a string of one character');
   if (pattern === null || escape === null) return undefined;
+  if (pattern.length > LIMITS.patternCharacters)
+    throw fail(`the pattern has ${pattern.length} characters; the limit is ${LIMITS.patternCharacters}`);
   const like = compileLike(pattern, escape as string | undefined);
   if (like) return like;
   throw fail('nothing follows the escape character at the end of the pattern');

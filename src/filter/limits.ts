@@ -8,6 +8,8 @@ export const LIMITS = {
   nesting: 100,
   /** UTF-16 units of a text that an expression puts together: a property may have 32 KB. */
   textCharacters: 32 * 1024,
+  /** UTF-16 units of a pattern of LIKE that does not stand in the expression, which could not hold a longer one. */
+  patternCharacters: 1024,
   /** Characters of a MessageId or a SessionId that an action sets. */
   idCharacters: 128,
 } as const;

@@ -328,6 +328,12 @@ const TABLE: Readonly<Record<string, readonly Case[]>> = {
     ["'a\\b' LIKE 'a\\\\b' ESCAPE '\\'", true],
     ["'%' LIKE '%%' ESCAPE '%'", true],
     ["missing LIKE 'r%'", 'unknown'],
+    ['empty LIKE @p', true, { p: '%'.repeat(1024) }],
+    [
+      'empty LIKE color + @p',
+      /LIKE at character 7: the pattern has 1025 characters; the limit is 1024/,
+      { p: '%'.repeat(1022) },
+    ],
     ["missing NOT LIKE 'r%'", 'unknown'],
     ['color LIKE missing', 'unknown'],
     ["color LIKE 'r%' ESCAPE missing", 'unknown'],

@@ -62,6 +62,7 @@ const FILTERS: readonly Case[] = [
   ["a LIKE 'x' ESCAPE 1", 'character 3: ESCAPE must have a string of one character'],
   ["a LIKE 'x$' ESCAPE '$'", 'character 3: nothing follows the escape character at the end of the pattern'],
   ['a LIKE 1', 'character 3: the pattern must be a string, not an integer'],
+  ['a LIKE @p', 'character 3: the pattern has 1025 characters; the limit is 1024', { '@p': '_'.repeat(1025) }],
   ['a IS', 'character 5: found the end, expected NULL or NOT NULL'],
   ['a IS 1', 'character 6: found the number 1, expected NULL or NOT NULL'],
   ['a IS NOT 1', 'character 10: found the number 1, expected NULL'],

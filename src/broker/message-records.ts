@@ -106,8 +106,16 @@ export function keepChange(messages: MessageTable, slot: number, change: Message
   messages.deliveryCount[slot] = change.deliveryCount;
   const extra = messages.extra(slot);
   extra.place = change.place;
-  if (change.overlay) extra.overlay = change.overlay;
+  if (change.overlay) extra.overlay = alone(change.overlay);
   if (change.deadLetter) extra.deadLetter = change.deadLetter;
+}
+
+/** The bytes by themselves: they stay as long as the message, and a slice of a pool would keep all of it alive. */
+function alone(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength === bytes.length) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 /** Takes over into the table where a message was before. */

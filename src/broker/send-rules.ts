@@ -44,7 +44,7 @@ export function checkSend(
   if (bytes > maxSizeInMegabytes * BYTES_PER_MEGABYTE) {
     throw new BrokerRefusal(
       'quota-exceeded',
-      `The maximum entity size has been reached or exceeded for queue '${name}' (${maxSizeInMegabytes} MB). Receive messages or raise maxSizeInMegabytes.`,
+      `The maximum entity size has been reached or exceeded for entity '${name}' (${maxSizeInMegabytes} MB). Receive messages or raise maxSizeInMegabytes.`,
     );
   }
   if (heldMessages + messages.length > MAX_MESSAGES) {

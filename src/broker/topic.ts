@@ -111,8 +111,9 @@ export class Topic implements FanOut {
   }
 
   #copy(message: ForwardedMessage, give: (subscription: Subscription, copy: ForwardedMessage) => void): void {
-    const failures = new Map<Subscription, FilterError>();
-    const onError = ({ subscription }: Rule, error: FilterError): void => void failures.set(subscription, error);
+    const failures = new Map<Subscription, string>();
+    const onError = ({ subscription, description: { name } }: Rule, error: FilterError): void =>
+      void failures.set(subscription, `Rule '${name}': ${error.message}`);
     const overlay = message.change?.overlay;
     const whole = lazily(() => bytesOf(message));
     const properties = lazily(() => this.#reader.properties(whole(), overlay));
@@ -136,9 +137,9 @@ export class Topic implements FanOut {
       give(subscription, admissible(subscription, message));
       served.add(subscription);
     }
-    for (const [subscription, error] of failures) {
+    for (const [subscription, description] of failures) {
       if (served.has(subscription) || !subscription.description.deadLetteringOnFilterEvaluationExceptions) continue;
-      give(subscription, dead(message, { reason: FILTER_FAILED, description: error.message }));
+      give(subscription, dead(message, { reason: FILTER_FAILED, description }));
     }
   }
 

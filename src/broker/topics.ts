@@ -157,11 +157,12 @@ export class Topics {
    * @throws RetrainError `FILTER_INVALID`
    */
   subscribe(
-    description: SubscriptionDescription,
+    given: SubscriptionDescription,
     rules: readonly RuleDescription[] = [DEFAULT_RULE],
   ): { subscription: Subscription; position: number } {
     const broker = this.#around.broker();
-    const topic = this.existing(description.topicName);
+    const topic = this.existing(given.topicName);
+    const description = { ...given, topicName: topic.name };
     if (topic.subscription(description.name)) throw entityExists(subscriptionPath(topic.name, description.name));
     if (topic.subscriptions.size >= MAX_SUBSCRIPTIONS)
       throw new BrokerRefusal(

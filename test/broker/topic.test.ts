@@ -266,6 +266,16 @@ test('names are those of queues and topics together', () => {
   assert.throws(() => subscribe(broker, 'b', { topicName: 'q' }), { reason: 'entity-not-found' });
 });
 
+test('a subscription is called by the name of its topic, in whatever case that was given', () => {
+  const broker = new BrokerHarness();
+  topicOf(broker);
+  const subscription = subscribe(broker, 'a', { topicName: 'T' });
+  assert.equal(subscription.description.topicName, 't');
+  assert.equal(subscription.queue.name, 't/Subscriptions/a');
+  broker.restart();
+  assert.equal(again(broker, 'a').queue.name, 't/Subscriptions/a');
+});
+
 test('an address names a topic, a subscription or a dead-letter queue, in any case', () => {
   const broker = new BrokerHarness();
   const topic = topicOf(broker);
@@ -399,8 +409,10 @@ test('an action that cannot be carried out dead-letters the message, unless the 
   const b = subscribe(broker, 'b', { deadLetteringOnFilterEvaluationExceptions: false }, rules);
   const c = subscribe(broker, 'c', {}, [...rules, { name: 'all', filterType: 'TrueFilter' }]);
   topic.queue.send([message('one'), message('two')]);
-  const reasons = broker.receive(a.queue.deadLetterQueue, { count: 9 }).map(({ deadLetter }) => deadLetter?.reason);
-  assert.deepEqual(reasons, ['FilterException', 'FilterException']);
+  const infos = broker.receive(a.queue.deadLetterQueue, { count: 9 }).map(({ deadLetter }) => deadLetter);
+  const description = "Rule 'add': '+' at character 31 gives 9223372036854775808, which does not fit in 64 bits";
+  const info = { reason: 'FilterException', description };
+  assert.deepEqual(infos, [info, info]);
   assert.equal(b.queue.counts().deadLetter, 0);
   assert.deepEqual([c.queue.counts().active, c.queue.counts().deadLetter], [2, 0]);
 });

@@ -246,7 +246,10 @@ describe('rules', { concurrency: AT_A_TIME }, () => {
       ['action', "'/' at character 17 cannot take a string and an integer"],
     ] as const) {
       const [dead] = await client.createReceiver('t', name, { subQueueType: 'deadLetter' }).peekMessages(5);
-      assert.deepEqual([dead?.deadLetterReason, dead?.deadLetterErrorDescription], ['FilterException', why]);
+      assert.deepEqual(
+        [dead?.deadLetterReason, dead?.deadLetterErrorDescription],
+        ['FilterException', `Rule 'rule-0': ${why}`],
+      );
       assert.deepEqual(await client.createReceiver('t', name).peekMessages(5), []);
     }
     assert.equal((await client.createReceiver('t', 'lucky').peekMessages(5)).length, 1);

@@ -204,6 +204,7 @@ export function overlayWith(bytes: Buffer, overlay: Buffer | undefined, changes:
   const fields = new Map(former.fields);
   for (const [property, value] of changes.system) {
     const field = FIELD_OF.get(property);
+    if (field === 'contentType') checkSymbol(property, value);
     if (field) fields.set(field, fieldValue(value));
   }
   return checkSize(writeOverlay({ set, removed, fields }));
@@ -219,6 +220,12 @@ function namedEntries(bytes: Buffer, overlay: Overlay): Map<string, [string, Amq
     else entries.set(name.toLowerCase(), [[name, value]]);
   }
   return entries;
+}
+
+/** AMQP has a symbol there (messaging, 3.2.4), which no other character can be written in. @throws FilterError */
+function checkSymbol(property: SystemProperty, value: PropertyValue | undefined): void {
+  if (typeof value !== 'string' || /^\p{ASCII}*$/u.test(value)) return;
+  throw new FilterError(`SET sys.${property}: the value has characters that are not ASCII; use others`);
 }
 
 /** A part of a millisecond is a whole one: nothing expires before its time. */

@@ -435,6 +435,14 @@ test('a dead-letter reason stands beside what an action has changed', () => {
   assert.equal(application['DeadLetterErrorDescription'], 'because');
 });
 
+test('a content type that AMQP cannot write fails: the message could not be delivered', () => {
+  assert.throws(() => act("SET sys.ContentType = 'text/größe'"), {
+    code: 'FILTER_FAILED',
+    message: 'SET sys.ContentType: the value has characters that are not ASCII; use others',
+  });
+  assert.equal(propertiesOf(MESSAGE, act("SET sys.ContentType = 'text/x-~'")).system('ContentType'), 'text/x-~');
+});
+
 test('changes that are too large fail', () => {
   const bytes = storedMessage({ application: [['a', 'x'.repeat(30_000)]] });
   act('SET b = a; SET c = a', { bytes });

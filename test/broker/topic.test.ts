@@ -1,41 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Subscription, Topic } from '../../src/broker/index.ts';
-import {
-  parseRuleDescription,
-  parseSubscriptionDescription,
-  parseTopicDescription,
-  type RuleDescription,
-  type SubscriptionDescriptionInput,
-  type TopicDescriptionInput,
-} from '../../src/topology/index.ts';
+import type { Subscription } from '../../src/broker/index.ts';
 import { Accepting, BrokerHarness, message } from './broker-harness.ts';
-
-function topicOf(broker: BrokerHarness, description: Partial<TopicDescriptionInput> = {}): Topic {
-  return broker.namespace.topics.create(parseTopicDescription({ name: 't', ...description })).topic;
-}
-
-function subscribe(
-  broker: BrokerHarness,
-  name: string,
-  description: Partial<SubscriptionDescriptionInput> = {},
-  rules?: readonly object[],
-): Subscription {
-  const parsed = parseSubscriptionDescription({ topicName: 't', name, ...description });
-  return broker.namespace.topics.subscribe(parsed, rules?.map(rule)).subscription;
-}
-
-function rule(description: object): RuleDescription {
-  return parseRuleDescription({ name: 'r', ...description });
-}
-
-function label(value: string, more: object = {}): object {
-  return { name: value, filterType: 'CorrelationFilter', correlationFilter: { properties: { label: value } }, ...more };
-}
-
-function again(broker: BrokerHarness, name: string): Subscription {
-  return broker.namespace.topics.existingSubscription('t', name).subscription;
-}
+import { again, label, rule, subscribe, topicOf } from './topic-entities.ts';
 
 test('every subscription gets a copy, and the log has the bytes once', () => {
   const broker = new BrokerHarness();
@@ -415,56 +382,4 @@ test('an action that cannot be carried out dead-letters the message, unless the 
   assert.deepEqual(infos, [info, info]);
   assert.equal(b.queue.counts().deadLetter, 0);
   assert.deepEqual([c.queue.counts().active, c.queue.counts().deadLetter], [2, 0]);
-});
-
-test('a topic has up to 2,000 subscriptions, and 2,000 SQL filters in all of them together', () => {
-  const broker = new BrokerHarness();
-  const topic = topicOf(broker);
-  const sql = (name: string): object => ({ name, filterType: 'SqlFilter', sqlFilter: { sqlExpression: 'a = 1' } });
-  for (let i = 0; i < 1999; i++) subscribe(broker, `s${i}`, {}, [sql('r')]);
-  const entity = { topic, subscription: subscribe(broker, 'last', {}, []) };
-  assert.throws(() => subscribe(broker, 'more', {}, []), { reason: 'quota-exceeded' });
-  const { topics } = broker.namespace;
-  topics.putRule(entity, rule(sql('one')));
-  assert.throws(() => topics.putRule(entity, rule(sql('two'))), { reason: 'quota-exceeded' });
-  topics.putRule(entity, rule(label('x')));
-  topics.removeRule(entity, 'one');
-  topics.putRule(entity, rule(sql('two')));
-  topics.unsubscribe('t', 's0');
-  topics.putRule(entity, rule(sql('three')));
-});
-
-test('a batch that would become more than 100,000 copies is refused as a whole', () => {
-  const broker = new BrokerHarness();
-  const action = { sqlExpression: "SET seen = 'yes'" };
-  const rules = Array.from({ length: 21 }, (_, i) => ({ name: `r${i}`, filterType: 'TrueFilter', action }));
-  const topic = topicOf(broker);
-  const a = subscribe(broker, 'a', {}, rules);
-  const messages = Array.from({ length: 5000 }, () => message('one'));
-  assert.throws(() => topic.queue.send(messages), { reason: 'quota-exceeded' });
-  assert.equal(a.queue.counts().total, 0);
-  assert.deepEqual(topic.queue.send([message('two')]).sequenceNumbers, [1]);
-  assert.equal(a.queue.counts().total, 21);
-});
-
-test('a rule takes the place of another also where no more of its kind may be added', () => {
-  const broker = new BrokerHarness();
-  const topic = topicOf(broker);
-  const sql = (name: string): object => ({ name, filterType: 'SqlFilter', sqlFilter: { sqlExpression: 'a = 1' } });
-  const rules = Array.from({ length: 2000 }, (_, i) => sql(`r${i}`));
-  const entity = { topic, subscription: subscribe(broker, 'a', {}, rules) };
-  broker.namespace.topics.putRule(entity, rule(sql('r0')), { replace: true });
-  broker.namespace.topics.putRule(entity, rule({ ...label('x'), name: 'r1' }), { replace: true });
-  assert.deepEqual([topic.sqlFilters, topic.otherFilters], [1999, 1]);
-});
-
-test('with the size of a topic changes what the states of its sessions may have', () => {
-  const broker = new BrokerHarness();
-  const topic = topicOf(broker, { maxMessageSizeInKilobytes: 256 });
-  const a = subscribe(broker, 'a', { requiresSession: true });
-  const { granted } = broker.accept(a.queue.active, 's');
-  const state = Buffer.alloc(300 * 1024);
-  assert.throws(() => granted.setState(state), { reason: 'message-size-exceeded' });
-  broker.namespace.topics.update({ ...topic.description, maxMessageSizeInKilobytes: 512 });
-  granted.setState(state);
 });

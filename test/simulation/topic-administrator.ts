@@ -28,7 +28,7 @@ export class TopicAdministrator {
       await this.#complete();
       await world.sleep(this.#random.delayMs(PAUSE_MS));
       world.markDelicate();
-      await this.#change();
+      if (this.#model.presence === 'present') await this.#change();
     }
     await this.#complete();
   }

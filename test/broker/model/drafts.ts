@@ -39,7 +39,7 @@ const draft = fc.record<DraftDraw>({
     { weight: 1, arbitrary: fc.constantFrom(-1000, 0, 1, 1000, 5000, 10_000) },
   ),
   sizeBytes: fc.oneof(
-    { weight: 40, arbitrary: fc.integer({ min: 1, max: 9 }) },
+    { weight: 25, arbitrary: fc.integer({ min: 1, max: 9 }) },
     { weight: 1, arbitrary: fc.constantFrom(200_000, 262_144, 262_145) },
   ),
   color: fc.constantFrom(undefined, 'red', 'red', 'blue'),

@@ -2,6 +2,7 @@ import { failTransfer, putBack, remove, reconsider, serve } from './reference-de
 import { erase, write } from './reference-disk.ts';
 import { checkDrafts, entryOfForwarded } from './reference-send.ts';
 import { type Forwarding, type Message, type Part, type Queue, Refusal, type State, use } from './reference-state.ts';
+import { overlaid } from './rules.ts';
 import { copiesOf, enterCopies } from './reference-topics.ts';
 
 // Messages that go from queue to queue by themselves (section 4.10).
@@ -59,7 +60,7 @@ function move(state: State, queue: Queue, part: Part, message: Message): boolean
   }
   use(state, destination);
   try {
-    checkDrafts(state, destination, [message.draft]);
+    checkDrafts(state, destination, [overlaid(message.draft, message.overlay)]);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     failTransfer(state, queue, message, { reason: REASONS[error.reason] ?? 'TransferFailed' });

@@ -10,6 +10,7 @@ import {
   use,
 } from './reference-state.ts';
 import { enqueueTime, newMessage, timeToLiveOf } from './reference-message.ts';
+import { overlaid } from './rules.ts';
 import { copiesOf, enterCopies, PLAIN, type Publication, subscriptionsOf } from './reference-topics.ts';
 import { MAX_MESSAGE_BYTES, MAX_QUEUE_BYTES } from './settings.ts';
 import { kindOf } from './worlds.ts';
@@ -136,7 +137,8 @@ export function entryOfForwarded(
   deadLetterSource: string | undefined,
 ): Pick<Entry, 'enter'> {
   const { draft, firstNumber, overlay, deadLetter } = message;
-  const [fresh] = withoutDuplicates(state, queue, [draft]);
+  const shown = overlaid(draft, overlay);
+  const [fresh] = withoutDuplicates(state, queue, [shown]);
   // A topic has no time of its own for what only passes, but for what it remembers of it.
   const passes = kindOf(queue.name) === 'topic';
   if (!passes) enqueueTime(state, queue);
@@ -147,7 +149,7 @@ export function entryOfForwarded(
   const copies = passes ? copiesOf(state, queue, [publication]) : [{ ...publication, queue, dead: undefined }];
   return {
     enter() {
-      remember(queue, [draft], queue.lastEnqueuedMs);
+      remember(queue, [shown], queue.lastEnqueuedMs);
       enterCopies(state, copies);
     },
   };

@@ -27,7 +27,6 @@ export interface Draft {
 }
 
 export interface Message {
-  /** What it says of itself now: a rule's action may have changed it. */
   readonly draft: Draft;
   /** Its place among all that have entered the queue. */
   readonly entry: number;

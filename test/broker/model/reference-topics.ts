@@ -2,7 +2,7 @@ import { arrived, serve } from './reference-delivery.ts';
 import { keep, topicOf } from './reference-disk.ts';
 import { enqueueTime, newMessage, timeToLiveOf } from './reference-message.ts';
 import { type Draft, type Message, type Queue, type State } from './reference-state.ts';
-import { changed, type PlacedRule, verdict } from './rules.ts';
+import { changed, overlaid, type PlacedRule, verdict } from './rules.ts';
 import { kindOf } from './worlds.ts';
 
 // How a message becomes copies of a topic's subscriptions (section 4.7).
@@ -62,16 +62,9 @@ function copiesOfOne(
   const failed = new Set(verdicts.filter((one) => one.verdict === 'fails').map(({ queue }) => queue));
   const copies: Copy[] = [];
   for (const { queue, rule } of matching.filter((one) => one.rule.action !== undefined)) {
-    const change = changed(rule, overlay);
-    if (!change) {
-      failed.add(queue);
-      continue;
-    }
-    const sessionId = change.sessionId ?? draft.sessionId;
-    const messageId = change.messageId ?? draft.messageId;
-    copies.push(
-      admissible(queue, { ...publication, overlay: change.overlay, draft: { ...draft, sessionId, messageId } }),
-    );
+    const changes = changed(rule, overlay);
+    if (changes === undefined) failed.add(queue);
+    else copies.push(admissible(queue, { ...publication, overlay: changes }));
   }
   const plain = matching.filter((one) => one.rule.action === undefined).map(({ queue }) => queue);
   for (const queue of new Set(plain)) copies.push(admissible(queue, publication));
@@ -85,7 +78,8 @@ function copiesOfOne(
 
 /** A subscription cannot refuse a message. */
 function admissible(queue: Queue, publication: Publication): Copy {
-  const lacksSession = queue.settings.sessions && publication.draft.sessionId === undefined;
+  const lacksSession =
+    queue.settings.sessions && overlaid(publication.draft, publication.overlay).sessionId === undefined;
   return { ...publication, queue, dead: lacksSession ? { reason: 'Session id is null.' } : undefined };
 }
 
@@ -96,7 +90,8 @@ export function enterCopies(state: State, copies: readonly Copy[]): void {
     const now = queue.lastEnqueuedMs;
     const timeToLiveMs = Math.min(copy.timeToLiveMs, timeToLiveOf(queue, draft));
     const message: Message = {
-      ...newMessage(state, queue, draft, queue.nextSequenceNumber++),
+      ...newMessage(state, queue, overlaid(draft, copy.overlay), queue.nextSequenceNumber++),
+      draft,
       part: dead ? 'dead' : 'active',
       firstNumber: copy.firstNumber,
       hops: copy.hops,

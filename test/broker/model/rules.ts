@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { RuleDescription } from '../../../src/topology/index.ts';
+import type { Draft } from './reference-state.ts';
 
 // The rules of the model's subscriptions. All look at one property, which a message has or has not.
 
@@ -93,8 +94,12 @@ export function describeRule({ name, filter, action }: Rule): object {
 /** What an overlay says of properties; null: removed. */
 type Changes = Readonly<Record<string, string | null>>;
 
+function changesIn(overlay: string | undefined): Changes {
+  return JSON.parse(overlay ?? '{}') as Changes;
+}
+
 function colorOf(color: string | undefined, overlay: string | undefined): string | undefined {
-  const { color: changed } = JSON.parse(overlay ?? '{}') as Changes;
+  const { color: changed } = changesIn(overlay);
   return changed === undefined ? color : (changed ?? undefined);
 }
 
@@ -116,20 +121,17 @@ const EFFECTS: Record<NonNullable<Rule['action']>, Changes> = {
   fails: {},
 };
 
-/** What a rule with an action makes of a message. Undefined: the action cannot be carried out. */
-export function changed(
-  { name, action }: Rule,
-  overlay: string | undefined,
-): { overlay: string; sessionId: string | undefined; messageId: string | undefined } | undefined {
+/** The overlay that a rule with an action gives a message. Undefined: the action cannot be carried out. */
+export function changed({ name, action }: Rule, overlay: string | undefined): string | undefined {
   if (action === undefined || action === 'fails') return undefined;
-  const before = JSON.parse(overlay ?? '{}') as Changes;
-  const effects = EFFECTS[action];
-  const user = Object.entries(effects).filter(([property]) => !property.startsWith('sys.'));
-  const system = Object.entries(effects).filter(([property]) => property.startsWith('sys.'));
-  const changes = { ...before, ...Object.fromEntries([...user, ['RuleName', name], ...system]) };
-  return {
-    overlay: JSON.stringify(changes),
-    sessionId: changes['sys.SessionId'] ?? undefined,
-    messageId: changes['sys.MessageId'] ?? undefined,
-  };
+  const effects = Object.entries(EFFECTS[action]);
+  const user = effects.filter(([property]) => !property.startsWith('sys.'));
+  const system = effects.filter(([property]) => property.startsWith('sys.'));
+  return JSON.stringify({ ...changesIn(overlay), ...Object.fromEntries([...user, ['RuleName', name], ...system]) });
+}
+
+/** What a message says of itself under its overlay. */
+export function overlaid(draft: Draft, overlay: string | undefined): Draft {
+  const { 'sys.SessionId': sessionId, 'sys.MessageId': messageId } = changesIn(overlay);
+  return { ...draft, sessionId: sessionId ?? draft.sessionId, messageId: messageId ?? draft.messageId };
 }

@@ -12,6 +12,7 @@ import type { EntityTimes, QueueCounts, QueueListener } from './queue-status.ts'
 import { encodeDescriptionChange, type MessageChange, type Place, type QueueRecord } from './records.ts';
 import { BrokerRefusal, forwards, isTopic } from './refusal.ts';
 import { checkSend, type MessageToCheck, mustAllowSend } from './send-rules.ts';
+import type { SharedBodies } from './shared-bodies.ts';
 import type { Step } from './step.ts';
 import { Subqueue } from './subqueue.ts';
 import type { SubqueueOwner } from './subqueue-owner.ts';
@@ -37,6 +38,8 @@ export class Queue implements SubqueueOwner {
   readonly #deadlines: Deadlines;
   readonly #listeners = new Set<QueueListener>();
   readonly #fanOut: FanOut | undefined;
+  /** Of a subscription: where its topic counts bytes. */
+  readonly #bodies: SharedBodies | undefined;
   readonly #createdMs: number;
   #updatedMs: number;
   /** The record of the last change of the description. */
@@ -54,8 +57,9 @@ export class Queue implements SubqueueOwner {
     history?: DuplicateHistory | undefined;
     /** The last change of the description. */
     change?: { readonly id: number; readonly updatedMs: number } | undefined;
-    /** Takes what would become active. */
+    /** Of a topic: takes what would become active. */
     fanOut?: FanOut;
+    bodies?: SharedBodies;
   }) {
     const { broker, id, record } = options;
     const { description } = record;
@@ -66,6 +70,7 @@ export class Queue implements SubqueueOwner {
     this.#updatedMs = options.change?.updatedMs ?? record.createdMs;
     this.#changeId = options.change?.id;
     this.#fanOut = options.fanOut;
+    this.#bodies = options.bodies;
     this.#broker = broker;
     this.#usedAtMs = broker.clock.monotonicMs();
     this.records = new MessageRecords({ broker, queueName: description.name });
@@ -76,15 +81,14 @@ export class Queue implements SubqueueOwner {
     });
     this.active = this.#subqueue({ maxDeliveryCount, sessions: requiresSession });
     this.#history = description.requiresDuplicateDetection ? (options.history ?? createHistory(record)) : undefined;
-    const { records } = this;
-    const duplicates = this.#history && { journal: broker.journal, records, queueId: id, history: this.#history };
+    const own = { journal: broker.journal, records: this.records, queueId: id, partitioned };
     this.arrivals = new Arrivals({
       broker,
       queueId: id,
       description,
-      duplicates: duplicates && new DuplicateDetection({ ...duplicates, partitioned }),
+      duplicates: this.#history && new DuplicateDetection({ ...own, history: this.#history }),
       admit: (slot, message) => this.#admit(slot, message),
-      fanOut: options.fanOut,
+      fanOut: this.#fanOut,
     });
   }
 
@@ -116,11 +120,6 @@ export class Queue implements SubqueueOwner {
   /** Those that there are: the dead-letter queues of most queues are never used, and with thousands of queues they would count. */
   get #subqueues(): readonly Subqueue[] {
     return [this.active, this.#deadLetterQueue, this.#transferDeadLetterQueue].filter((part) => part !== undefined);
-  }
-
-  /** Bytes of the messages of all subqueues. */
-  get sizeBytes(): number {
-    return this.#sizeBytes;
   }
 
   counts(): QueueCounts {
@@ -237,6 +236,7 @@ export class Queue implements SubqueueOwner {
   forget(slot: number): void {
     const { messages } = this.#broker;
     this.#sizeBytes -= messages.sizeBytes[slot] as number;
+    this.#bodies?.remove(messages.bodyId[slot] as number, messages.sizeBytes[slot] as number);
     messages.free(slot);
   }
 
@@ -334,6 +334,7 @@ export class Queue implements SubqueueOwner {
   restoreMessage(slot: number, sessionId: string | undefined): void {
     const { messages } = this.#broker;
     this.#sizeBytes += messages.sizeBytes[slot] as number;
+    this.#bodies?.restore(messages.bodyId[slot] as number, messages.sizeBytes[slot] as number);
     const state = messages.state[slot];
     const place = messages.extras.get(slot)?.place ?? 'active';
     if (place !== 'active') {

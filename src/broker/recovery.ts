@@ -132,6 +132,7 @@ export class Recovery {
         this.#messages.free(slot);
       }
     }
+    for (const { topic } of owners.values()) topic.bodies.endRestoring();
     this.#killOrphans(broker);
     return named;
   }

@@ -9,6 +9,7 @@ import { MAX_MESSAGES } from './message-table.ts';
 import { Queue } from './queue.ts';
 import type { MessageChange, TopicRecord } from './records.ts';
 import { BrokerRefusal } from './refusal.ts';
+import { SharedBodies } from './shared-bodies.ts';
 import { together } from './step.ts';
 import type { Rule, Subscription } from './subscription.ts';
 
@@ -28,6 +29,8 @@ export class Topic implements FanOut {
   readonly queue: Queue;
   /** By name in lower case, in the order in which they were made. */
   readonly subscriptions = new Map<string, Subscription>();
+  /** Of the messages that its subscriptions hold. */
+  readonly bodies = new SharedBodies();
   readonly #broker: BrokerState;
   readonly #reader: MessageReader;
   readonly #index = new FilterIndex<Rule>();
@@ -61,9 +64,7 @@ export class Topic implements FanOut {
   }
 
   get heldBytes(): number {
-    let most = 0;
-    for (const { queue } of this.subscriptions.values()) most = Math.max(most, queue.sizeBytes);
-    return most + this.queue.sizeBytes;
+    return this.bodies.bytes + this.queue.counts().sizeBytes;
   }
 
   subscription(name: string): Subscription | undefined {
@@ -91,18 +92,28 @@ export class Topic implements FanOut {
 
   step(messages: readonly ForwardedMessage[]): FanOutStep {
     const copies = new Map<Subscription, ForwardedMessage[]>();
-    const bodies = new Set<number>();
+    const bodies = new Map<number, { readonly sizeBytes: number; copies: number }>();
     let count = 0;
     const give = (subscription: Subscription, copy: ForwardedMessage): void => {
       const given = copies.get(subscription);
       if (given) given.push(copy);
       else copies.set(subscription, [copy]);
-      bodies.add(copy.bodyId);
+      const body = bodies.get(copy.bodyId);
+      if (body) body.copies++;
+      else bodies.set(copy.bodyId, { sizeBytes: copy.sizeBytes, copies: 1 });
       if (++count > MAX_COPIES || this.#broker.messages.count + count > MAX_MESSAGES) throw this.#tooMany();
     };
     for (const message of messages) this.#copy(message, give);
-    const arrivals = [...copies].map(([{ queue }, given]) => queue.arrivals.arriveStep(given));
-    return { ...together(arrivals), bodies };
+    const arrivals = together([...copies].map(([{ queue }, given]) => queue.arrivals.arriveStep(given)));
+    return {
+      records: arrivals.records,
+      bodies: new Set(bodies.keys()),
+      apply: (written) => {
+        // First, because a copy that is received and deleted goes as soon as it comes.
+        for (const [bodyId, body] of bodies) this.bodies.add(bodyId, body);
+        arrivals.apply(written);
+      },
+    };
   }
 
   #count({ description }: Rule, by: 1 | -1): void {

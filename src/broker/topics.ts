@@ -324,7 +324,7 @@ export function restoredSubscription(options: {
   const { description, createdMs } = record;
   const historyKey = Buffer.alloc(0);
   const ofQueue = { description: subscriptionQueue(description, topic.description), historyKey, createdMs };
-  return new Subscription({ queue: new Queue({ ...rest, record: ofQueue }), description });
+  return new Subscription({ queue: new Queue({ ...rest, record: ofQueue, bodies: topic.bodies }), description });
 }
 
 function recordOf({ id, subscription, description, createdMs }: Rule): Parameters<Queue['records']['append']>[0][0] {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -20,6 +21,7 @@ func topicCases() []testCase {
 		{"subscription: after its deliveries a message is dead-lettered there", subscriptionTooOften},
 		{"subscription: peek shows active, locked and deferred messages", subscriptionPeeks},
 		{"subscription with sessions: by id and next, order, state, lock", subscriptionSessions},
+		{"subscription with sessions: they are listed", subscriptionSessionsListed},
 		{"subscription with sessions: a message without a session is dead-lettered there", subscriptionWithoutSession},
 		{"topic: scheduled messages come to every subscription and can be cancelled", topicSchedules},
 	}
@@ -213,6 +215,20 @@ func subscriptionSessions(t *scene) {
 	t.must(next.CompleteMessage(t.ctx, m, nil), "complete")
 	t.empty(next, "the session")
 	t.holds(topic, "plain", "one", "two", "three")
+}
+
+func subscriptionSessionsListed(t *scene) {
+	topic := t.topicWith("plain")
+	t.subscribe(topic, "one", values{"requiresSession": true})
+	t.send(topic, textIn("b", "1"), textIn("a", "2"), textIn("b", "3"))
+	var ids []string
+	for pager := t.client().NewListSessionsForSubscriptionPager(topic, "one", nil); pager.More(); {
+		page, err := pager.NextPage(t.ctx)
+		t.must(err, "list sessions")
+		ids = append(ids, page.Sessions...)
+	}
+	slices.Sort(ids)
+	t.check(slices.Equal(ids, []string{"a", "b"}), "sessions %q", ids)
 }
 
 func subscriptionWithoutSession(t *scene) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { ServiceBusReceiver, ServiceBusSender } from 'service-bus-beta';
 import { TRANSPORTS, bodies, codeOf, eventually, nothing, order, receive, receiveOne } from './case.ts';
 import type { Case, Scene, TransportName } from './case.ts';
 
@@ -118,8 +119,13 @@ async function topic(scene: Scene, transport: TransportName): Promise<void> {
 async function deletes(scene: Scene, transport: TransportName): Promise<void> {
   const client = scene.client(transport);
   const queue = scene.queue();
-  const sender = client.createSender(queue);
-  const receiver = client.createReceiver(queue);
+  const name = await scene.topic('one', 'two');
+  await deletesFrom(client.createReceiver(queue), client.createSender(queue));
+  await deletesFrom(client.createReceiver(name, 'one'), client.createSender(name));
+  assert.equal((await client.createReceiver(name, 'two').peekMessages(20)).length, 10);
+}
+
+async function deletesFrom(receiver: ServiceBusReceiver, sender: ServiceBusSender): Promise<void> {
   assert.equal(await receiver.purgeMessages(), 0);
   await sender.sendMessages(Array.from({ length: 10 }, (_, body) => ({ body })));
   const locked = await receiveOne(receiver);

@@ -31,7 +31,7 @@ MODULES = [
     "transports",
 ]
 # Cases mostly wait.
-AT_A_TIME = 5
+AT_A_TIME = 8
 # Seconds after which a case has failed.
 LONGEST_CASE = 100
 

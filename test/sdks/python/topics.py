@@ -13,6 +13,7 @@ from azure.servicebus.exceptions import (
     MessageLockLostError,
     MessageNotFoundError,
     MessageSizeExceededError,
+    ServiceBusQuotaExceededError,
     SessionCannotBeLockedError,
 )
 
@@ -295,3 +296,31 @@ def _(case: Case):
     receiver = case.subscriber(topic)
     same(str(receive_one(receiver)), "new", "message")
     nothing(receiver)
+
+
+@case("topic: a full one refuses messages until some are taken")
+def _(case: Case):
+    topic = case.topic(maxSizeInMegabytes=1)
+    case.subscription(topic)
+    publisher = case.within(case.impatient().get_topic_sender(topic))
+
+    def fill() -> None:
+        for _ in range(10):
+            publisher.send_messages(ServiceBusMessage(b"x" * 200_000))
+
+    raises(ServiceBusQuotaExceededError, fill)
+    receiver = case.subscriber(topic)
+    for message in receive(receiver, 2):
+        receiver.complete_message(message)
+    publisher.send_messages(ServiceBusMessage(b"x" * 200_000))
+
+
+@case("topic: a hundred subscriptions get every message of a batch")
+def _(case: Case):
+    topic = case.topic()
+    order("make", subscriptions=[{"topicName": topic, "name": f"s{i}"} for i in range(100)])
+    case.publish(topic, *_numbered(20))
+    client = case.client()
+    for index in range(0, 100, 9):
+        with client.get_subscription_receiver(topic, f"s{index}") as receiver:
+            same([str(m) for m in receiver.peek_messages(50)], [str(i) for i in range(20)], f"messages of s{index}")

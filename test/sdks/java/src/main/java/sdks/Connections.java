@@ -25,7 +25,8 @@ final class Connections {
         Transactions.CUT,
         new Case("a session is free after the connection of its receiver is cut", Connections::session),
         new Case("messages, states, deferred and scheduled ones survive a restart", Connections::restart),
-        TopicRefusals.RESTARTS);
+        TopicRefusals.RESTARTS,
+        TopicLifetimes.KILLED);
 
     private Connections() {
     }

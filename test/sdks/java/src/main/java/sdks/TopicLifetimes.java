@@ -24,6 +24,9 @@ final class TopicLifetimes {
         new Case("a transaction that is rolled back publishes nothing", TopicLifetimes::rollsBack),
         new Case("a message of a subscription is completed and its answer published as one", TopicLifetimes::answers));
 
+    /** It ends the connections of everybody. */
+    static final Case KILLED = new Case("of two transactions only the committed one survives a kill", TopicLifetimes::killed);
+
     private TopicLifetimes() {
     }
 
@@ -129,5 +132,27 @@ final class TopicLifetimes {
         receiver.commitTransaction(transaction);
         t.same(List.of(answers.bodies("one"), answers.bodies("two")), List.of(List.of("answer"), List.of("answer")), "answers");
         t.same(questions.bodies("one"), List.of(), "questions left");
+    }
+
+    private static void killed(Scene t) throws Exception {
+        Topic questions = Topic.with(t, "one");
+        Topic answers = Topic.with(t, "one", "two");
+        questions.send(Scene.text("first"), Scene.text("second"));
+        ServiceBusClientBuilder builder = t.builder(t.settings().connectionString()).enableCrossEntityTransactions();
+        ServiceBusReceiverClient receiver = questions.receiver(builder, "one", options -> options);
+        ServiceBusSenderClient sender = answers.sender(builder);
+        List<ServiceBusReceivedMessage> messages = t.receive(receiver, 2);
+        for (ServiceBusReceivedMessage m : messages) {
+            ServiceBusTransactionContext transaction = receiver.createTransaction();
+            receiver.complete(m, new CompleteOptions().setTransactionContext(transaction));
+            sender.sendMessage(Scene.text("answer to " + m.getBody()), transaction);
+            if (m == messages.get(0)) {
+                receiver.commitTransaction(transaction);
+            }
+        }
+        Connections.order(t, "/kill");
+        t.same(questions.bodies("one"), List.of("second"), "questions left");
+        t.same(List.of(answers.bodies("one"), answers.bodies("two")), List.of(List.of("answer to first"), List.of("answer to first")),
+            "answers");
     }
 }

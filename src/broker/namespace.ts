@@ -63,7 +63,7 @@ export class Namespace {
     clock: Clock;
     random: Random;
     reader: MessageReader;
-    /** A queue, the queue of a topic, or that of a subscription is gone, by command or because it was idle. */
+    /** A queue or a topic, by its queue, is gone by command or because it was idle; a topic's subscriptions go with it. */
     onDeleted?: (queue: Queue) => void;
     /** Told of messages that cannot be forwarded because their bytes cannot be read. */
     onFault?: (fault: unknown) => void;

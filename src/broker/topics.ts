@@ -141,7 +141,7 @@ export class Topics {
     const topic = this.existing(name);
     const subscriptions = [...topic.subscriptions.values()];
     return removeEntities({
-      ...this.#removal(),
+      ...this.#removal(topic),
       queues: [...subscriptions.map(({ queue }) => queue), topic.queue],
       others: subscriptions.flatMap(({ rules }) => [...rules.values()].map(({ id }) => id)),
       forget: () => this.#topics.delete(name.toLowerCase()),
@@ -306,9 +306,13 @@ export class Topics {
     this.#around.duties.attend(queue, { broker, onIdle });
   }
 
-  #removal(): Pick<Parameters<typeof removeEntities>[0], 'journal' | 'duties' | 'onDeleted'> {
+  /** Of a topic's subscriptions nobody need be told one by one: what else is kept by name, as access rules, is its own. */
+  #removal(topic?: Topic): Pick<Parameters<typeof removeEntities>[0], 'journal' | 'duties' | 'onDeleted'> {
     const { duties } = this.#around;
-    return { journal: this.#around.broker().journal, duties, onDeleted: (queue) => this.#around.onDeleted(queue) };
+    const onDeleted = (queue: Queue): void => {
+      if (queue === topic?.queue) this.#around.onDeleted(queue);
+    };
+    return { journal: this.#around.broker().journal, duties, onDeleted };
   }
 }
 

@@ -119,6 +119,8 @@ export class BrokerHarness {
   /** What a forwarder reads of the messages with these texts. */
   readonly facts = new Map<string, MessageFacts>();
   readonly faults: unknown[] = [];
+  /** Names of queues and topics that are gone. */
+  readonly deleted: string[] = [];
   readonly #random = countingRandom();
   namespace = this.#start();
 
@@ -177,7 +179,8 @@ export class BrokerHarness {
       overlayWith: (_bytes, overlay, changes) => overlayOf(overlay, changes),
     };
     const onFault = (fault: unknown): void => void this.faults.push(fault);
-    const namespace = new Namespace({ clock: this.clock, random: this.#random, reader, onFault });
+    const onDeleted = ({ name }: Queue): void => void this.deleted.push(name);
+    const namespace = new Namespace({ clock: this.clock, random: this.#random, reader, onFault, onDeleted });
     for (const record of this.journal.records.values()) {
       if (record.kind === RecordKind.entry || record.kind === RecordKind.change) {
         namespace.replay({ ...record, kind: record.kind, bytes: record.bytes as Buffer }, this.journal.isLive(record));

@@ -3,6 +3,9 @@ import { RetrainError } from '../errors.ts';
 /** What Service Bus writes for "never": the longest .NET TimeSpan. */
 export const FOREVER = 'P10675199DT2H48M5.4775807S';
 
+/** Its whole days: clients write the rest with fewer digits, and the Java client all of it in hours. */
+const FOREVER_MS = 10_675_199 * 86_400_000;
+
 /** Days, hours, minutes and seconds; not years and months, which have no fixed length. */
 export const DURATION_SHAPE = /^P(?=.)(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;
 
@@ -25,8 +28,8 @@ export function parseDuration(text: string, field: string): number {
     number,
     number,
   ];
-  if (days >= 10_675_199) return Infinity;
-  return Math.round((((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000);
+  const ms = Math.round((((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000);
+  return ms >= FOREVER_MS ? Infinity : ms;
 }
 
 /** The ISO 8601 form of `ms` milliseconds, as Service Bus writes it; `Infinity` gives `FOREVER`. */

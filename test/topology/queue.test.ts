@@ -56,6 +56,8 @@ test('a bad flag is refused with the property, the value and the limit', () => {
 test('durations survive the way to text and back', () => {
   fc.assert(fc.property(fc.nat(2 ** 31 - 1), (ms) => assert.equal(parseDuration(formatDuration(ms), 'd'), ms)));
   assert.equal(parseDuration(FOREVER, 'd'), Infinity);
+  // As the Java client writes it.
+  assert.equal(parseDuration('PT256204778H48M5.47S', 'd'), Infinity);
   assert.equal(formatDuration(Infinity), FOREVER);
   for (const bad of ['', 'P', 'PT', '5', 'P1Y', 'PT1.5M']) assert.throws(() => parseDuration(bad, 'd'), RetrainError);
 });

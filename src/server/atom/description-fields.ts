@@ -79,11 +79,7 @@ function truth(text: string, element: string): boolean {
   throw refusal(400, `The value '${text}' of '${element}' is neither true nor false.`);
 }
 
-/** Days of the longest .NET TimeSpan, which stands for "never". Some clients write it in hours, or with other fractions of its last second. */
-const FOREVER_MS = 10_675_199 * 86_400_000;
-
 /** As Service Bus writes it, whatever units the client has used. */
 function canonicalDuration(text: string, element: string): string {
-  const ms = parseDuration(text, element);
-  return formatDuration(ms >= FOREVER_MS ? Infinity : ms);
+  return formatDuration(parseDuration(text, element));
 }

@@ -138,6 +138,16 @@ export async function receiveOne(receiver: ServiceBusReceiver): Promise<ServiceB
   return message;
 }
 
+/**
+ * Until the client has heard all that the server has said so far: a frame comes before those behind it. `queue` is any queue that the client may look
+ * into. A client that sends before it has heard that its link is gone waits for its time-out.
+ */
+export async function caughtUp(client: ServiceBusClient, queue: string): Promise<void> {
+  const receiver = client.createReceiver(queue);
+  await receiver.peekMessages(1);
+  await receiver.close();
+}
+
 /** That nothing can be received right now. */
 export async function receivesNothing(receiver: ServiceBusReceiver): Promise<boolean> {
   return (await receiver.receiveMessages(1, { maxWaitTimeInMs: 300 })).length === 0;

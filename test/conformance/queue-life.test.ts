@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { describe, test } from 'node:test';
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
-import { AT_A_TIME, errorCodeOf, Fixture, receive, receiveOne } from './fixture.ts';
+import { AT_A_TIME, caughtUp, errorCodeOf, Fixture, receive, receiveOne } from './fixture.ts';
 
 describe('the life of a queue', { concurrency: AT_A_TIME }, () => {
   test('a queue that is deleted under attached clients is not found; made again, its name is usable at once', async (context) => {
-    const fixture = await Fixture.start(context, [{ name: 'q' }]);
+    const fixture = await Fixture.start(context, [{ name: 'q' }, { name: 'other' }]);
     const { queues } = fixture.server.admin;
     const client = fixture.client();
     const sender = client.createSender('q');
@@ -14,6 +14,7 @@ describe('the life of a queue', { concurrency: AT_A_TIME }, () => {
     await sender.sendMessages({ body: 'old' });
     const old = await receiveOne(receiver);
     await queues.delete('q');
+    await caughtUp(client, 'other');
     assert.equal(await errorCodeOf(sender.sendMessages({ body: 'nowhere' })), 'MessagingEntityNotFound');
     assert.equal(await errorCodeOf(receiver.receiveMessages(1)), 'MessagingEntityNotFound');
     await queues.create({ name: 'q' });

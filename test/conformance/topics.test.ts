@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { RuleProperties, ServiceBusReceivedMessage } from '@azure/service-bus';
-import { AT_A_TIME, errorCodeOf, Fixture, receive, receiveOne, receivesNothing } from './fixture.ts';
+import { AT_A_TIME, caughtUp, errorCodeOf, Fixture, receive, receiveOne, receivesNothing } from './fixture.ts';
 
 const bodiesOf = (messages: readonly ServiceBusReceivedMessage[]): unknown[] =>
   messages.map(({ body }) => body as unknown);
@@ -188,6 +188,7 @@ describe('topics', { concurrency: AT_A_TIME }, () => {
     await fixture.server.admin.topics.delete('t');
     assert.equal(await gone, 'MessagingEntityNotFound');
     await receiver.close();
+    await caughtUp(client, 'q');
     assert.equal(await errorCodeOf(sender.sendMessages({ body: 'lost' })), 'MessagingEntityNotFound');
     await topicWith(fixture, { a: {} });
     await fixture.client().createSender('t').sendMessages({ body: 'new' });

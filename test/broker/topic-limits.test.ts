@@ -55,7 +55,7 @@ test('with the size of a topic changes what the states of its sessions may have'
   granted.setState(state);
 });
 
-test('the size of a topic is what it holds itself and what the fullest of its subscriptions holds', () => {
+test('what a topic holds itself, and what any of its subscriptions holds, counts for its size', () => {
   const broker = new BrokerHarness();
   const topic = topicOf(broker, { maxSizeInMegabytes: 1 });
   const [a] = [subscribe(broker, 'a'), subscribe(broker, 'b')];

@@ -34,9 +34,10 @@ export function checkDrafts(
     if (sessions && draft.sessionId === undefined) throw new Refusal('not-allowed');
     if ((draft.sessionId ?? '').length > MAX_ID_CHARACTERS) throw new Refusal('argument-invalid');
   }
-  // What a topic's subscriptions share counts once: as much as the fullest of them holds.
-  const fullest = Math.max(0, ...subscriptionsOf(state, queue).map(({ messages }) => bytesOf(messages)));
-  if (bytesOf([...queue.messages, ...besides, ...drafts]) + fullest > MAX_QUEUE_BYTES)
+  // Of a topic's messages each counts once, however many copies its subscriptions hold.
+  const copies = subscriptionsOf(state, queue).flatMap(({ messages }) => messages);
+  const shared = new Map(copies.map((copy) => [copy.text, copy])).values();
+  if (bytesOf([...queue.messages, ...shared, ...besides, ...drafts]) > MAX_QUEUE_BYTES)
     throw new Refusal('quota-exceeded');
 }
 

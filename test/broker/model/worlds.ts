@@ -31,6 +31,9 @@ function topicWorld(name: string, ways: Record<string, Ways>): World {
   return { name, entities: ['q', 'r', TOPIC, ...SUBSCRIPTIONS], ways };
 }
 
+/** Where messages come to the topic again. */
+export const ROUND = 'a round';
+
 /** A topic with two subscriptions beside two queues. */
 export const TOPIC_WORLDS: readonly World[] = [
   topicWorld('a topic alone', {}),
@@ -38,7 +41,7 @@ export const TOPIC_WORLDS: readonly World[] = [
   topicWorld('queues before and behind the topic', { q: { forwardTo: TOPIC }, [A]: { forwardTo: 'r' } }),
   topicWorld('a queue behind both subscriptions', { [A]: { forwardTo: 'r' }, [B]: { forwardTo: 'r' } }),
   topicWorld('a queue for dead letters', { [A]: { forwardDeadTo: 'q' }, [B]: { forwardDeadTo: 'q' } }),
-  topicWorld('a round', { q: { forwardTo: TOPIC }, [A]: { forwardTo: 'q' } }),
+  topicWorld(ROUND, { q: { forwardTo: TOPIC }, [A]: { forwardTo: 'q' } }),
 ];
 
 export function kindOf(name: string): Kind {

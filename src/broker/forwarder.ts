@@ -70,7 +70,7 @@ export class Forwarder {
     subqueue: Subqueue;
     destination: ForwardingDestination;
     reader: MessageReader;
-    /** Told of messages whose bytes cannot be read. */
+    /** Told of messages whose bytes cannot be read, and of those that the subscriptions of their topic cannot take. */
     onFault: (fault: unknown) => void;
   }) {
     this.#broker = options.broker;
@@ -153,12 +153,15 @@ export class Forwarder {
       return true;
     } catch (error) {
       if (!(error instanceof RetrainError)) throw error;
-      // A topic's own messages have nowhere else to go.
-      const mayPass = error instanceof BrokerRefusal && error.reason === 'server-busy';
-      if (mayPass || !this.#destination.isHop) {
+      if (error instanceof BrokerRefusal && error.reason === 'server-busy') {
         this.#taken.unshift(delivery);
         this.#pause();
         return false;
+      }
+      if (!this.#destination.isHop) {
+        // A topic's own message has nowhere else to go: it gives way to those behind it, and comes again when its lock has expired.
+        this.#onFault(error);
+        return true;
       }
       this.#refuse(lock, this.#infoOf(error, delivery, body));
       return true;

@@ -65,7 +65,7 @@ export class Namespace {
     reader: MessageReader;
     /** A queue or a topic, by its queue, is gone by command or because it was idle; a topic's subscriptions go with it. */
     onDeleted?: (queue: Queue) => void;
-    /** Told of messages that cannot be forwarded because their bytes cannot be read. */
+    /** Told of messages that cannot go on: their bytes cannot be read, or the subscriptions of their topic cannot take them. */
     onFault?: (fault: unknown) => void;
   }) {
     const { clock, random, reader } = options;

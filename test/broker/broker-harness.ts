@@ -78,6 +78,8 @@ class MemoryJournal implements Journal {
   }
 
   append(batch: readonly LogRecord[], purpose: AppendPurpose = 'settle'): number {
+    const bytes = batch.flatMap((record) => record.bytes).reduce((sum, part) => sum + part.length, 0);
+    if (bytes > this.maxBatchBytes) throw new RetrainError('MESSAGE_TOO_LARGE', `a batch of ${bytes} bytes`);
     if (this.full || (this.refusesSends && purpose === 'send')) throw new RetrainError('DISK_FULL', 'full');
     for (const record of batch) {
       const bytes = Buffer.isBuffer(record.bytes) ? Buffer.from(record.bytes) : Buffer.concat(record.bytes);

@@ -69,6 +69,26 @@ test('what a topic holds itself, and what any of its subscriptions holds, counts
   topic.queue.send([message('two')]);
 });
 
+test('a scheduled message whose copies the log cannot take as one gives way to those behind it, and is tried again', () => {
+  const broker = new BrokerHarness();
+  const topic = topicOf(broker);
+  const action = { sqlExpression: `SET x = '${'y'.repeat(900)}'` };
+  const { queue } = subscribe(broker, 'a', {}, [label('x', { action }), label('y')]);
+  const at = broker.clock.wallMs();
+  topic.queue.send([{ ...message('label=x'), scheduledEnqueueTimeMs: at + 1000 }]);
+  topic.queue.send([{ ...message('label=y'), scheduledEnqueueTimeMs: at + 2000 }]);
+  const { maxBatchBytes } = broker.journal;
+  broker.journal.maxBatchBytes = 500;
+  broker.clock.advance(3000);
+  assert.deepEqual(broker.texts(queue.active), ['label=y']);
+  assert.match(String(broker.faults[0]), /a batch of \d+ bytes/);
+  assert.equal(topic.queue.counts().active, 1);
+  broker.journal.maxBatchBytes = maxBatchBytes;
+  broker.clock.advance(300_000);
+  assert.ok(broker.texts(queue.active).includes('label=x'));
+  assert.deepEqual([topic.queue.counts().active, broker.faults.length], [0, 1]);
+});
+
 test('a message that comes to a topic again is seen there as the actions of its rules have made it', () => {
   const broker = new BrokerHarness();
   const topic = topicOf(broker);

@@ -99,9 +99,9 @@ async function runReceive(entity: string, flags: ReceiveFlags): Promise<void> {
       throw explainedForSessions(error, flags, place);
     }
   });
-  report(intake.taken, flags, settlement);
-  if (interrupt.signal.aborted && !flags.follow)
-    throw new RetrainError('INTERRUPTED', `interrupted after ${intake.taken} messages`);
+  const { aborted } = interrupt.signal;
+  if (intake.taken > 0 || !aborted) report(intake.taken, flags, settlement);
+  if (aborted && !flags.follow) throw new RetrainError('INTERRUPTED', `interrupted after ${intake.taken} messages`);
 }
 
 interface Source {

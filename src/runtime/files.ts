@@ -88,7 +88,10 @@ export const files: Files = {
     try {
       const { size } = await file.stat();
       if (size > maxBytes)
-        throw new RetrainError('DATA_CORRUPT', `${path} has ${size} bytes, over the limit of ${maxBytes}: remove it`);
+        throw new RetrainError(
+          'DATA_CORRUPT',
+          `${path} has ${size} bytes, over the limit of ${maxBytes}: put a smaller one in its place, or remove it`,
+        );
       return await file.readFile('utf8');
     } finally {
       await file.close();

@@ -104,7 +104,9 @@ function valuesOrNothing<K extends string>(
 function canonicalValue(value: RuleValue): RuleValue {
   if (typeof value !== 'object') return value;
   const number = Number(value.value);
-  return String(number) === value.value && numberType(number) === value.type ? number : value;
+  // What is not finite has no sign in JSON, and is no number to the readers of files.
+  const isPlain = Number.isFinite(number) && String(number) === value.value && numberType(number) === value.type;
+  return isPlain ? number : value;
 }
 
 const INT32 = 2 ** 31;

@@ -47,6 +47,7 @@ const ruleValue = fc.oneof(
     type: fc.constantFrom('int' as const, 'long' as const, 'double' as const),
     value: fc.integer().map(String),
   }),
+  fc.record({ type: fc.constant('double' as const), value: fc.constantFrom('NaN', 'INF', '-INF', '-0', '1E+300') }),
   fc.record({ type: fc.constant('guid' as const), value: fc.uuid() }),
 );
 const values = fc.dictionary(

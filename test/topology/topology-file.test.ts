@@ -238,7 +238,7 @@ test('what is nested too deeply or multiplies itself is refused', async () => {
   assert.deepEqual(await refusals('{"queues": '.repeat(100_000), 'f.json'), [
     'f.json: its values are nested too deeply',
   ]);
-  assert.ok((await refusals(`queues: ${'['.repeat(100_000)}`)).length > 0);
+  assert.match((await refusals(`queues: ${'['.repeat(100_000)}`))[0] ?? '', /: its values are nested too deeply$/);
   const bomb = ['a: &a [x,x,x,x,x,x,x,x,x,x]'];
   for (const [one, next] of ['ab', 'bc', 'cd', 'de', 'ef', 'fg', 'gh'].entries())
     bomb.push(`${next[1]}: &${next[1]} [${`*${next[0]},`.repeat(10)}]`.padEnd(one));

@@ -39,6 +39,7 @@ export function yamlText(): Notation {
 
 function reasonOf(code: string, message: string): string {
   if (code === 'MULTIPLE_DOCS') return 'the file must be one document: take away what follows from this line on';
+  if (code === 'RESOURCE_EXHAUSTION') return 'its values are nested too deeply';
   if (code === 'DUPLICATE_KEY') return 'this name is given twice';
   return message.charAt(0).toLowerCase() + message.slice(1);
 }

@@ -70,5 +70,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.disk),
 );
 
+/** Resolves when the operating system has all that was written; a pipe takes 64 KiB until somebody reads it. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve());
+  });
+}
+
+const exitCode = await run();
+await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
 // Not by running out of work: a client that waits for a dead peer must not keep a finished command alive.
-process.exit(await run());
+process.exit(exitCode);

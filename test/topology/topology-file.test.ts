@@ -234,6 +234,14 @@ test('whoever is wrong everywhere is told the first hundred places', async () =>
   assert.equal(said.at(-1), 'f.yaml: and 50 further problems');
 });
 
+test('a merge key takes properties only', async () => {
+  const merging = (source: string) => `queues:\n  - &a {name: a}\n  - {<<: ${source}, name: b}`;
+  for (const source of ['5', '', 'x', '[*a, 5]', '[[*a]]'])
+    assert.deepEqual(await refusals(merging(source)), ['f.yaml:3:6: << takes properties, or a list of them'], source);
+  for (const source of ['*a', '[*a, {lockDuration: PT30S}]'])
+    assert.equal((await parseTopologyFile(merging(source), 'f.yaml')).namespace.queues.length, 2, source);
+});
+
 test('what is nested too deeply or multiplies itself is refused', async () => {
   assert.deepEqual(await refusals('{"queues": '.repeat(100_000), 'f.json'), [
     'f.json: its values are nested too deeply',

@@ -27,6 +27,13 @@ export function yamlText(): Notation {
       }
       const lost = aliasesWithoutAnchor(document);
       if (lost.length > 0) return lost.map(({ source, range }) => unknownAlias(source, at(range?.[0] ?? 0)));
+      const merged = mergesOfNoMap(document);
+      if (merged.length > 0)
+        return merged.map((offset) => ({
+          path: [],
+          position: at(offset),
+          reason: '<< takes properties, or a list of them',
+        }));
       try {
         return { value: document.toJS({ maxAliasCount: MAX_ALIASES }), locate: locator(document, at) };
       } catch (error) {
@@ -49,6 +56,20 @@ function aliasesWithoutAnchor(document: Document.Parsed): Alias[] {
   visit(document, {
     Alias: (_, alias) => {
       if (!alias.resolve(document)) found.push(alias);
+    },
+  });
+  return found;
+}
+
+/** Where a merge key has something else than maps. */
+function mergesOfNoMap(document: Document.Parsed): number[] {
+  const found: number[] = [];
+  const resolved = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
+  visit(document, {
+    Pair: (_, { key, value }) => {
+      if (!isScalar(key) || key.type !== 'PLAIN' || key.source !== '<<') return;
+      const source = resolved(value);
+      if (!(isSeq(source) ? source.items.map(resolved) : [source]).every(isMap)) found.push(key.range?.[0] ?? 0);
     },
   });
   return found;

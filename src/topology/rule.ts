@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RetrainError } from '../errors.ts';
 import { parseDescription } from './fields.ts';
 
 /** A subscription's first rule, which lets every message in unless it is given another filter. */
@@ -76,5 +77,17 @@ export const DEFAULT_RULE: RuleDescription = { name: DEFAULT_RULE_NAME, filterTy
  * @throws RetrainError `CONFIGURATION_INVALID`, naming the rule, the property, the value and the limit
  */
 export function parseRuleDescription(input: unknown): RuleDescription {
+  mustNameReal(input);
   return parseDescription(ruleDescription, 'rule', input);
+}
+
+/** Without this the value of such a name would be passed over, and the filter would let in more than was asked for. */
+function mustNameReal(input: unknown): void {
+  const { sqlFilter, correlationFilter, action } = Object(input) as Record<string, Record<string, unknown> | undefined>;
+  for (const values of [sqlFilter?.['parameters'], action?.['parameters'], correlationFilter?.['properties']])
+    if (Object.hasOwn(Object(values) as object, '__proto__'))
+      throw new RetrainError(
+        'CONFIGURATION_INVALID',
+        "a rule: '__proto__' cannot be the name of a property or parameter; use another name",
+      );
 }

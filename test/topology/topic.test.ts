@@ -124,3 +124,11 @@ test('a rule keeps typed values', () => {
   };
   assert.deepEqual(parseRuleDescription(description), description);
 });
+
+test('a property that JavaScript would pass over is refused', () => {
+  const properties = JSON.parse('{ "__proto__": "x", "a": "y" }') as object;
+  assert.throws(
+    () => parseRuleDescription({ name: 'r', filterType: 'CorrelationFilter', correlationFilter: { properties } }),
+    /'__proto__' cannot be the name of a property/,
+  );
+});

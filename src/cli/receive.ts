@@ -29,6 +29,9 @@ interface ReceiveFlags extends SettlementFlags, Pick<ConnectionOptions, 'connect
   readonly json?: true;
 }
 
+/** Locks are kept as long as the command runs: by itself the client lets that of a session end after five minutes. */
+const RENEWAL_MS = 366 * 24 * 60 * 60 * 1_000;
+
 /** A session that gives nothing for so long is left for the next one. */
 const SESSION_IDLE_MS = 1_000;
 
@@ -146,7 +149,11 @@ async function takeSessions(intake: MessageIntake, source: Source, { wait, follo
 }
 
 function optionsOf({ subqueue, settlement }: Source): ReturnType<typeof receiverOptions> {
-  return { ...receiverOptions(subqueue), receiveMode: settlement.kind === 'delete' ? 'receiveAndDelete' : 'peekLock' };
+  return {
+    ...receiverOptions(subqueue),
+    receiveMode: settlement.kind === 'delete' ? 'receiveAndDelete' : 'peekLock',
+    maxAutoLockRenewalDurationInMs: RENEWAL_MS,
+  };
 }
 
 async function openReceiver(source: Source, session: string | undefined): Promise<ServiceBusReceiver> {

@@ -82,6 +82,8 @@ export const LIMITS = {
   accessRules: 10_000,
   /** Bytes of the body of a request to the admin API; descriptions have a few thousand. */
   adminRequestBytes: 128 * 1024,
+  /** Characters of an error of the admin API, and of the path in it: they repeat what the client has sent. */
+  adminErrorChars: 1_024,
   /** Elements of such a body inside each other; descriptions have eight at most. */
   xmlDepth: 32,
   /** Entities of one page of a list when a client does not say how many, and the most that it may ask for. */

@@ -328,6 +328,21 @@ test('what is no request of this API is refused, and nothing of it is done', asy
   assert.deepEqual(peer.server.admin.queues.names, []);
 });
 
+test('an error repeats only so much of what was sent', async (context) => {
+  const peer = await AtomPeer.start(context);
+  const long = 'x'.repeat(10_000);
+  for (const { status, text } of [
+    await peer.put('q', QUEUE, `<LockDuration>${long}</LockDuration>`),
+    await peer.put('q', QUEUE, '', { body: '<'.repeat(10_000) }),
+    await peer.put(long, QUEUE, ''),
+    await peer.delete(long),
+  ]) {
+    assert.ok(status === 400 || status === 404, text);
+    assert.ok(text.length < 5 * 1_024, `${text.length} characters`);
+    assert.match(text, /TrackingId:/);
+  }
+});
+
 test('a body over the limit is refused before it has come, and none of it is kept', async (context) => {
   const peer = await AtomPeer.start(context);
   const large = Buffer.alloc(LIMITS.adminRequestBytes + 1, ' ');

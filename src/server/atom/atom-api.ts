@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpApi } from '../http-routes.ts';
+import { LIMITS } from '../limits.ts';
 import { AtomRefusal, alreadyExists, notFound, refusalOf } from './atom-refusal.ts';
 import { hostOf, readBody, readRequest } from './atom-request.ts';
 import type { AtomRequest } from './atom-request.ts';
@@ -69,11 +70,11 @@ export class AtomApi implements HttpApi {
   /** The error as it goes out, with the tracking text (service-bus-protocol.md §10.6). */
   #refuse(error: unknown, request: AtomRequest | undefined, host: string): Answer {
     const { service } = this.#parts;
-    const path = request && targetPath(request.target);
+    const path = request && shortened(targetPath(request.target));
     const refused = refusalOf(error, host, path ?? '');
     if (!refused) service.onFault(error);
     const status = refused?.status ?? 500;
-    const said = refused?.message ?? 'SubCode=50000. The broker has met a fault of its own; see its output.';
+    const said = shortened(refused?.message ?? 'SubCode=50000. The broker has met a fault of its own; see its output.');
     return { status, body: errorXml(status, service.describe(/[.!?]$/.test(said) ? said : `${said}.`, path)) };
   }
 
@@ -147,6 +148,10 @@ export class AtomApi implements HttpApi {
     if (!entry) throw notFound(host, path);
     return { status: update ? 200 : 201, body: entryXml(request, entry) };
   }
+}
+
+function shortened(text: string): string {
+  return text.length <= LIMITS.adminErrorChars ? text : `${text.slice(0, LIMITS.adminErrorChars)}…`;
 }
 
 function send(response: ServerResponse, { status, body }: Answer): void {

@@ -7,7 +7,7 @@ import type { MessageLock } from './message-lock.ts';
 import type { MessageReader } from './message-reader.ts';
 import type { Queue } from './queue.ts';
 import type { Receiver } from './receiver.ts';
-import { BrokerRefusal, type RefusalReason } from './refusal.ts';
+import { BrokerRefusal, entityNotFound, type RefusalReason } from './refusal.ts';
 import { type Step, together } from './step.ts';
 import type { Subqueue } from './subqueue.ts';
 
@@ -177,7 +177,7 @@ export class Forwarder {
     if (hops > MAX_HOPS)
       throw new TooManyHops('not-allowed', `The message was forwarded ${MAX_HOPS} times, which is the limit.`);
     const destination = this.#destination.find();
-    if (!destination) throw new BrokerRefusal('entity-not-found', `The messaging entity '${name}' could not be found.`);
+    if (!destination) throw entityNotFound(name);
     const isDead = this.#subqueue === this.#source.deadLetterQueue;
     const facts = this.#reader.facts(body, overlay);
     return destination.forwardStep({

@@ -72,7 +72,7 @@ export class Namespace {
     this.#clock = clock;
     this.#random = random;
     this.#onDeleted = options.onDeleted ?? (() => undefined);
-    const find = (name: string): Queue | undefined => this.queue(name) ?? this.topics.get(name)?.queue;
+    const find = (name: string): Queue | undefined => this.destination(name);
     this.#duties = new Duties({ clock, reader, find, onFault: options.onFault ?? (() => undefined) });
     this.topics = new Topics({
       random,
@@ -136,6 +136,11 @@ export class Namespace {
 
   queue(name: string): Queue | undefined {
     return this.#queues.get(name.toLowerCase());
+  }
+
+  /** What messages can be sent to by this name: a queue, or the queue of a topic. */
+  destination(name: string): Queue | undefined {
+    return this.queue(name) ?? this.topics.get(name)?.queue;
   }
 
   queues(): Iterable<Queue> {
@@ -241,7 +246,7 @@ export class Namespace {
   }
 
   #mustBeFree(name: string): void {
-    if (this.queue(name) || this.topics.get(name)) throw entityExists(name);
+    if (this.destination(name)) throw entityExists(name);
     if (this.#queues.size + this.topics.size < MAX_ENTITIES) return;
     throw new BrokerRefusal(
       'quota-exceeded',
@@ -255,7 +260,7 @@ export class Namespace {
     forwardDeadLetteredMessagesTo,
   }: Pick<QueueDescription, 'name' | 'forwardTo' | 'forwardDeadLetteredMessagesTo'>): void {
     for (const [property, destination] of Object.entries({ forwardTo, forwardDeadLetteredMessagesTo })) {
-      if (destination === undefined || this.queue(destination) || this.topics.get(destination)) continue;
+      if (destination === undefined || this.destination(destination)) continue;
       throw new BrokerRefusal(
         'argument-invalid',
         `The auto forwarding destination entity '${destination}' (${property} of '${name}') does not exist. Create it first.`,

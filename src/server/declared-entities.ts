@@ -27,7 +27,7 @@ interface Room {
  */
 export async function declareEntities(namespace: Namespace, declared: DeclaredEntities, log: Room): Promise<void> {
   const present = presentIn(namespace);
-  const isFree = ({ name }: QueueDescription): boolean => !namespace.queue(name) && !namespace.topics.get(name);
+  const isFree = ({ name }: QueueDescription): boolean => !namespace.destination(name);
   const { queues, topics = [], queuesIfMissing = [] } = declared;
   const wanted: NamespaceDescription = { queues: [...queues, ...queuesIfMissing.filter(isFree)], topics };
   const { steps, refusals } = planNamespace(present, wanted);

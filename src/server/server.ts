@@ -181,7 +181,7 @@ export class Server implements AsyncDisposable {
   replaceRules(rules: readonly AccessRule[]): void {
     const next = new AccessRules(rules);
     for (const queue of next.queues())
-      if (!this.#service.namespace.queue(queue) && !this.#service.namespace.topics.get(queue))
+      if (!this.#service.namespace.destination(queue))
         throw new RetrainError(
           'CONFIGURATION_INVALID',
           `an access rule is for queue or topic '${queue}', which does not exist: declare it, too, or correct its name`,

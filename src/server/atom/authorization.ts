@@ -75,7 +75,7 @@ export function authorizeForwarding(
  */
 function isForHost(service: Service, { host }: AtomRequest, token: string): boolean {
   const { namespace } = service;
-  if (namespace.queue(host) || namespace.topics.get(host)) return false;
+  if (namespace.destination(host)) return false;
   return verdictOn(service, token, `/${host}`).granted;
 }
 

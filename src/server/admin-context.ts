@@ -12,6 +12,12 @@ export interface AdminContext {
   readonly durable: (position: number) => Promise<void>;
 }
 
+/** What is needed to change anything. @throws RetrainError `INTERRUPTED`, `DISK_FAILED` when the broker has closed or failed */
+export function opened(context: AdminContext): AdminContext {
+  context.mustBeOpen();
+  return context;
+}
+
 /** An entity as it is now. */
 export interface EntityStatus<Description> {
   readonly description: Description;

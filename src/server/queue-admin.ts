@@ -1,6 +1,6 @@
 import { changeQueueDescription, parseQueueDescription } from '../topology/index.ts';
 import type { QueueDescription, QueueDescriptionChanges, QueueDescriptionInput } from '../topology/index.ts';
-import { type AdminContext, type EntityStatus, notFound } from './admin-context.ts';
+import { type AdminContext, type EntityStatus, notFound, opened } from './admin-context.ts';
 import { checkLogSize } from './log-sizes.ts';
 
 export type QueueStatus = EntityStatus<QueueDescription>;
@@ -33,7 +33,7 @@ export class QueueAdmin {
 
   /** @throws RetrainError `CONFIGURATION_INVALID`, `BROKER_REFUSED` when it exists or an entity that it forwards to does not, `DISK_FULL` */
   async create(input: QueueDescriptionInput): Promise<QueueDescription> {
-    const { namespace, maxBatchBytes, durable } = this.#open();
+    const { namespace, maxBatchBytes, durable } = opened(this.#context);
     const description = parseQueueDescription(input);
     checkLogSize(description, maxBatchBytes);
     await durable(namespace.createQueue(description).position);
@@ -42,7 +42,7 @@ export class QueueAdmin {
 
   /** @throws RetrainError `ENTITY_NOT_FOUND`, otherwise as `create` and also for a property that cannot be changed */
   async update(name: string, changes: QueueDescriptionChanges): Promise<QueueDescription> {
-    const { namespace, maxBatchBytes, durable } = this.#open();
+    const { namespace, maxBatchBytes, durable } = opened(this.#context);
     const present = this.get(name);
     if (!present) throw notFound('queue', name);
     const description = changeQueueDescription(present.description, changes);
@@ -53,13 +53,8 @@ export class QueueAdmin {
 
   /** Deletes the queue with all its messages. @throws RetrainError `ENTITY_NOT_FOUND`, `DISK_FULL` */
   async delete(name: string): Promise<void> {
-    const { namespace, durable } = this.#open();
+    const { namespace, durable } = opened(this.#context);
     if (!this.get(name)) throw notFound('queue', name);
     await durable(namespace.deleteQueue(name).position);
-  }
-
-  #open(): AdminContext {
-    this.#context.mustBeOpen();
-    return this.#context;
   }
 }

@@ -1,6 +1,6 @@
 import { parseRuleDescription } from '../topology/index.ts';
 import type { RuleDescription } from '../topology/index.ts';
-import { type AdminContext, notFound } from './admin-context.ts';
+import { type AdminContext, notFound, opened } from './admin-context.ts';
 
 export interface RuleStatus {
   readonly description: RuleDescription;
@@ -47,24 +47,19 @@ export class RuleAdmin {
 
   /** @throws RetrainError `ENTITY_NOT_FOUND`, `DISK_FULL` */
   async delete(owner: SubscriptionName, ruleName: string): Promise<void> {
-    const { namespace, durable } = this.#open();
+    const { namespace, durable } = opened(this.#context);
     if (!this.get(owner, ruleName)) throw notFound('rule', `${owner.topicName}/${owner.name}/${ruleName}`);
     const entity = namespace.topics.existingSubscription(owner.topicName, owner.name);
     await durable(namespace.topics.removeRule(entity, ruleName).position);
   }
 
   async #put(owner: SubscriptionName, rule: unknown, replace: boolean): Promise<RuleDescription> {
-    const { namespace, durable } = this.#open();
+    const { namespace, durable } = opened(this.#context);
     const description = parseRuleDescription(rule);
     const { topicName, name } = owner;
     if (!namespace.topics.get(topicName)?.subscription(name)) throw notFound('subscription', `${topicName}/${name}`);
     const entity = namespace.topics.existingSubscription(topicName, name);
     await durable(namespace.topics.putRule(entity, description, { replace }).position);
     return description;
-  }
-
-  #open(): AdminContext {
-    this.#context.mustBeOpen();
-    return this.#context;
   }
 }

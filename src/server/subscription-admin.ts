@@ -10,7 +10,7 @@ import type {
   SubscriptionDescriptionChanges,
   SubscriptionDescriptionInput,
 } from '../topology/index.ts';
-import { type AdminContext, type EntityStatus, notFound } from './admin-context.ts';
+import { type AdminContext, type EntityStatus, notFound, opened } from './admin-context.ts';
 
 export interface SubscriptionStatus extends EntityStatus<SubscriptionDescription> {
   readonly ruleCount: number;
@@ -41,7 +41,7 @@ export class SubscriptionAdmin {
    * @throws RetrainError `ENTITY_NOT_FOUND` for the topic, `CONFIGURATION_INVALID`, `FILTER_INVALID`, `BROKER_REFUSED`, `DISK_FULL`
    */
   async create(input: SubscriptionDescriptionInput, rules?: readonly unknown[]): Promise<SubscriptionDescription> {
-    const { namespace, durable } = this.#open();
+    const { namespace, durable } = opened(this.#context);
     const description = parseSubscriptionDescription(input);
     if (!namespace.topics.get(description.topicName)) throw notFound('topic', description.topicName);
     const parsed = rules?.map((rule): RuleDescription => parseRuleDescription(rule));
@@ -55,7 +55,7 @@ export class SubscriptionAdmin {
     name: string,
     changes: SubscriptionDescriptionChanges,
   ): Promise<SubscriptionDescription> {
-    const { namespace, durable } = this.#open();
+    const { namespace, durable } = opened(this.#context);
     const present = this.get(topicName, name);
     if (!present) throw notFound('subscription', `${topicName}/${name}`);
     const description = changeSubscriptionDescription(present.description, changes);
@@ -65,14 +65,9 @@ export class SubscriptionAdmin {
 
   /** Deletes the subscription with its rules and messages. @throws RetrainError `ENTITY_NOT_FOUND`, `DISK_FULL` */
   async delete(topicName: string, name: string): Promise<void> {
-    const { namespace, durable } = this.#open();
+    const { namespace, durable } = opened(this.#context);
     if (!this.get(topicName, name)) throw notFound('subscription', `${topicName}/${name}`);
     await durable(namespace.topics.unsubscribe(topicName, name).position);
-  }
-
-  #open(): AdminContext {
-    this.#context.mustBeOpen();
-    return this.#context;
   }
 }
 

@@ -1,6 +1,6 @@
 import { changeTopicDescription, parseTopicDescription } from '../topology/index.ts';
 import type { TopicDescription, TopicDescriptionChanges, TopicDescriptionInput } from '../topology/index.ts';
-import { type AdminContext, type EntityStatus, notFound } from './admin-context.ts';
+import { type AdminContext, type EntityStatus, notFound, opened } from './admin-context.ts';
 import { checkLogSize } from './log-sizes.ts';
 
 /** A topic as it is now: its counts are of what waits in itself, which only scheduled messages do. */
@@ -38,7 +38,7 @@ export class TopicAdmin {
 
   /** @throws RetrainError `CONFIGURATION_INVALID`, `BROKER_REFUSED` when it exists, `DISK_FULL` */
   async create(input: TopicDescriptionInput): Promise<TopicDescription> {
-    const { namespace, maxBatchBytes, durable } = this.#open();
+    const { namespace, maxBatchBytes, durable } = opened(this.#context);
     const description = parseTopicDescription(input);
     checkLogSize(description, maxBatchBytes);
     await durable(namespace.topics.create(description).position);
@@ -47,7 +47,7 @@ export class TopicAdmin {
 
   /** @throws RetrainError `ENTITY_NOT_FOUND`, otherwise as `create` and also for a property that cannot be changed */
   async update(name: string, changes: TopicDescriptionChanges): Promise<TopicDescription> {
-    const { namespace, maxBatchBytes, durable } = this.#open();
+    const { namespace, maxBatchBytes, durable } = opened(this.#context);
     const present = this.get(name);
     if (!present) throw notFound('topic', name);
     const description = changeTopicDescription(present.description, changes);
@@ -58,13 +58,8 @@ export class TopicAdmin {
 
   /** Deletes the topic with its subscriptions and all their messages. @throws RetrainError `ENTITY_NOT_FOUND`, `DISK_FULL` */
   async delete(name: string): Promise<void> {
-    const { namespace, durable } = this.#open();
+    const { namespace, durable } = opened(this.#context);
     if (!this.get(name)) throw notFound('topic', name);
     await durable(namespace.topics.delete(name).position);
-  }
-
-  #open(): AdminContext {
-    this.#context.mustBeOpen();
-    return this.#context;
   }
 }

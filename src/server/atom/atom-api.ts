@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { subscriptionPath } from '../../topology/index.ts';
 import type { HttpApi } from '../http-routes.ts';
 import { LIMITS } from '../limits.ts';
 import { AtomRefusal, alreadyExists, notFound, refusalOf } from './atom-refusal.ts';
@@ -108,7 +109,7 @@ export class AtomApi implements HttpApi {
       case 'rule': {
         const { topic: topicName, subscription: name } = target;
         const rule = admin.rules.get({ topicName, name }, target.name);
-        return rule && ruleEntry(`${topicName}/Subscriptions/${name}/Rules`, rule);
+        return rule && ruleEntry(`${subscriptionPath(topicName, name)}/Rules`, rule);
       }
       default:
         return undefined;

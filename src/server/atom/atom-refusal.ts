@@ -23,14 +23,25 @@ export function refusal(status: CodedStatus, said: string, cause?: unknown): Ato
   return new AtomRefusal(status, `SubCode=${SUB_CODE[status]}. ${said}`, { cause });
 }
 
-/** What a property that was decided when the entity was made is refused with, in the service's words. */
-export function cannotChange(element: string, what: 'Queue' | 'Topic' | 'Subscription'): AtomRefusal {
-  return refusal(
-    400,
-    element === 'EnablePartitioning'
-      ? `Partitioning cannot be changed for ${what}.`
-      : `The value for the ${element} property of an existing ${what} cannot be changed.`,
-  );
+/**
+ * Properties that were decided when the entity was made, by the names of their elements: what is given of them must be as it is.
+ *
+ * @throws AtomRefusal 400, in the service's words
+ */
+export function mustKeep<P extends string>(
+  what: 'Queue' | 'Topic' | 'Subscription',
+  fixed: readonly (readonly [element: string, property: P])[],
+  { given, present }: { given: Readonly<Record<string, unknown>>; present: Readonly<Record<P, unknown>> },
+): void {
+  for (const [element, property] of fixed) {
+    if (given[property] === undefined || given[property] === present[property]) continue;
+    throw refusal(
+      400,
+      element === 'EnablePartitioning'
+        ? `Partitioning cannot be changed for ${what}.`
+        : `The value for the ${element} property of an existing ${what} cannot be changed.`,
+    );
+  }
 }
 
 export function notFound(host: string, path: string): AtomRefusal {

@@ -1,3 +1,4 @@
+import { subscriptionPath } from '../../topology/index.ts';
 import type { AtomRequest } from './atom-request.ts';
 import { notFound } from './atom-refusal.ts';
 import type { RuleStatus } from '../rule-admin.ts';
@@ -40,7 +41,7 @@ export function listingXml(parts: AtomParts, request: AtomRequest): XmlNode | un
     case 'rules': {
       const { topic: topicName, subscription: name } = target;
       const all = admin.rules.list({ topicName, name });
-      if (!all) throw notFound(request.host, `${topicName}/Subscriptions/${name}`);
+      if (!all) throw notFound(request.host, subscriptionPath(topicName, name));
       const path = targetPath(target);
       return page(parts, request, { title: 'Rules', all, entry: (rule) => ruleEntry(path, rule) });
     }

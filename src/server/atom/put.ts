@@ -1,4 +1,4 @@
-import { DEFAULT_RULE_NAME } from '../../topology/index.ts';
+import { DEFAULT_RULE_NAME, subscriptionPath } from '../../topology/index.ts';
 import { notFound, refusal } from './atom-refusal.ts';
 import type { AtomRequest } from './atom-request.ts';
 import type { AtomParts } from './parts.ts';
@@ -79,7 +79,7 @@ async function putSubscription(parts: AtomParts, request: AtomRequest, put: Targ
 
 async function putRule({ admin }: AtomParts, request: AtomRequest, put: Targeted<'rule'>): Promise<void> {
   const { topic: topicName, subscription: name } = put.target;
-  if (!admin.subscriptions.get(topicName, name)) throw notFound(request.host, `${topicName}/Subscriptions/${name}`);
+  if (!admin.subscriptions.get(topicName, name)) throw notFound(request.host, subscriptionPath(topicName, name));
   const rule = readRule(put.description, put.target.name);
   await (request.update
     ? admin.rules.update({ topicName, name }, rule)

@@ -1,6 +1,6 @@
 import type { AccessRule } from '../access-rule.ts';
 import type { QueueStatus } from '../queue-admin.ts';
-import { cannotChange } from './atom-refusal.ts';
+import { mustKeep } from './atom-refusal.ts';
 import { WITH_MESSAGE_SIZE } from './atom-request.ts';
 import type { AtomRequest } from './atom-request.ts';
 import { authorizationRulesXml, giveRules, readAuthorizationRules } from './authorization-rules.ts';
@@ -43,9 +43,7 @@ export async function updateQueue(
   const { description } = present;
   const wanted = withSizes(readFields(body, QUEUE_FIELDS), description);
   const given = withDestinations(parts, request, { given: wanted, present: description });
-  for (const [element, property] of FIXED)
-    if (given[property] !== undefined && given[property] !== description[property])
-      throw cannotChange(element, 'Queue');
+  mustKeep('Queue', FIXED, { given, present: description });
   const rules = readAuthorizationRules(body);
   if (rules) access.check(description.name, rules);
   await admin.queues.update(description.name, {

@@ -1,6 +1,6 @@
-import { DEFAULT_RULE_NAME } from '../../topology/index.ts';
+import { DEFAULT_RULE_NAME, subscriptionPath } from '../../topology/index.ts';
 import type { SubscriptionStatus } from '../subscription-admin.ts';
-import { cannotChange } from './atom-refusal.ts';
+import { mustKeep } from './atom-refusal.ts';
 import type { AtomRequest } from './atom-request.ts';
 import { SUBSCRIPTION_FIELDS, readFields } from './description-fields.ts';
 import { AVAILABLE, countDetailsXml, destinationXml, timesXml } from './description-parts.ts';
@@ -13,6 +13,8 @@ import { childOf, textOf } from './xml-element.ts';
 import type { XmlElement } from './xml-element.ts';
 import { field, xml } from './xml-writer.ts';
 import type { XmlNode } from './xml-writer.ts';
+
+const FIXED = [['RequiresSession', 'requiresSession']] as const;
 
 /** With its first rule, if one is given. */
 export async function createSubscription(
@@ -35,8 +37,7 @@ export async function updateSubscription(
   const { description } = present;
   const wanted = readFields(body, SUBSCRIPTION_FIELDS);
   const given = withDestinations(parts, request, { given: wanted, present: description });
-  if (given['requiresSession'] !== undefined && given['requiresSession'] !== description.requiresSession)
-    throw cannotChange('RequiresSession', 'Subscription');
+  mustKeep('Subscription', FIXED, { given, present: description });
   await parts.admin.subscriptions.update(description.topicName, description.name, {
     // What a subscription may be without is taken away unless it is given.
     forwardTo: undefined,
@@ -50,7 +51,7 @@ export function subscriptionEntry(request: AtomRequest, status: SubscriptionStat
   const { topicName, name } = status.description;
   return {
     title: name,
-    path: `${topicName}/Subscriptions/${name}`,
+    path: subscriptionPath(topicName, name),
     publishedMs: status.times.createdMs,
     updatedMs: status.times.updatedMs,
     content: subscriptionXml(request, status),

@@ -1,3 +1,4 @@
+import { subscriptionPath } from '../../topology/index.ts';
 import { AtomRefusal } from './atom-refusal.ts';
 
 /** What the path of a request names (service-bus-protocol.md §12.1). */
@@ -49,11 +50,11 @@ export function targetPath(target: Target): string {
     case 'subscriptions':
       return `${target.topic}/Subscriptions`;
     case 'subscription':
-      return `${target.topic}/Subscriptions/${target.name}`;
+      return subscriptionPath(target.topic, target.name);
     case 'rules':
-      return `${target.topic}/Subscriptions/${target.subscription}/Rules`;
+      return `${subscriptionPath(target.topic, target.subscription)}/Rules`;
     case 'rule':
-      return `${target.topic}/Subscriptions/${target.subscription}/Rules/${target.name}`;
+      return `${subscriptionPath(target.topic, target.subscription)}/Rules/${target.name}`;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { AccessRule } from '../access-rule.ts';
 import type { EntityAdmin } from '../entity-admin.ts';
 import type { TopicStatus } from '../topic-admin.ts';
-import { cannotChange } from './atom-refusal.ts';
+import { mustKeep } from './atom-refusal.ts';
 import { WITH_FILTER_COUNTS, WITH_MESSAGE_SIZE } from './atom-request.ts';
 import type { AtomRequest } from './atom-request.ts';
 import { authorizationRulesXml, giveRules, readAuthorizationRules } from './authorization-rules.ts';
@@ -34,9 +34,7 @@ export async function updateTopic(
   body: XmlElement,
 ): Promise<void> {
   const given = withSizes(readFields(body, TOPIC_FIELDS), description);
-  for (const [element, property] of FIXED)
-    if (given[property] !== undefined && given[property] !== description[property])
-      throw cannotChange(element, 'Topic');
+  mustKeep('Topic', FIXED, { given, present: description });
   const rules = readAuthorizationRules(body);
   if (rules) access.check(description.name, rules);
   await admin.topics.update(description.name, { userMetadata: undefined, ...given });

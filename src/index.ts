@@ -24,31 +24,31 @@ export type {
 } from './retraining/request.ts';
 export { checkModelName, isModelName } from './retraining/model-name.ts';
 
-export { RetrainingWorker } from './retraining/worker.ts';
-export type { WorkerOptions } from './retraining/worker.ts';
+export { RetrainingWorker } from './retraining/worker/worker.ts';
+export type { WorkerOptions } from './retraining/worker/worker.ts';
 export type { Backoff } from './retraining/backoff.ts';
-export type { ModelPolicy } from './retraining/worker-context.ts';
-export type { LedgerEvent } from './retraining/ledger.ts';
-export type { Ledger } from './retraining/ledger-record.ts';
-export type { WorkerFact, WorkerLog } from './retraining/worker-log.ts';
-export { CommandTrainer } from './retraining/command-trainer.ts';
-export type { CommandTrainerOptions } from './retraining/command-trainer.ts';
-export type { Trainer, TrainerEnd, TrainerHandle, TrainerProgress, TrainerRun } from './retraining/trainer.ts';
-export type { RunResult } from './retraining/run-result.ts';
-export type { ExitMeaning, TrainerExit } from './retraining/exit-code.ts';
+export type { ModelPolicy } from './retraining/worker/worker-context.ts';
+export type { LedgerEvent } from './retraining/worker/ledger.ts';
+export type { Ledger } from './retraining/worker/ledger-record.ts';
+export type { WorkerFact, WorkerLog } from './retraining/worker/worker-log.ts';
+export { CommandTrainer } from './retraining/trainers/command-trainer.ts';
+export type { CommandTrainerOptions } from './retraining/trainers/command-trainer.ts';
+export type { Trainer, TrainerEnd, TrainerHandle, TrainerProgress, TrainerRun } from './retraining/trainers/trainer.ts';
+export type { RunResult } from './retraining/trainers/run-result.ts';
+export type { ExitMeaning, TrainerExit } from './retraining/trainers/exit-code.ts';
 export type { Plan, PlanChampion, PlannedRequest } from './retraining/plan.ts';
 
 export { judge } from './retraining/gate.ts';
 export type { GateResult, GateRule, Metrics } from './retraining/gate.ts';
-export { FileRegistry } from './retraining/file-registry.ts';
-export type { FileRegistryOptions } from './retraining/file-registry.ts';
-export type { Champion, Promotion, Registry, RegistryState } from './retraining/registry.ts';
+export { FileRegistry } from './retraining/registries/file-registry.ts';
+export type { FileRegistryOptions } from './retraining/registries/file-registry.ts';
+export type { Champion, Promotion, Registry, RegistryState } from './retraining/registries/registry.ts';
 
 export { readRequest, replayMessage } from './retraining/envelope.ts';
 export type { ReadRequest, RequestEvent } from './retraining/envelope.ts';
 export { outcomeOf, readOutcome } from './retraining/outcome.ts';
 export type { OutcomeData, OutcomeEvent, OutcomeType, ReadOutcome } from './retraining/outcome.ts';
-export type { Outcome, RequestRef } from './retraining/ledger-record.ts';
+export type { Outcome, RequestRef } from './retraining/worker/ledger-record.ts';
 export { OutcomeLog } from './retraining/outcome-log.ts';
 export type { OutcomeLogOptions } from './retraining/outcome-log.ts';
 export { projectOutcomes } from './retraining/projection.ts';

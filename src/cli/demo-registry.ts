@@ -4,7 +4,7 @@ import { mape, serializeModel } from '../demo/births-model.ts';
 import type { BirthsModel } from '../demo/births-model.ts';
 import type { BirthDay } from '../demo/features.ts';
 import type { ServingChampion } from '../demo/replay.ts';
-import type { Registry } from '../retraining/registry.ts';
+import type { Registry } from '../retraining/registries/registry.ts';
 
 const FIRST_RUN_ID = 'first-model';
 

@@ -10,7 +10,7 @@ import { renderReport } from '../demo/report.ts';
 import { FIRST_SERVED_DAY, fitFirstModel } from '../demo/training.ts';
 import { RetrainError } from '../errors.ts';
 import { closeClient, createClient, parseConnection } from '../retraining/connection.ts';
-import { FileRegistry } from '../retraining/file-registry.ts';
+import { FileRegistry } from '../retraining/registries/file-registry.ts';
 import { PRODUCER_SOURCE, RetrainingProducer } from '../retraining/producer.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { files } from '../runtime/files.ts';

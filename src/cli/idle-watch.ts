@@ -1,4 +1,4 @@
-import type { WorkerFact } from '../retraining/worker-log.ts';
+import type { WorkerFact } from '../retraining/worker/worker-log.ts';
 import type { CancelTimer, Clock } from '../runtime/clock.ts';
 
 /** `unreachable`: for the whole span no broker answered, so that nobody knows whether there is something to do. */

@@ -1,7 +1,7 @@
 import type { ServiceBusClient, ServiceBusReceiver } from '@azure/service-bus';
 import { toRetrainError } from '../retraining/connection.ts';
 import { requestKey } from '../retraining/identity.ts';
-import type { RequestRef } from '../retraining/ledger-record.ts';
+import type { RequestRef } from '../retraining/worker/ledger-record.ts';
 import { outcomeOf, readOutcome } from '../retraining/outcome.ts';
 import type { OutcomeEvent } from '../retraining/outcome.ts';
 

@@ -1,5 +1,5 @@
-import type { LedgerEvent } from '../retraining/ledger.ts';
-import type { WorkerFact } from '../retraining/worker-log.ts';
+import type { LedgerEvent } from '../retraining/worker/ledger.ts';
+import type { WorkerFact } from '../retraining/worker/worker-log.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /** What becomes of a run, as the ledger has it. */

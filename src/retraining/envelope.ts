@@ -4,7 +4,7 @@ import { RetrainError } from '../errors.ts';
 import { readCloudEvent, toMessage } from './cloud-event.ts';
 import type { AttributeValue, CloudEvent, MessageOptions } from './cloud-event.ts';
 import { SOURCE_MAX_LENGTH, cloneMessageId, replayId, replayMessageId } from './identity.ts';
-import { HOP_MAX } from './ledger-record.ts';
+import { HOP_MAX } from './worker/ledger-record.ts';
 import { MODEL_NAME_RULE, isModelName } from './model-name.ts';
 import { present } from './present.ts';
 import { isInstant, parseRequest } from './request.ts';

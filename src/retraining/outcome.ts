@@ -5,7 +5,7 @@ import type { AttributeValue } from './cloud-event.ts';
 import { metricsSchema } from './gate.ts';
 import { present } from './present.ts';
 import { fittingMessageId, requestKey } from './identity.ts';
-import { OUTCOMES } from './ledger-record.ts';
+import { OUTCOMES } from './worker/ledger-record.ts';
 import type {
   AppliedRun,
   DecidedRun,
@@ -15,7 +15,7 @@ import type {
   Run,
   StoppedRun,
   ToldRun,
-} from './ledger-record.ts';
+} from './worker/ledger-record.ts';
 
 /** The full type of an outcome event, such as `retrain.promoted.v1`. */
 export type OutcomeType = `retrain.${Outcome}.v1`;

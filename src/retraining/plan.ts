@@ -1,6 +1,6 @@
 import { RetrainError } from '../errors.ts';
 import { requestKey } from './identity.ts';
-import { PLAN_IDENTITIES_MAX_BYTES, PLAN_REQUESTS_MAX } from './ledger-record.ts';
+import { PLAN_IDENTITIES_MAX_BYTES, PLAN_REQUESTS_MAX } from './worker/ledger-record.ts';
 import type { Metrics } from './gate.ts';
 import type { DataItem, Parameters, RetrainRequest, Trigger } from './request.ts';
 

@@ -1,6 +1,6 @@
 import { requestKey } from './identity.ts';
 import type { Metrics } from './gate.ts';
-import type { RequestRef } from './ledger-record.ts';
+import type { RequestRef } from './worker/ledger-record.ts';
 import { outcomeOf } from './outcome.ts';
 import type { OutcomeData, OutcomeEvent } from './outcome.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { IdleWatch } from '../../src/cli/idle-watch.ts';
-import type { WorkerFact } from '../../src/retraining/worker-log.ts';
+import type { WorkerFact } from '../../src/retraining/worker/worker-log.ts';
 import { FakeClock } from '../fake-clock.ts';
 
 const started: WorkerFact = { fact: 'worker-started', queue: 'q', slots: 2 };

@@ -9,7 +9,7 @@ import { parseModel, serializeModel } from '../../src/demo/births-model.ts';
 import { parseIsoDay } from '../../src/demo/calendar.ts';
 import { challenge, cutChallenge, fitFirstModel } from '../../src/demo/training.ts';
 import { EXIT_CODES, runTraining } from '../../src/demo/training-run.ts';
-import { parseRunResult } from '../../src/retraining/run-result.ts';
+import { parseRunResult } from '../../src/retraining/trainers/run-result.ts';
 import { files } from '../../src/runtime/files.ts';
 import { realDays } from './births-study.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { RequestRef } from '../../src/retraining/ledger-record.ts';
+import type { RequestRef } from '../../src/retraining/worker/ledger-record.ts';
 import {
   cloneMessageId,
   fittingMessageId,

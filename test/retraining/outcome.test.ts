@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { advance, emptyLedger } from '../../src/retraining/ledger.ts';
-import type { LedgerEvent } from '../../src/retraining/ledger.ts';
-import type { DecidedRun, StoppedRun } from '../../src/retraining/ledger-record.ts';
+import { advance, emptyLedger } from '../../src/retraining/worker/ledger.ts';
+import type { LedgerEvent } from '../../src/retraining/worker/ledger.ts';
+import type { DecidedRun, StoppedRun } from '../../src/retraining/worker/ledger-record.ts';
 import {
   decisionEvents,
   outcomeEvent,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { coalesce, takeForPlan } from '../../src/retraining/plan.ts';
 import type { PlanRequest } from '../../src/retraining/plan.ts';
-import { PLAN_IDENTITIES_MAX_BYTES, PLAN_REQUESTS_MAX } from '../../src/retraining/ledger-record.ts';
+import { PLAN_IDENTITIES_MAX_BYTES, PLAN_REQUESTS_MAX } from '../../src/retraining/worker/ledger-record.ts';
 import { parseRequest } from '../../src/retraining/request.ts';
 import type { RetrainRequestInput } from '../../src/retraining/request.ts';
 

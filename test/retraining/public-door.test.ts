@@ -4,7 +4,7 @@ import { test } from 'node:test';
 // Nothing else of `src`: what a user of the package can write.
 import { CommandTrainer, FileRegistry, OutcomeLog, RetrainingWorker } from '../../src/index.ts';
 import type { Clock, Files, Plan, Random, TrainerEnd, WorkerFact, WorkerOptions } from '../../src/index.ts';
-import { temporaryFolder } from './run-fixture.ts';
+import { temporaryFolder } from './trainers/run-fixture.ts';
 
 const CONNECTION =
   'Endpoint=sb://127.0.0.1;SharedAccessKeyName=a;SharedAccessKey=a2V5;UseDevelopmentEmulator=true;EntityPath=work';

@@ -1,0 +1,49 @@
+import type { ExitMeaning, TrainerExit } from './exit-code.ts';
+import type { Plan } from '../plan.ts';
+import type { RunResult } from './run-result.ts';
+
+/** One execution of a trainer, as the worker orders it. */
+export interface TrainerRun {
+  /** Carries model, run id and epoch: the epoch grows with every new execution, so that a trainer can fence its own writes. */
+  readonly plan: Plan;
+  /** Names what the run answers: the checkpoint folder of an earlier attempt with the same key is handed on. */
+  readonly planKey: string;
+  /** W3C trace context, handed on as `TRACEPARENT`. */
+  readonly traceparent?: string;
+  /** Called for lines of stdout that tell progress, at most once per `PROGRESS_INTERVAL_MS`. */
+  readonly onProgress?: (progress: TrainerProgress) => void;
+}
+
+export interface TrainerProgress {
+  /** 0 to 1. */
+  readonly progress?: number;
+  readonly metrics?: Readonly<Record<string, unknown>>;
+}
+
+export type TrainerEnd =
+  | { readonly kind: 'succeeded'; readonly result: RunResult; readonly logFile: string }
+  | {
+      readonly kind: 'failed';
+      /** Never `success`: a clean exit without a usable result file is `retry`. */
+      readonly meaning: Exclude<ExitMeaning, 'success'>;
+      /** One line: why. */
+      readonly reason: string;
+      /** Absent when the end of the process is not what failed the run, or is not known. */
+      readonly exit?: TrainerExit;
+      /** The last lines of stderr, at most `STDERR_TAIL_LINES` and `STDERR_TAIL_BYTES`. */
+      readonly stderrTail: string;
+      readonly logFile: string;
+    };
+
+/** A trainer that was started. */
+export interface TrainerHandle {
+  /** Settles when nothing of the run is left running. It never rejects. */
+  readonly result: Promise<TrainerEnd>;
+  /** Asks the run to end: SIGTERM, `graceMs` milliseconds, SIGKILL. `result` then tells how it ended. */
+  stop(graceMs: number): void;
+}
+
+/** Where runs are executed: a command today; a job of a cluster is another implementation. */
+export interface Trainer {
+  start(run: TrainerRun): TrainerHandle;
+}

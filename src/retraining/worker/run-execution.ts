@@ -1,0 +1,130 @@
+import type { CancelEvent, RequestEvent } from '../envelope.ts';
+import { planKey, requestKey } from '../identity.ts';
+import type { StartedRun } from './ledger-record.ts';
+import { outcomeEvent, runData } from '../outcome.ts';
+import { coalesce } from '../plan.ts';
+import type { PlanChampion, PlanRequest } from '../plan.ts';
+import type { Champion, RegistryState } from '../registries/registry.ts';
+import type { SessionLease } from './session-lease.ts';
+import type { TrainerEnd, TrainerHandle, TrainerProgress } from '../trainers/trainer.ts';
+import type { ModelPolicy, WorkerContext } from './worker-context.ts';
+import { isTarget } from './worker-sort.ts';
+
+/** Why a run was told to stop. */
+type Halt = 'shutdown' | 'lost' | 'cancelled';
+
+export interface ExecutionOptions {
+  readonly context: WorkerContext;
+  readonly lease: SessionLease;
+  readonly policy: ModelPolicy;
+  readonly run: StartedRun;
+  /** The requests of the run that are at hand, 1 or more. */
+  readonly events: readonly RequestEvent[];
+  readonly registryState: RegistryState;
+}
+
+/** One execution of the trainer for a run. It ends by itself, or because of a cancel, a shutdown or the loss of the session. */
+export class RunExecution {
+  readonly runId: string;
+  readonly epoch: number;
+  readonly #options: ExecutionOptions;
+  readonly #cancelled = new Set<string>();
+  #handle: TrainerHandle | undefined;
+  #halt: Halt | undefined;
+  #end: TrainerEnd | undefined;
+  #progress = 0;
+  #reports = 0;
+
+  constructor(options: ExecutionOptions) {
+    this.#options = options;
+    this.runId = options.run.runId;
+    this.epoch = options.run.epoch;
+  }
+
+  get halt(): Halt | undefined {
+    return this.#halt;
+  }
+
+  /** The best progress that was told, 0 to 1. */
+  get progress(): number {
+    return this.#progress;
+  }
+
+  /** Settles when nothing of the run is left running. A second call gives the same end and trains nothing. */
+  async end(): Promise<TrainerEnd> {
+    this.#end ??= await this.#execute();
+    return this.#end;
+  }
+
+  /** Takes a control event that arrived while the trainer runs. A cancel of a part of the plan comes too late. */
+  cancel(event: CancelEvent): void {
+    const { requests } = this.#options.run;
+    for (const request of requests) if (isTarget(event, request)) this.#cancelled.add(requestKey(request));
+    if (requests.every((request) => this.#cancelled.has(requestKey(request)))) this.#stop('cancelled');
+  }
+
+  async #execute(): Promise<TrainerEnd> {
+    const { context, lease, policy, run, events, registryState } = this.#options;
+    const { shutdown } = context;
+    if (this.#halt) return stoppedBeforeStart(this.#halt);
+    const traceparent = events.find((event) => event.traceparent !== undefined)?.traceparent;
+    const { champion } = registryState;
+    this.#handle = policy.trainer.start({
+      plan: {
+        ...coalesce(events.map(planRequestOf)),
+        runId: run.runId,
+        epoch: run.epoch,
+        champion: champion ? championOf(champion) : null,
+      },
+      planKey: planKey(run.requests),
+      ...(traceparent !== undefined && { traceparent }),
+      onProgress: (progress) => this.#tellProgress(progress),
+    });
+    const onShutdown = (): void => this.#stop('shutdown');
+    const onLost = (): void => this.#stop('lost');
+    for (const [signal, react] of [[shutdown, onShutdown] as const, [lease.lost, onLost] as const])
+      if (signal.aborted) react();
+      else signal.addEventListener('abort', react, { once: true });
+    try {
+      return await this.#handle.result;
+    } finally {
+      shutdown.removeEventListener('abort', onShutdown);
+      lease.lost.removeEventListener('abort', onLost);
+    }
+  }
+
+  #stop(halt: Halt): void {
+    // Losing the session outweighs everything: then nothing may be written.
+    this.#halt = halt === 'lost' ? halt : (this.#halt ?? halt);
+    this.#handle?.stop(this.#options.context.graceMs);
+  }
+
+  #tellProgress({ progress, metrics }: TrainerProgress): void {
+    const { context, lease, run } = this.#options;
+    this.#progress = Math.max(this.#progress, progress ?? 0);
+    this.#reports++;
+    const notes = metrics === undefined ? undefined : JSON.stringify(metrics);
+    const data = {
+      ...runData(lease.model, run),
+      ...(progress !== undefined && { progress }),
+      ...(notes !== undefined && { notes }),
+    };
+    const step = `${run.epoch}.${this.#reports}`;
+    void context.outcomes.tellOnce(outcomeEvent('progressed', { data, atMs: context.clock.wallMs(), step }));
+  }
+}
+
+function stoppedBeforeStart(halt: Halt): TrainerEnd {
+  const reason = `${halt} before the trainer was started`;
+  return { kind: 'failed', meaning: 'interrupted', reason, stderrTail: '', logFile: '' };
+}
+
+/** What was measured when it was promoted: there it was the challenger. */
+export function championOf({ artifact, epoch, metrics }: Champion): PlanChampion {
+  return { artifact, epoch, metrics: metrics.challenger };
+}
+
+export function planRequestOf(event: RequestEvent): PlanRequest {
+  const { id, source, time, retrainseq: seq = '0', dataref, data: request } = event;
+  return { id, source, time, seq, dataref, request };
+}

@@ -1,0 +1,399 @@
+import { createHash } from 'node:crypto';
+import { RetrainError } from '../../errors.ts';
+import { backoffMs } from '../backoff.ts';
+import type { CancelEvent } from '../envelope.ts';
+import { judge } from '../gate.ts';
+import { INTERRUPTIONS_PER_ATTEMPT, advance } from './ledger.ts';
+import type { LedgerEvent } from './ledger.ts';
+import type { AppliedRun, DecidedRun, Run, StartedRun, StoppedRun, ToldRun, TrainedRun } from './ledger-record.ts';
+import { answerOf, waitingOf } from './ledger-view.ts';
+import { decisionEvents, outcomeEvent, pendingOutcomes, runData, stopEvents } from '../outcome.ts';
+import { RunExecution } from './run-execution.ts';
+import { isRemote } from '../trainers/run-result.ts';
+import type { RunResult } from '../trainers/run-result.ts';
+import { failedEnd, unreadable, verdictOn } from './run-verdict.ts';
+import type { FailedEnd } from './run-verdict.ts';
+import type { Disposals } from './session-disposals.ts';
+import type { SessionLease } from './session-lease.ts';
+import type { Carrier, SessionMessages } from './session-messages.ts';
+import { isSameOwner } from './session-takeover.ts';
+import type { TrainerEnd } from '../trainers/trainer.ts';
+import { EXECUTED_MAX, limitsOf } from './worker-context.ts';
+import type { ModelPolicy, WorkerContext } from './worker-context.ts';
+import { isExhausted } from './worker-sort.ts';
+
+export interface RunStagesOptions {
+  readonly context: WorkerContext;
+  readonly lease: SessionLease;
+  readonly messages: SessionMessages;
+  readonly disposals: Disposals;
+  /** Cancels that wait in the session, received or only peeked. */
+  readonly cancels: () => readonly CancelEvent[];
+}
+
+/**
+ * Does what follows each stage of the ledger, up to the next acknowledged write. Everything between two writes may have
+ * happened already, before a crash or a lost link, and is done again with the same effect: see `advance` in ledger.ts.
+ */
+export class RunStages {
+  readonly #context: WorkerContext;
+  readonly #lease: SessionLease;
+  readonly #messages: SessionMessages;
+  readonly #disposals: Disposals;
+  readonly #cancels: RunStagesOptions['cancels'];
+  #execution: RunExecution | undefined;
+  #notBeforeMs = 0;
+  #owesCompletions = false;
+
+  constructor({ context, lease, messages, disposals, cancels }: RunStagesOptions) {
+    this.#context = context;
+    this.#lease = lease;
+    this.#messages = messages;
+    this.#disposals = disposals;
+    this.#cancels = cancels;
+  }
+
+  /** The trainer that was executed last in this session. */
+  get execution(): RunExecution | undefined {
+    return this.#execution;
+  }
+
+  /** After an interruption: when the next run may start, wall-clock milliseconds. */
+  get notBeforeMs(): number {
+    return this.#notBeforeMs;
+  }
+
+  /** Whether messages of the settled run were not at hand to be completed: they will be delivered, and are answered. */
+  get owesCompletions(): boolean {
+    return this.#owesCompletions;
+  }
+
+  async follow(run: Run): Promise<void> {
+    switch (run.stage) {
+      case 'started':
+        return this.#train(run);
+      case 'trained':
+        return this.#decide(run);
+      case 'decided':
+        return this.#apply(run);
+      case 'applied':
+        return this.#tell(run);
+      case 'told':
+        return this.#settle(run);
+      case 'stopped':
+        return this.#windUp(run);
+    }
+  }
+
+  /** Executes the trainer again for the same run, under a new epoch, so that what may be left of the first is fenced. */
+  async restart(): Promise<void> {
+    const { me, registry, executed } = this.#context;
+    const { model, ledger } = this.#lease;
+    const { epoch } = await registry.read(model);
+    const { run } = ledger;
+    const event: LedgerEvent = {
+      type: 'restarted',
+      owner: me,
+      epoch: Math.max(ledger.epoch, epoch) + 1,
+      atMs: this.#nowMs(),
+      // Of its own runs this process knows whether the trainer was executed; another's may have taken its worker down with it.
+      interrupted: !run || !isSameOwner(run.owner, me) || executed.has(executionKey(run)),
+    };
+    if (!run || !this.#exhausts(event, run)) return this.#lease.write(event);
+    await this.#lease.write({ type: 'leased', owner: me });
+    const often = `interrupted ${INTERRUPTIONS_PER_ATTEMPT} times in a row without progress`;
+    const reason = `the trainer was ${often}, at last when its worker ended or lost the session`;
+    return this.#fail(run, failedEnd('retry', reason), this.#context.policyOf(model));
+  }
+
+  /** Whether an interruption uses up the attempts of one of the run's requests. */
+  #exhausts(event: LedgerEvent, { requests }: Run): boolean {
+    const policy = this.#context.policyOf(this.#lease.model);
+    if (!policy) return false;
+    const after = advance(this.#lease.ledger, event);
+    return requests.some((request) => isExhausted(after, request, limitsOf(policy)));
+  }
+
+  async #train(run: StartedRun): Promise<void> {
+    const policy = this.#context.policyOf(this.#lease.model);
+    if (!policy) return this.#fail(run, failedEnd('permanent', 'no trainer is configured for the model any more'));
+    if (this.#execution?.runId !== run.runId || this.#execution.epoch !== run.epoch) {
+      const events = [...(await this.#carriers(run)).values()].map(({ event }) => event);
+      // Every message expired while nobody held the session: there is nothing left to answer.
+      if (events.length === 0) return this.#lease.write({ type: 'interrupted', progress: 0 });
+      // What is not at hand is not in the plan, and must not be answered by it; when it comes, it has its turn.
+      if (events.length < run.requests.length) return this.#lease.write({ type: 'narrowed', requests: events });
+      await this.#announce(run);
+      const registryState = await this.#context.registry.read(this.#lease.model);
+      this.#execution = new RunExecution({
+        context: this.#context,
+        lease: this.#lease,
+        policy,
+        run,
+        events,
+        registryState,
+      });
+      // Nothing is awaited in between: a cancel that is peeked from now on meets this execution.
+      for (const event of this.#cancels()) this.#execution.cancel(event);
+    }
+    const execution = this.#execution;
+    this.#noteExecution(run);
+    const end = await execution.end();
+    this.#logEnd(run, end);
+    if (this.#lease.lost.aborted) {
+      const reason = 'the session is lost: nothing is settled, whoever has it now goes on';
+      this.#context.log({ fact: 'run-aborted', model: this.#lease.model, runId: run.runId, reason });
+      throw this.#lease.lost.reason;
+    }
+    if (end.kind === 'succeeded') return this.#trained(run, { result: end.result, logFile: end.logFile, policy });
+    if (execution.halt === 'cancelled') return this.#cancelled(run);
+    if (end.meaning === 'interrupted') return this.#interrupted(run, { end, execution, policy });
+    return this.#fail(run, end, policy);
+  }
+
+  #noteExecution(run: StartedRun): void {
+    const { executed } = this.#context;
+    executed.add(executionKey(run));
+    const oldest = executed.keys().next();
+    if (executed.size > EXECUTED_MAX && !oldest.done) executed.delete(oldest.value);
+  }
+
+  /** Told at every execution, again after a crash: under the same ids, but for the epoch of `started`. */
+  async #announce(run: StartedRun): Promise<void> {
+    const { model } = this.#lease;
+    const data = runData(model, run);
+    const atMs = run.startedAtMs;
+    const started = outcomeEvent('started', { data, atMs, step: run.epoch });
+    const { requests: _, ...about } = data;
+    const coalesced = run.requests.map(({ source, id }) =>
+      outcomeEvent('coalesced', { data: { ...about, request: { source, id } }, atMs }),
+    );
+    await this.#context.outcomes.tell(run.requests.length > 1 ? [started, ...coalesced] : [started]);
+  }
+
+  async #trained(
+    run: StartedRun,
+    { result, logFile, policy }: { result: RunResult; logFile: string; policy: ModelPolicy },
+  ): Promise<void> {
+    const { metrics, artifact, notes } = result;
+    const fail = (meaning: FailedEnd['meaning'], reason: string): Promise<void> =>
+      this.#fail(run, failedEnd(meaning, reason, logFile), policy);
+    let digest;
+    try {
+      digest = await this.#digestOf(artifact);
+    } catch (error) {
+      return this.#fail(run, unreadable(artifact, error, logFile), policy);
+    }
+    if (digest === undefined) return fail('retry', `the artifact ${artifact} that the trainer names does not exist`);
+    try {
+      await this.#lease.write({
+        type: 'trained',
+        atMs: this.#nowMs(),
+        metrics,
+        artifact,
+        digest,
+        ...(notes && { notes }),
+      });
+    } catch (error) {
+      if (isTrainersFault(error)) return fail('permanent', error.message);
+      throw error;
+    }
+  }
+
+  async #decide(run: TrainedRun): Promise<void> {
+    const { model } = this.#lease;
+    const policy = this.#context.policyOf(model);
+    if (!policy) return this.#fail(run, failedEnd('permanent', 'no gate is configured for the model any more'));
+    let digest;
+    try {
+      digest = await this.#digestOf(run.artifact);
+    } catch (error) {
+      return this.#fail(run, unreadable(run.artifact, error), policy);
+    }
+    if (digest !== run.digest) return this.restart();
+    const { champion, epoch: registryEpoch } = await this.#context.registry.read(model);
+    let verdict;
+    try {
+      verdict =
+        champion?.runId === run.runId
+          ? ({ verdict: 'promote', reason: 'this run is the champion already' } as const)
+          : judge(policy.gate, run.metrics, champion);
+    } catch (error) {
+      if (isTrainersFault(error)) return this.#fail(run, failedEnd('permanent', error.message), policy);
+      throw error;
+    }
+    await this.#lease.write({
+      type: 'decided',
+      atMs: this.#nowMs(),
+      ...verdict,
+      registryEpoch,
+      previousChampion: champion
+        ? { runId: champion.runId, epoch: champion.epoch, artifact: champion.artifact, digest: champion.digest }
+        : null,
+      pendingEvents: decisionEvents(verdict.verdict),
+    });
+  }
+
+  async #apply(run: DecidedRun): Promise<void> {
+    const { epoch, runId, artifact, digest, metrics, registryEpoch: expectedEpoch } = run;
+    if (run.verdict === 'promote') {
+      try {
+        await this.#context.registry.promote(this.#lease.model, {
+          expectedEpoch,
+          epoch,
+          runId,
+          artifact,
+          digest,
+          metrics,
+        });
+      } catch (error) {
+        if (isTrainersFault(error)) return this.restart();
+        if (error instanceof RetrainError && error.code === 'REGISTRY_CONFLICT')
+          return this.#runAgain(run, error.message);
+        throw error;
+      }
+    }
+    await this.#lease.write({ type: 'applied' });
+  }
+
+  async #tell(run: AppliedRun): Promise<void> {
+    await this.#context.outcomes.tell(pendingOutcomes(run, { model: this.#lease.model }));
+    await this.#lease.write({ type: 'told' });
+  }
+
+  async #settle(run: ToldRun): Promise<void> {
+    await this.#lease.write({ type: 'settled', nextRunAtMs: this.#cooledDownAt(this.#nowMs()) });
+    await this.#completeAll(run);
+  }
+
+  async #windUp(run: StoppedRun): Promise<void> {
+    await this.#context.outcomes.tell(pendingOutcomes(run, { model: this.#lease.model }));
+    const carriers = [...(await this.#carriers(run)).values()];
+    if (run.resolution === 'dead-letter') {
+      const letter = { reason: 'TrainingFailed', description: descriptionOf(run) } as const;
+      for (const { copies } of carriers) await this.#disposals.bury(copies, letter);
+    }
+    if (run.resolution === 'retry' || run.resolution === 'split')
+      for (const { event, copies } of carriers) {
+        const clone = this.#disposals.cloneOf(event);
+        // A crash came after it was sent, and it has become active since.
+        if (clone.hop > 0 && copies.some(({ hop }) => hop >= clone.hop)) continue;
+        const letter = await this.#disposals.sendClone(event, clone);
+        if (letter) await this.#disposals.deadLetter(copies, { ...letter, request: event });
+      }
+    await this.#lease.write({ type: 'settled', nextRunAtMs: this.#cooledDownAt(run.stoppedAtMs) });
+    await this.#completeAll(run);
+  }
+
+  /** Completes what the run has answered, or what has a clone after it; the clone itself may be at hand already. */
+  async #completeAll(run: Run): Promise<void> {
+    const carriers = this.#messages.carriersOf(run.requests);
+    this.#owesCompletions = carriers.size < run.requests.length;
+    for (const { event, copies } of carriers.values()) {
+      const waits = answerOf(this.#lease.ledger, event) === undefined;
+      const clone = this.#disposals.cloneOf(event);
+      for (const { message, hop } of copies) if (!waits || hop < clone.hop) await this.#messages.complete(message);
+    }
+  }
+
+  async #fail(run: Run, end: FailedEnd, policy?: ModelPolicy): Promise<void> {
+    const { backoff, random } = this.#context;
+    const limits = policy ? limitsOf(policy) : { maxAttempts: 1, maxKills: 1 };
+    const { ledger } = this.#lease;
+    const cooldownMs = policy?.cooldownMs ?? 0;
+    await this.#lease.write(verdictOn(end, { ledger, run, limits, backoff, cooldownMs, nowMs: this.#nowMs(), random }));
+  }
+
+  async #cancelled(run: StartedRun): Promise<void> {
+    this.#context.log({ fact: 'run-cancelled', model: this.#lease.model, runId: run.runId });
+    await this.#lease.write({
+      type: 'stopped',
+      atMs: this.#nowMs(),
+      attempt: 'none',
+      resolution: 'cancel',
+      reason: 'every request of the run was cancelled',
+      pendingEvents: stopEvents('cancel', run.requests),
+    });
+  }
+
+  /** Somebody else promoted since the gate compared: the comparison is void, and so is the epoch. */
+  async #runAgain(run: DecidedRun, reason: string): Promise<void> {
+    const atMs = this.#nowMs();
+    await this.#lease.write({
+      type: 'stopped',
+      atMs,
+      attempt: 'none',
+      resolution: 'retry',
+      reason,
+      retryAtMs: Math.max(atMs, this.#cooledDownAt(atMs)),
+      pendingEvents: stopEvents('retry', run.requests),
+    });
+  }
+
+  async #interrupted(
+    run: StartedRun,
+    { end, execution, policy }: { end: FailedEnd; execution: RunExecution; policy: ModelPolicy },
+  ): Promise<void> {
+    const { outcomes, backoff, random } = this.#context;
+    const { progress } = execution;
+    const atMs = this.#nowMs();
+    const data = { ...runData(this.#lease.model, run), reason: end.reason, progress };
+    await outcomes.tell([outcomeEvent('interrupted', { data, atMs, step: run.epoch })]);
+    // A deploy or a scale-in is no reason to let the model wait: the next worker goes on at once.
+    const nextRunAtMs = this.#context.shutdown.aborted ? undefined : this.#cooledDownAt(atMs);
+    const event: LedgerEvent = { type: 'interrupted', progress, ...(nextRunAtMs !== undefined && { nextRunAtMs }) };
+    if (this.#exhausts(event, run)) {
+      const often = `interrupted ${INTERRUPTIONS_PER_ATTEMPT} times in a row without progress`;
+      return this.#fail(run, { ...end, reason: `${often}, at last: ${end.reason}` }, policy);
+    }
+    await this.#lease.write(event);
+    const inARow = Math.max(...run.requests.map((request) => waitingOf(this.#lease.ledger, request).interrupted));
+    this.#notBeforeMs = this.#nowMs() + backoffMs(Math.max(1, inARow), backoff, random);
+  }
+
+  /** Messages of the run's requests. After a take-over or on a new link they have to be received first. */
+  async #carriers(run: Run): Promise<Map<string, Carrier>> {
+    for (;;) {
+      const carriers = this.#messages.carriersOf(run.requests);
+      if (carriers.size >= run.requests.length || !(await this.#messages.receive())) return carriers;
+    }
+  }
+
+  /** Of what is elsewhere, the address stands for the bytes. */
+  async #digestOf(artifact: string): Promise<string | undefined> {
+    if (isRemote(artifact)) return createHash('sha256').update(artifact).digest('hex');
+    return this.#context.files.digest(artifact);
+  }
+
+  #logEnd({ runId }: StartedRun, end: TrainerEnd): void {
+    const { model } = this.#lease;
+    if (end.kind === 'succeeded') this.#context.log({ fact: 'trainer-ended', model, runId, result: 'succeeded' });
+    else {
+      const { meaning: result, reason, logFile } = end;
+      this.#context.log({ fact: 'trainer-ended', model, runId, result, reason, logFile });
+    }
+  }
+
+  /** When a run may start after one that ended at `endedAtMs`; 0 without a cool-down. */
+  #cooledDownAt(endedAtMs: number): number {
+    const { cooldownMs = 0 } = this.#context.policyOf(this.#lease.model) ?? {};
+    return cooldownMs > 0 ? endedAtMs + cooldownMs : 0;
+  }
+
+  #nowMs(): number {
+    return this.#context.clock.wallMs();
+  }
+}
+
+/** What a dead letter says: why, and the last lines of the trainer's stderr. */
+export function descriptionOf({ reason, outputTail }: StoppedRun): string {
+  return outputTail === undefined ? reason : `${reason}\n${outputTail}`;
+}
+
+function executionKey({ runId, epoch }: Run): string {
+  return `${runId} ${epoch}`;
+}
+
+function isTrainersFault(error: unknown): error is RetrainError {
+  return error instanceof RetrainError && error.code === 'TRAINER_FAILED';
+}

@@ -1,0 +1,182 @@
+import type { ServiceBusReceivedMessage } from '@azure/service-bus';
+import { RetrainError } from '../../errors.ts';
+import type { ErrorCode } from '../../errors.ts';
+import { cloneMessage } from '../envelope.ts';
+import type { RequestEvent } from '../envelope.ts';
+import { INTERRUPTIONS_PER_ATTEMPT } from './ledger.ts';
+import { waitingOf } from './ledger-view.ts';
+import { outcomeEvent } from '../outcome.ts';
+import type { RequestRef } from './ledger-record.ts';
+import { SessionRenewed, isPassing, isTooLarge, messageOf } from './session-errors.ts';
+import type { SessionLease } from './session-lease.ts';
+import type { Carrier, SessionMessages } from './session-messages.ts';
+import type { WorkerContext } from './worker-context.ts';
+import type { Candidate, DeadLetterReason, Disposal } from './worker-sort.ts';
+
+type Received = ServiceBusReceivedMessage;
+type Copy = Pick<Carrier['copies'][number], 'message'>;
+
+/** Requests whose clones are numbered in one write: few enough that the ledger remembers all of them until they are sent. */
+const POSTPONED_AT_ONCE = 100;
+
+interface Letter {
+  readonly reason: DeadLetterReason;
+  readonly description: string;
+}
+
+export interface DisposalsOptions {
+  readonly context: WorkerContext;
+  readonly lease: SessionLease;
+  readonly messages: SessionMessages;
+}
+
+/** Does what was decided about messages that no run answers. Whatever a crash cuts short is done again in the same words. */
+export class Disposals {
+  readonly #context: WorkerContext;
+  readonly #lease: SessionLease;
+  readonly #messages: SessionMessages;
+  #failure: unknown;
+
+  constructor({ context, lease, messages }: DisposalsOptions) {
+    this.#context = context;
+    this.#lease = lease;
+    this.#messages = messages;
+  }
+
+  /** Of a message that can never be disposed of, the others of the session do not have to suffer: see `failure`. */
+  async dispose(disposal: Disposal<Received>): Promise<void> {
+    try {
+      await this.#dispose(disposal);
+    } catch (error) {
+      const ended = error instanceof SessionRenewed || this.#lease.lost.aborted;
+      if (ended || isPassing(error) || hasCode(error, 'LEDGER_INVALID')) throw error;
+      const own = disposal.kind === 'cancel' ? disposal.messages.at(-1) : disposal.message;
+      if (!own) throw error;
+      if (isTooLarge(error)) return this.#messages.deadLetter(own, unsendable('what has to be told of it', error));
+      this.#messages.setAside(own);
+      this.#failure ??= error;
+    }
+  }
+
+  /** What kept a message from being disposed of; it is set aside, and delivered again with the next acceptance of the session. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  async #dispose(disposal: Disposal<Received>): Promise<void> {
+    const { log } = this.#context;
+    const { model } = this.#lease;
+    switch (disposal.kind) {
+      case 'answered':
+        await this.#messages.complete(disposal.message);
+        log({ fact: 'already-answered', model, id: disposal.request.id });
+        return;
+      case 'cloned':
+        await this.#replace(disposal.event, { ...disposal, copies: [disposal] });
+        return;
+      case 'dead-letter':
+        await this.deadLetter([disposal], disposal);
+        return;
+      case 'cancel': {
+        // Told first, then noted: told twice it is one event, noted but untold it would be lost.
+        await this.#tell('cancelled', disposal.targets, disposal.event.id);
+        for (const request of disposal.targets)
+          await this.#lease.write({ type: 'answered', request, answer: 'cancelled' });
+        for (const message of disposal.messages) await this.#messages.complete(message);
+        log({ fact: 'cancelled', model, id: disposal.event.data.requestId, targets: disposal.targets.length });
+      }
+    }
+  }
+
+  /** Sends each request away as a clone that becomes active at `untilMs`: cool-down, spent budget, pause after an interruption. */
+  async postpone(candidates: readonly Candidate<Received>[], untilMs: number): Promise<void> {
+    for (let at = 0; at < candidates.length; at += POSTPONED_AT_ONCE) {
+      const some = candidates.slice(at, at + POSTPONED_AT_ONCE);
+      const requests = some.map(({ source, id, hop }) => ({ source, id, hop }));
+      await this.#lease.write({ type: 'postponed', requests, untilMs });
+      for (const { event, copies } of some) await this.#replace(event, { ...this.cloneOf(event), copies });
+    }
+    this.#context.log({ fact: 'postponed', model: this.#lease.model, requests: candidates.length, untilMs });
+  }
+
+  /** A request whose attempts are used up, though no run of its own has just failed. */
+  async giveUp({ source, id, copies }: Candidate<Received>): Promise<void> {
+    const { failed, killed } = waitingOf(this.#lease.ledger, { source, id });
+    const description =
+      `no further attempt is made; counted: ${failed}, of which ${killed} were killed ` +
+      `(${INTERRUPTIONS_PER_ATTEMPT} interruptions in a row without progress count as one)`;
+    await this.deadLetter(copies, { reason: 'TrainingFailed', description, request: { source, id } });
+    await this.#lease.write({ type: 'forgotten', request: { source, id } });
+  }
+
+  /** Tells that a request is given up (when it could be read), and dead-letters it. */
+  async deadLetter(copies: readonly Copy[], { request, ...letter }: Letter & { request?: RequestRef }): Promise<void> {
+    if (request) await this.#tell('deadlettered', [request], letter.reason, letter.description);
+    await this.bury(copies, letter);
+  }
+
+  /** Dead-letters one message of a request; further copies of it are completed. */
+  async bury([first, ...others]: readonly Copy[], letter: Letter): Promise<void> {
+    if (first) await this.#messages.deadLetter(first.message, letter);
+    for (const { message } of others) await this.#messages.complete(message);
+  }
+
+  /** The newest clone that the ledger knows of a request. */
+  cloneOf(request: RequestRef): { hop: number; atMs: number } {
+    const { hop, cloneAtMs } = waitingOf(this.#lease.ledger, request);
+    return { hop, atMs: cloneAtMs };
+  }
+
+  /** Sends the clone; returns why the request has to be given up when it can have none. */
+  async sendClone(event: RequestEvent, { hop, atMs }: { hop: number; atMs: number }): Promise<Letter | undefined> {
+    const { retrainhop = 0, id } = event;
+    // Its MessageId would have been used before: duplicate detection would swallow it.
+    if (hop <= retrainhop)
+      throw new RetrainError('LEDGER_INVALID', `clone ${hop} of ${id} does not come after ${retrainhop}`);
+    try {
+      await this.#context.send(cloneMessage(event, { hop, activeAtMs: atMs, nowMs: this.#context.clock.wallMs() }));
+      return undefined;
+    } catch (error) {
+      if (hasCode(error, 'REQUEST_INVALID')) return expired(event, atMs);
+      if (isTooLarge(error)) return unsendable('its clone', error);
+      throw error;
+    }
+  }
+
+  async #replace(
+    event: RequestEvent,
+    { hop, atMs, copies }: { hop: number; atMs: number; copies: readonly Copy[] },
+  ): Promise<void> {
+    const letter = await this.sendClone(event, { hop, atMs });
+    if (letter) return this.deadLetter(copies, { ...letter, request: { source: event.source, id: event.id } });
+    for (const { message } of copies) await this.#messages.complete(message);
+  }
+
+  #tell(
+    outcome: 'cancelled' | 'deadlettered',
+    requests: readonly RequestRef[],
+    step: string,
+    reason?: string,
+  ): Promise<void> {
+    const { model } = this.#lease;
+    const atMs = this.#context.clock.wallMs();
+    const events = requests.map(({ source, id }) =>
+      outcomeEvent(outcome, { data: { model, request: { source, id }, ...(reason && { reason }) }, atMs, step }),
+    );
+    return this.#context.outcomes.tell(events);
+  }
+}
+
+function unsendable(what: string, error: unknown): Letter {
+  return { reason: 'InvalidRequest', description: `${what} cannot be sent: ${messageOf(error)}` };
+}
+
+function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof RetrainError && error.code === code;
+}
+
+/** Why a request is given up that would expire while it waits. */
+function expired({ expirytime }: RequestEvent, atMs: number): Letter {
+  const at = new Date(atMs).toISOString();
+  return { reason: 'DeadlineExceeded', description: `it would have to wait until ${at}, but expires at ${expirytime}` };
+}

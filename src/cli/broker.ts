@@ -23,7 +23,8 @@ import { files } from '../runtime/files.ts';
 import { DEFAULT_QUEUE, parseQueueFlag } from '../topology/index.ts';
 import { stackOf } from './failure.ts';
 import { Interrupt } from './interrupt.ts';
-import { collect, count, port, span, spanText } from './option.ts';
+import { collect, count, port, span } from './option.ts';
+import { spanText } from '../retraining/configuration/span.ts';
 
 interface BrokerOptions extends TlsFlags {
   readonly data: string;

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { SPAN_RULE, spanMs } from '../retraining/configuration/span.ts';
 
 // Parsers of option values. What they refuse, commander reports with the option's name and the value.
 
@@ -27,23 +28,11 @@ export function decimal(value: string): number {
   throw new InvalidArgumentError('use a number such as 0.05');
 }
 
-const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-/** The longest span that makes sense for a run or a pause. */
-const SPAN_MAX_MS = 366 * 86_400_000;
-
 /** Milliseconds of a span such as `90s`, `15m`, `2h` or `1d`. */
 export function span(value: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value);
-  const ms = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);
-  if (ms <= SPAN_MAX_MS) return Math.round(ms);
-  throw new InvalidArgumentError('use a number and a unit, such as 90s, 15m, 2h or 1d, up to 366d');
-}
-
-/** The shortest way to write a span for `span`: `90s`, `15m`. */
-export function spanText(ms: number): string {
-  const units = Object.entries(UNIT_MS).reverse();
-  const [unit = 'ms', size = 1] = units.find(([, unitMs]) => ms >= unitMs && ms % unitMs === 0) ?? [];
-  return `${ms / size}${unit}`;
+  const ms = spanMs(value);
+  if (ms !== undefined) return ms;
+  throw new InvalidArgumentError(SPAN_RULE);
 }
 
 const INSTANT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;

@@ -12,11 +12,12 @@ import { Interrupt } from './interrupt.ts';
 import { messageBlock } from './message-block.ts';
 import { MessageIntake } from './message-intake.ts';
 import { messageJson } from './message-json.ts';
-import { count, sequenceNumbers, span, spanText } from './option.ts';
+import { count, sequenceNumbers, span } from './option.ts';
 import { chosenSettlement, SETTLED } from './settlement.ts';
 import type { Settlement, SettlementFlags } from './settlement.ts';
 import { Terminal } from './terminal.ts';
 import { written } from './written.ts';
+import { spanText } from '../retraining/configuration/span.ts';
 
 interface ReceiveFlags extends SettlementFlags, Pick<ConnectionOptions, 'connection'> {
   readonly count?: number;

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { RetrainError } from '../errors.ts';
-import { TopologyFileError } from '../topology/file/file-problem.ts';
+import { ConfigurationFileError } from '../document/file-problem.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
 
 /** What a person is told about an error, and a script through the exit code. */
@@ -30,7 +30,7 @@ const SYSTEM_ERRORS: Record<string, { readonly remedy: string; readonly exitCode
 /** The one place that turns an error into what is printed and how the process ends. `command` is the one that was called. */
 export function explainFailure(error: unknown, command: string): Failure {
   if (error instanceof CommanderError) return explainUsage(error, command);
-  if (error instanceof TopologyFileError && error.problems.length > 1) {
+  if (error instanceof ConfigurationFileError && error.problems.length > 1) {
     const line = `${error.file} has to be corrected in ${error.problems.length} places:`;
     return { line, places: error.problems, exitCode: exitCodeOf(error.code) };
   }

@@ -9,12 +9,10 @@ export const DEFAULT_RULE_NAME = '$Default';
 export const TYPED_VALUES = ['int', 'long', 'double', 'decimal', 'dateTime', 'guid', 'duration'] as const;
 
 /** A value that a rule compares a property with, or a parameter of its expression. A number without fraction is an integer. */
-const ruleValue = z.union([
-  z.string(),
-  z.boolean(),
-  z.number(),
-  z.strictObject({ type: z.enum(TYPED_VALUES), value: z.string() }),
-]);
+const ruleValue = z.union(
+  [z.string(), z.boolean(), z.number(), z.strictObject({ type: z.enum(TYPED_VALUES), value: z.string() })],
+  'must be text, a number, true, false, or { type, value } with a text as value',
+);
 const values = z.record(z.string().min(1), ruleValue);
 
 const expression = z

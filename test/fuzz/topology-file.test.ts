@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseTopologyFile, TopologyFileError } from '../../src/topology/file/index.ts';
+import { parseTopologyFile, ConfigurationFileError } from '../../src/topology/file/index.ts';
 
 const OURS = `queues:
   - &a {name: a, lockDuration: PT30S, requiresSession: true}
@@ -67,7 +67,10 @@ test('a file that is damaged anywhere is read or refused with its places, and no
       try {
         await parseTopologyFile(text, file);
       } catch (error) {
-        assert.ok(error instanceof TopologyFileError, error instanceof Error ? (error.stack ?? '') : String(error));
+        assert.ok(
+          error instanceof ConfigurationFileError,
+          error instanceof Error ? (error.stack ?? '') : String(error),
+        );
         assert.ok(error.problems.length > 0);
         for (const line of error.problems) assert.match(line, /^f(\.\w+)?:/);
       }

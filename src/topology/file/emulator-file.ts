@@ -1,6 +1,6 @@
 import { formatDuration, parseDuration } from '../duration.ts';
-import type { Path } from './file-problem.ts';
-import { shown } from './issue-reason.ts';
+import type { Path } from '../../document/file-problem.ts';
+import { shown } from '../../document/issue-reason.ts';
 import type { DraftEntity, DraftSubscription, DraftTopic, NamespaceDraft } from './namespace-draft.ts';
 import type { NamespaceReader } from './namespace-reader.ts';
 import { queueDescription } from '../queue.ts';

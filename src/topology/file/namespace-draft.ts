@@ -1,7 +1,8 @@
 import { compileAction, compileFilter, type Environment, FilterUuid } from '../../filter/index.ts';
-import { enumReason } from './issue-reason.ts';
+import { enumReason } from '../../document/issue-reason.ts';
 import type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from '../namespace.ts';
-import type { NamespaceReader, PathInFile } from './namespace-reader.ts';
+import type { PathInFile } from '../../document/content-reader.ts';
+import type { NamespaceReader } from './namespace-reader.ts';
 import { parseQueueDescription, queueDescription, type QueueDescription } from '../queue.ts';
 import { type RuleDescription, ruleDescription } from '../rule.ts';
 import { parseSubscriptionDescription, subscriptionDescription } from '../subscription.ts';

@@ -1,4 +1,4 @@
-import type { Path } from './file-problem.ts';
+import type { Path } from '../../document/file-problem.ts';
 import type { DraftEntity, DraftSubscription, DraftTopic, NamespaceDraft } from './namespace-draft.ts';
 import type { NamespaceReader } from './namespace-reader.ts';
 import { queueDescription } from '../queue.ts';

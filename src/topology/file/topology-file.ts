@@ -1,10 +1,11 @@
 import { draftOfEmulatorFile, EMULATOR_ROOT } from './emulator-file.ts';
-import { type FileProblem, problemText, TopologyFileError } from './file-problem.ts';
-import { parseFileText } from './file-text.ts';
+import { problemText, ConfigurationFileError } from '../../document/file-problem.ts';
+import { parseFileText } from '../../document/file-text.ts';
 import type { NamespaceDescription } from '../namespace.ts';
 import { describeNamespace } from './namespace-draft.ts';
 import { draftOfFile } from './namespace-file.ts';
 import { NamespaceReader } from './namespace-reader.ts';
+import { inOrderOfPlace } from '../../document/content-reader.ts';
 
 export interface TopologyFile {
   readonly namespace: NamespaceDescription;
@@ -18,7 +19,7 @@ export interface TopologyFile {
  * What a configuration declares: Config.json of Microsoft's Service Bus emulator, or a file of ours. Both may be written as JSON with comments
  * or as YAML.
  *
- * @throws TopologyFileError with everything that is wrong in the file
+ * @throws ConfigurationFileError with everything that is wrong in the file
  */
 export async function parseTopologyFile(text: string, file: string): Promise<TopologyFile> {
   const content = await parseFileText(text, file);
@@ -27,17 +28,10 @@ export async function parseTopologyFile(text: string, file: string): Promise<Top
   const isEmulator = typeof value === 'object' && value !== null && EMULATOR_ROOT in value;
   const draft = isEmulator ? draftOfEmulatorFile(reader, value) : draftOfFile(reader, value);
   const namespace = describeNamespace(reader, draft);
-  if (reader.problems.length > 0) throw new TopologyFileError(file, inOrderOfPlace(reader.problems));
+  if (reader.problems.length > 0) throw new ConfigurationFileError(file, inOrderOfPlace(reader.problems));
   return {
     namespace,
     format: isEmulator ? 'emulator' : 'retrain',
     remarks: reader.remarks.map((remark) => problemText(file, remark)),
   };
-}
-
-/** From the top of the file to its end. */
-function inOrderOfPlace(problems: readonly FileProblem[]): FileProblem[] {
-  const line = ({ position }: FileProblem): number => position?.line ?? 0;
-  const column = ({ position }: FileProblem): number => position?.column ?? 0;
-  return [...problems].sort((one, other) => line(one) - line(other) || column(one) - column(other));
 }

@@ -1,4 +1,4 @@
-import { TopologyFileError, type FileProblem, type Path, type Position } from './file-problem.ts';
+import { ConfigurationFileError, type FileProblem, type Path, type Position } from './file-problem.ts';
 
 /** What a text says, whatever its notation, and where in the text it says it. */
 export interface FileContent {
@@ -16,17 +16,17 @@ export interface Notation {
 /**
  * Reads JSON with comments or YAML. The name's ending decides; a file whose name says nothing is JSON when its first sign is a brace.
  *
- * @throws TopologyFileError with every place that is not well formed
+ * @throws ConfigurationFileError with every place that is not well formed
  */
 export async function parseFileText(text: string, file: string): Promise<FileContent> {
   const plain = text.replace(/^\uFEFF/, '');
-  if (plain.trim() === '') throw new TopologyFileError(file, [{ path: [], reason: 'the file is empty' }]);
+  if (plain.trim() === '') throw new ConfigurationFileError(file, [{ path: [], reason: 'the file is empty' }]);
   const notation = isJson(plain, file)
     ? await import('./json-text.ts').then(({ jsonText }) => jsonText())
     : await import('./yaml-text.ts').then(({ yamlText }) => yamlText());
   const content = parseBounded(notation, plain, file);
   if ('value' in content) return content;
-  throw new TopologyFileError(file, content);
+  throw new ConfigurationFileError(file, content);
 }
 
 function parseBounded(notation: Notation, text: string, file: string): FileContent | readonly FileProblem[] {
@@ -34,7 +34,7 @@ function parseBounded(notation: Notation, text: string, file: string): FileConte
     return notation.parse(text);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new TopologyFileError(file, [{ path: [], reason: 'its values are nested too deeply' }]);
+    throw new ConfigurationFileError(file, [{ path: [], reason: 'its values are nested too deeply' }]);
   }
 }
 

@@ -27,7 +27,7 @@ export function issueReason(issue: Issue, value: unknown): string {
     case 'invalid_value':
       return enumReason(issue.values.map(String), value);
     case 'invalid_union':
-      return `must be text, a number, true, false, or { type, value } with a text as value, not ${shown(value)}`;
+      return `${issue.message}, not ${shown(value)}`;
     default:
       return typeof value !== 'string' || issue.message.includes(value)
         ? issue.message

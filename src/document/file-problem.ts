@@ -1,4 +1,4 @@
-import { RetrainError } from '../../errors.ts';
+import { RetrainError } from '../errors.ts';
 
 /** The way to a value of a file: names of properties and places in lists. */
 export type Path = readonly (string | number)[];
@@ -22,7 +22,7 @@ export interface FileProblem {
 export const MAX_PROBLEMS = 100;
 
 /** A file that cannot be used, with all that is wrong in it. The code is `CONFIGURATION_INVALID`. */
-export class TopologyFileError extends RetrainError {
+export class ConfigurationFileError extends RetrainError {
   /** One line each, as compilers write them: `file:line:column: path: reason`. */
   readonly problems: readonly string[];
   readonly file: string;

@@ -68,12 +68,13 @@ export function compareRequests(a: PlanRequest, b: PlanRequest): number {
 
 /**
  * Chooses what the next run answers: the first request alone when it has to run by itself, otherwise every request that may
- * be merged with it, in order, up to the limits of a plan. What is left keeps its order for the runs after. A second copy
+ * be merged with it, in order, up to `maxRequests` and the limits of a plan. What is left keeps its order for the runs after. A second copy
  * of a request (the same identity) is neither in `taken` nor in `left` but in `doubles`: it is answered by the first.
  */
 export function takeForPlan<R extends PlanRequest>(
   requests: readonly R[],
   runsAlone: (request: R) => boolean,
+  maxRequests: number = PLAN_REQUESTS_MAX,
 ): { taken: R[]; left: R[]; doubles: R[] } {
   const doubles: R[] = [];
   const keys = new Set<string>();
@@ -88,10 +89,11 @@ export function takeForPlan<R extends PlanRequest>(
   if (runsAlone(first)) return { taken: [first], left: others, doubles };
   const taken: R[] = [first];
   const left: R[] = [];
+  const most = Math.min(maxRequests, PLAN_REQUESTS_MAX);
   let bytes = identityBytes(first);
   for (const request of others) {
     const after = bytes + identityBytes(request);
-    if (taken.length < PLAN_REQUESTS_MAX && after <= PLAN_IDENTITIES_MAX_BYTES && !runsAlone(request)) {
+    if (taken.length < most && after <= PLAN_IDENTITIES_MAX_BYTES && !runsAlone(request)) {
       taken.push(request);
       bytes = after;
     } else left.push(request);

@@ -20,7 +20,7 @@ import { isSameOwner } from './session-takeover.ts';
 import type { TrainerEnd } from '../trainers/trainer.ts';
 import { EXECUTED_MAX, limitsOf } from './worker-context.ts';
 import type { ModelPolicy, WorkerContext } from './worker-context.ts';
-import { isExhausted } from './worker-sort.ts';
+import { isExhausted, isOverdue } from './worker-sort.ts';
 
 export interface RunStagesOptions {
   readonly context: WorkerContext;
@@ -118,7 +118,9 @@ export class RunStages {
     const policy = this.#context.policyOf(this.#lease.model);
     if (!policy) return this.#fail(run, failedEnd('permanent', 'no trainer is configured for the model any more'));
     if (this.#execution?.runId !== run.runId || this.#execution.epoch !== run.epoch) {
-      const events = [...(await this.#carriers(run)).values()].map(({ event }) => event);
+      const atHand = [...(await this.#carriers(run)).values()].map(({ event }) => event);
+      // A deadline that passes while the trainer runs changes nothing; one that has passed before leaves the run.
+      const events = atHand.filter((event) => !isOverdue(event, this.#nowMs()));
       // Every message expired while nobody held the session: there is nothing left to answer.
       if (events.length === 0) return this.#lease.write({ type: 'interrupted', progress: 0 });
       // What is not at hand is not in the plan, and must not be answered by it; when it comes, it has its turn.
@@ -297,7 +299,8 @@ export class RunStages {
   }
 
   async #fail(run: Run, end: FailedEnd, policy?: ModelPolicy): Promise<void> {
-    const { backoff, random } = this.#context;
+    const { random } = this.#context;
+    const backoff = policy?.backoff ?? this.#context.backoff;
     const limits = policy ? limitsOf(policy) : { maxAttempts: 1, maxKills: 1 };
     const { ledger } = this.#lease;
     const cooldownMs = policy?.cooldownMs ?? 0;
@@ -334,7 +337,7 @@ export class RunStages {
     run: StartedRun,
     { end, execution, policy }: { end: FailedEnd; execution: RunExecution; policy: ModelPolicy },
   ): Promise<void> {
-    const { outcomes, backoff, random } = this.#context;
+    const { outcomes, random } = this.#context;
     const { progress } = execution;
     const atMs = this.#nowMs();
     const data = { ...runData(this.#lease.model, run), reason: end.reason, progress };
@@ -348,6 +351,7 @@ export class RunStages {
     }
     await this.#lease.write(event);
     const inARow = Math.max(...run.requests.map((request) => waitingOf(this.#lease.ledger, request).interrupted));
+    const { backoff = this.#context.backoff } = policy;
     this.#notBeforeMs = this.#nowMs() + backoffMs(Math.max(1, inARow), backoff, random);
   }
 

@@ -11,6 +11,7 @@ import { SessionRenewed, isPassing, isTooLarge, messageOf } from './session-erro
 import type { SessionLease } from './session-lease.ts';
 import type { Carrier, SessionMessages } from './session-messages.ts';
 import type { WorkerContext } from './worker-context.ts';
+import { deadlineOf, isOverdue } from './worker-sort.ts';
 import type { Candidate, DeadLetterReason, Disposal } from './worker-sort.ts';
 
 type Received = ServiceBusReceivedMessage;
@@ -133,11 +134,13 @@ export class Disposals {
     // Its MessageId would have been used before: duplicate detection would swallow it.
     if (hop <= retrainhop)
       throw new RetrainError('LEDGER_INVALID', `clone ${hop} of ${id} does not come after ${retrainhop}`);
+    // It would come back only to be dead-lettered: whoever asked is told now.
+    if (isOverdue(event, atMs)) return overdue(event, atMs);
     try {
       await this.#context.send(cloneMessage(event, { hop, activeAtMs: atMs, nowMs: this.#context.clock.wallMs() }));
       return undefined;
     } catch (error) {
-      if (hasCode(error, 'REQUEST_INVALID')) return expired(event, atMs);
+      if (hasCode(error, 'REQUEST_INVALID')) return overdue(event, atMs);
       if (isTooLarge(error)) return unsendable('its clone', error);
       throw error;
     }
@@ -175,8 +178,9 @@ function hasCode(error: unknown, code: ErrorCode): boolean {
   return error instanceof RetrainError && error.code === code;
 }
 
-/** Why a request is given up that would expire while it waits. */
-function expired({ expirytime }: RequestEvent, atMs: number): Letter {
+/** Why a request is given up whose deadline would pass while it waits. */
+function overdue(event: RequestEvent, atMs: number): Letter {
   const at = new Date(atMs).toISOString();
-  return { reason: 'DeadlineExceeded', description: `it would have to wait until ${at}, but expires at ${expirytime}` };
+  const description = `it would have to wait until ${at}, but its deadline is ${deadlineOf(event)}`;
+  return { reason: 'DeadlineExceeded', description };
 }

@@ -138,11 +138,11 @@ export class SessionWork {
     for (const candidate of spent) await this.#disposals.giveUp(candidate);
     const wanted = candidates.filter((candidate) => !spent.includes(candidate));
     if (wanted.length === 0) return true;
-    const { maxRunsPerDay = Infinity, cooldownMs = 0 } = policy;
+    const { maxRunsPerDay = Infinity, cooldownMs = 0, maxRequests } = policy;
     const nowMs = context.clock.wallMs();
     const atMs = Math.max(this.#stages.notBeforeMs, nextRunAt(lease.ledger, { nowMs, maxRunsPerDay, cooldownMs }));
     if (atMs > nowMs) await this.#disposals.postpone(wanted, atMs);
-    else await this.#start(takeForPlan(wanted, (request) => waitingOf(lease.ledger, request).alone).taken);
+    else await this.#start(takeForPlan(wanted, (request) => waitingOf(lease.ledger, request).alone, maxRequests).taken);
     return true;
   }
 

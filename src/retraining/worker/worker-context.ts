@@ -23,6 +23,10 @@ export interface ModelPolicy {
   readonly cooldownMs?: number;
   /** Runs that may start within one UTC day. Default: no limit. */
   readonly maxRunsPerDay?: number;
+  /** Requests that one run answers, 1 to 100; more wait for the next run. Default 100, the most that the ledger can hold. */
+  readonly maxRequests?: number;
+  /** Between attempts. Default: the worker's. */
+  readonly backoff?: Backoff;
 }
 
 const DEFAULT_MAX_ATTEMPTS = 5;

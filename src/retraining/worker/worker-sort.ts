@@ -86,13 +86,12 @@ function disposalOf<M>(message: M, event: RequestEvent, options: SortOptions): D
   if (answerOf(ledger, request) !== undefined) return { kind: 'answered', message, request };
   const clone = cloneAfter(ledger, { ...request, hop: event.retrainhop ?? 0 });
   if (clone) return { kind: 'cloned', message, event, ...clone };
-  const deadline = deadlineOf(event);
-  if (deadline !== undefined && Date.parse(deadline) <= nowMs)
+  if (isOverdue(event, nowMs))
     return {
       kind: 'dead-letter',
       message,
       reason: 'DeadlineExceeded',
-      description: `deadline ${deadline} has passed`,
+      description: `deadline ${deadlineOf(event)} has passed`,
       request,
     };
   if (!modelKnown) {
@@ -102,8 +101,14 @@ function disposalOf<M>(message: M, event: RequestEvent, options: SortOptions): D
   return undefined;
 }
 
+/** Whether nobody is interested in the request at that time any more. */
+export function isOverdue(event: RequestEvent, atMs: number): boolean {
+  const deadline = deadlineOf(event);
+  return deadline !== undefined && Date.parse(deadline) <= atMs;
+}
+
 /** The earlier of the request's deadline and the event's expiry, which the broker only enforces before delivery. */
-function deadlineOf({ data: { deadline }, expirytime }: RequestEvent): string | undefined {
+export function deadlineOf({ data: { deadline }, expirytime }: RequestEvent): string | undefined {
   if (deadline === undefined || expirytime === undefined) return deadline ?? expirytime;
   return Date.parse(expirytime) < Date.parse(deadline) ? expirytime : deadline;
 }

@@ -26,11 +26,21 @@ test('a gate is checked: metric, direction and minImprovement by their names', (
 test('the limits of a policy are checked on both sides', () => {
   assert.doesNotThrow(() => check({ maxAttempts: 1, maxKills: 1, maxRunsPerDay: 1, cooldownMs: 0 }));
   assert.doesNotThrow(() => check({ maxRunsPerDay: Infinity }));
-  for (const [field, value] of Object.entries({ maxAttempts: 0, maxKills: 0.5, maxRunsPerDay: 0, cooldownMs: -1 }))
+  for (const [field, value] of Object.entries({
+    maxAttempts: 0,
+    maxKills: 0.5,
+    maxRunsPerDay: 0,
+    cooldownMs: -1,
+    maxRequests: 0,
+  }))
     assert.throws(() => check({ [field]: value }), {
       code: 'CONFIGURATION_INVALID',
       message: new RegExp(`^policy of births: ${field} = ${value}: use a whole number`),
     });
+  assert.doesNotThrow(() => check({ maxRequests: 100, backoff: { baseMs: 0, maxMs: 0 } }));
+  assert.throws(() => check({ maxRequests: 101 }), /maxRequests = 101: use 100 or less/);
+  assert.throws(() => check({ backoff: { baseMs: 10, maxMs: 5 } }), /backoff from 10 to 5 ms: use/);
+  assert.throws(() => check({ backoff: { baseMs: Number.NaN, maxMs: 5 } }), /backoff from NaN to 5 ms: use/);
   assert.throws(() => check({ gate: { ...GATE, minImprovement: -1 } }), /^RetrainError: policy of births: gate\.min/);
 });
 

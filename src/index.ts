@@ -46,6 +46,7 @@ export type { Champion, Promotion, Registry, RegistryState } from './retraining/
 
 export { readRequest, replayMessage } from './retraining/envelope.ts';
 export type { ReadRequest, RequestEvent } from './retraining/envelope.ts';
+export type { Evidence } from './retraining/evidence.ts';
 export { outcomeOf, readOutcome } from './retraining/outcome.ts';
 export type { OutcomeData, OutcomeEvent, OutcomeType, ReadOutcome } from './retraining/outcome.ts';
 export type { Outcome, RequestRef } from './retraining/worker/ledger-record.ts';

@@ -2,6 +2,8 @@ import type { ServiceBusMessage, ServiceBusReceivedMessage } from '@azure/servic
 import { z } from 'zod';
 import { readCloudEvent, toMessage } from './cloud-event.ts';
 import type { AttributeValue } from './cloud-event.ts';
+import type { RequestEvent } from './envelope.ts';
+import { evidenceOf, evidenceOfRun, evidenceSchema } from './evidence.ts';
 import { metricsSchema } from './gate.ts';
 import { present } from './present.ts';
 import { fittingMessageId, requestKey } from './identity.ts';
@@ -40,6 +42,8 @@ export const outcomeDataSchema = z.object({
   request: requestRefSchema.optional(),
   /** Every request that the run answers, when it is about the run. */
   requests: z.array(requestRefSchema).optional(),
+  /** Why the requests were made: of `started` and `coalesced`. */
+  evidence: z.array(evidenceSchema).optional(),
   reason: z.string().optional(),
   metrics: metricsSchema.optional(),
   artifact: z.string().optional(),
@@ -100,6 +104,27 @@ export function outcomeEvent(
     data,
     ...(traceparent !== undefined && { traceparent }),
   };
+}
+
+/** What the start of a run is told as: why it runs and, of several requests, that each was merged into it, with its evidence. */
+export function startEvents(
+  run: Run,
+  { model, events }: { model: string; events: readonly RequestEvent[] },
+): OutcomeEvent[] {
+  const data = runData(model, run);
+  const atMs = run.startedAtMs;
+  const started = outcomeEvent('started', {
+    data: { ...data, evidence: evidenceOfRun(events) },
+    atMs,
+    step: run.epoch,
+  });
+  if (run.requests.length === 1) return [started];
+  const { requests: _, ...about } = data;
+  const coalesced = events.map((event) => {
+    const evidence = evidenceOf(event);
+    return outcomeEvent('coalesced', { data: { ...about, request: evidence.request, evidence: [evidence] }, atMs });
+  });
+  return [started, ...coalesced];
 }
 
 /** What a run's verdict is told as. */

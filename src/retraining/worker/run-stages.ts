@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { RetrainError } from '../../errors.ts';
 import { backoffMs } from '../backoff.ts';
-import type { CancelEvent } from '../envelope.ts';
+import type { CancelEvent, RequestEvent } from '../envelope.ts';
 import { judge } from '../gate.ts';
 import { INTERRUPTIONS_PER_ATTEMPT, advance } from './ledger.ts';
 import type { LedgerEvent } from './ledger.ts';
 import type { AppliedRun, DecidedRun, Run, StartedRun, StoppedRun, ToldRun, TrainedRun } from './ledger-record.ts';
 import { answerOf, waitingOf } from './ledger-view.ts';
-import { decisionEvents, outcomeEvent, pendingOutcomes, runData, stopEvents } from '../outcome.ts';
+import { decisionEvents, outcomeEvent, pendingOutcomes, runData, startEvents, stopEvents } from '../outcome.ts';
 import { RunExecution } from './run-execution.ts';
 import { isRemote } from '../trainers/run-result.ts';
 import type { RunResult } from '../trainers/run-result.ts';
@@ -125,7 +125,7 @@ export class RunStages {
       if (events.length === 0) return this.#lease.write({ type: 'interrupted', progress: 0 });
       // What is not at hand is not in the plan, and must not be answered by it; when it comes, it has its turn.
       if (events.length < run.requests.length) return this.#lease.write({ type: 'narrowed', requests: events });
-      await this.#announce(run);
+      await this.#announce(run, events);
       const registryState = await this.#context.registry.read(this.#lease.model);
       this.#execution = new RunExecution({
         context: this.#context,
@@ -161,16 +161,8 @@ export class RunStages {
   }
 
   /** Told at every execution, again after a crash: under the same ids, but for the epoch of `started`. */
-  async #announce(run: StartedRun): Promise<void> {
-    const { model } = this.#lease;
-    const data = runData(model, run);
-    const atMs = run.startedAtMs;
-    const started = outcomeEvent('started', { data, atMs, step: run.epoch });
-    const { requests: _, ...about } = data;
-    const coalesced = run.requests.map(({ source, id }) =>
-      outcomeEvent('coalesced', { data: { ...about, request: { source, id } }, atMs }),
-    );
-    await this.#context.outcomes.tell(run.requests.length > 1 ? [started, ...coalesced] : [started]);
+  async #announce(run: StartedRun, events: readonly RequestEvent[]): Promise<void> {
+    await this.#context.outcomes.tell(startEvents(run, { model: this.#lease.model, events }));
   }
 
   async #trained(

@@ -23,6 +23,8 @@ export interface CommandTrainerOptions {
    * hold the connection string.
    */
   readonly env?: Readonly<Record<string, string>>;
+  /** Added to that. */
+  readonly extraEnv?: Readonly<Record<string, string>>;
   /** Milliseconds between SIGTERM and SIGKILL when the worker is gone or the run takes too long. Default 30,000. */
   readonly graceMs?: number;
   /** Milliseconds after which a run is ended and counts as failed. Default 24 hours. */
@@ -124,6 +126,7 @@ class CommandRun implements TrainerHandle {
     const { plan, traceparent, tracestate } = this.#run;
     return {
       ...(this.#options.env ?? inheritedEnvironment()),
+      ...this.#options.extraEnv,
       RETRAIN_REQUEST: place.request,
       RETRAIN_RESULT: place.result,
       RETRAIN_OUTPUT: place.output,

@@ -8,7 +8,7 @@ import { failure, success } from './worker-fixture.ts';
 
 test('a run that lives elsewhere is let go at a shutdown, and the next worker attaches to it: it costs nothing', async (t) => {
   const attached: string[] = [];
-  const model = modelWith(t, () => failure('retry'), {
+  const model = modelWith(t, () => failure({ meaning: 'retry' }), {
     messages: [request('a')],
     policy: {
       trainer: {

@@ -42,7 +42,19 @@ export { judge } from './retraining/gate.ts';
 export type { GateResult, GateRule, Metrics } from './retraining/gate.ts';
 export { FileRegistry } from './retraining/registries/file-registry.ts';
 export type { FileRegistryOptions } from './retraining/registries/file-registry.ts';
-export type { Champion, Promotion, Registry, RegistryState } from './retraining/registries/registry.ts';
+export type {
+  ArtifactRef,
+  Challenger,
+  Champion,
+  ChampionChange,
+  ModelState,
+  Promotion,
+  Registry,
+  RegistryState,
+  Rejection,
+  Rollback,
+  RunResultToKeep,
+} from './retraining/registries/registry.ts';
 
 export { readRequest, replayMessage } from './retraining/envelope.ts';
 export type { ReadRequest, RequestEvent } from './retraining/envelope.ts';

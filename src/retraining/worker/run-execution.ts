@@ -6,9 +6,12 @@ import { coalesce } from '../plan.ts';
 import type { PlanChampion, PlanRequest } from '../plan.ts';
 import type { Champion, RegistryState } from '../registries/registry.ts';
 import type { SessionLease } from './session-lease.ts';
-import type { StopCause, TrainerEnd, TrainerHandle, TrainerProgress } from '../trainers/trainer.ts';
+import type { TrainerEnd, TrainerHandle, TrainerProgress } from '../trainers/trainer.ts';
 import type { ModelPolicy, WorkerContext } from './worker-context.ts';
 import { isTarget } from './worker-sort.ts';
+
+/** Why a run was told to stop. */
+type Halt = 'shutdown' | 'lost' | 'cancelled';
 
 export interface ExecutionOptions {
   readonly context: WorkerContext;
@@ -27,7 +30,7 @@ export class RunExecution {
   readonly #options: ExecutionOptions;
   readonly #cancelled = new Set<string>();
   #handle: TrainerHandle | undefined;
-  #halt: StopCause | undefined;
+  #halt: Halt | undefined;
   #end: TrainerEnd | undefined;
   #progress = 0;
   #reports = 0;
@@ -38,7 +41,7 @@ export class RunExecution {
     this.epoch = options.run.epoch;
   }
 
-  get halt(): StopCause | undefined {
+  get halt(): Halt | undefined {
     return this.#halt;
   }
 
@@ -64,7 +67,7 @@ export class RunExecution {
     const { context, lease, policy, run, events, registryState } = this.#options;
     const { shutdown } = context;
     if (this.#halt) return stoppedBeforeStart(this.#halt);
-    const { traceparent, tracestate } = events.find((event) => event.traceparent !== undefined) ?? {};
+    const traceparent = events.find((event) => event.traceparent !== undefined)?.traceparent;
     const { champion } = registryState;
     this.#handle = policy.trainer.start({
       plan: {
@@ -75,7 +78,6 @@ export class RunExecution {
       },
       planKey: planKey(run.requests),
       ...(traceparent !== undefined && { traceparent }),
-      ...(tracestate !== undefined && { tracestate }),
       onProgress: (progress) => this.#tellProgress(progress),
     });
     const onShutdown = (): void => this.#stop('shutdown');
@@ -91,10 +93,10 @@ export class RunExecution {
     }
   }
 
-  #stop(halt: StopCause): void {
+  #stop(halt: Halt): void {
     // Losing the session outweighs everything: then nothing may be written.
     this.#halt = halt === 'lost' ? halt : (this.#halt ?? halt);
-    this.#handle?.stop(this.#options.context.graceMs, halt);
+    this.#handle?.stop(this.#options.context.graceMs);
   }
 
   #tellProgress({ progress, metrics }: TrainerProgress): void {
@@ -112,7 +114,7 @@ export class RunExecution {
   }
 }
 
-function stoppedBeforeStart(halt: StopCause): TrainerEnd {
+function stoppedBeforeStart(halt: Halt): TrainerEnd {
   const reason = `${halt} before the trainer was started`;
   return { kind: 'failed', meaning: 'interrupted', reason, stderrTail: '', logFile: '' };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { FileRegistry, HISTORY_MAX } from '../../../src/retraining/registries/file-registry.ts';
+import { FileRegistry } from '../../../src/retraining/registries/file-registry.ts';
 import { modelPath } from '../../../src/retraining/model-name.ts';
 import { files } from '../../../src/runtime/files.ts';
 import type { Files } from '../../../src/runtime/files.ts';
@@ -31,12 +31,21 @@ async function promotion(folder: string, epoch: number) {
 
 test('the history is bounded, with the artifacts of what is kept', async (t) => {
   const folder = await temporaryFolder(t);
-  const registry = new FileRegistry({ folder: join(folder, 'registry'), files, clock: new FakeClock(), random });
-  const last = HISTORY_MAX + 5;
+  const history = 4;
+  const registry = new FileRegistry({
+    folder: join(folder, 'registry'),
+    history,
+    files,
+    clock: new FakeClock(),
+    random,
+  });
+  const last = 25;
   for (let epoch = 1; epoch <= last; epoch++) await registry.promote('m', await promotion(folder, epoch));
   const place = join(folder, 'registry', modelPath('m'));
-  assert.equal((await readdir(join(place, 'artifacts'))).length, HISTORY_MAX);
-  assert.equal((await readdir(place)).filter((name) => /^champion\.\d+\.json$/.test(name)).length, HISTORY_MAX);
+  assert.equal((await readdir(join(place, 'artifacts'))).length, history);
+  assert.equal((await readdir(place)).filter((name) => /^champion\.\d+\.json$/.test(name)).length, 20);
+  const runs = (await registry.history('m')).map(({ runId }) => runId);
+  assert.deepEqual(runs, ['run-25', 'run-24', 'run-23', 'run-22']);
   const alias = JSON.parse(await readFile(join(place, 'champion.json'), 'utf8')) as { runId: string; artifact: string };
   assert.equal(alias.runId, `run-${last}`);
   assert.equal(await readFile(join(alias.artifact, 'weights'), 'utf8'), `weights ${last}`);
@@ -97,8 +106,11 @@ test('a record that cannot be understood is an error that names the file, not an
   const record = JSON.parse(await readFile(path, 'utf8')) as object;
   const cases: [string, object][] = [
     ['{', { code: 'DATA_CORRUPT', message: /champion\.0000000001\.json is not JSON/ }],
-    [JSON.stringify({ ...record, format: 2 }), { code: 'DATA_VERSION', message: /has format 2, this release reads 1/ }],
-    [JSON.stringify({ ...record, epoch: -1 }), { code: 'DATA_CORRUPT' }],
+    [
+      JSON.stringify({ ...record, format: 3 }),
+      { code: 'DATA_VERSION', message: /has format 3, this release reads 1 and 2/ },
+    ],
+    [JSON.stringify({ ...record, history: [{}] }), { code: 'DATA_CORRUPT', message: /history\.0\.runId/ }],
     [JSON.stringify({ ...record, model: 'n' }), { code: 'DATA_CORRUPT', message: /belongs to n/ }],
   ];
   for (const [text, error] of cases) {

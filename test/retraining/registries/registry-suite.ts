@@ -14,7 +14,7 @@ export function registrySuite(name: string, prepare: (t: TestContext) => Promise
 
   test(`${name}: a model that was never promoted has epoch 0 and no champion`, async (t) => {
     const open = await prepare(t);
-    assert.deepEqual(await open().read(model), { epoch: 0, champion: undefined });
+    assert.deepEqual(await open().read(model), { epoch: 0, champion: undefined, challenger: undefined });
   });
 
   test(`${name}: a promotion is what another process reads, and the artifact outlives the run`, async (t) => {

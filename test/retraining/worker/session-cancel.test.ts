@@ -18,7 +18,7 @@ import { files } from '../../../src/runtime/files.ts';
 import { systemRandom } from '../../../src/runtime/random.ts';
 import { eventually, temporaryFolder } from '../trainers/run-fixture.ts';
 import { LinkDouble, ME, arrive, contentOf, leaseOn } from './session-double.ts';
-import { GATE, good, registryIn, requestFor } from './worker-fixture.ts';
+import { GATE, good, registryIn, registryWith, requestFor } from './worker-fixture.ts';
 
 const REQUEST = { source: '/test', id: 'a' };
 const TIME = '2026-01-01T00:00:00Z';
@@ -84,8 +84,7 @@ test('a cancel that is peeked after the run was recorded and before its trainer 
   const content = contentOf(request());
   const link = new LinkDouble(content);
   let reads = 0;
-  const registry: WorkerContext['registry'] = {
-    promote: (...args) => real.promote(...args),
+  const registry = registryWith(real, {
     async read(model) {
       // The first read gives the epoch; the second comes just before the execution is made.
       if (++reads === 2) {
@@ -95,7 +94,7 @@ test('a cancel that is peeked after the run was recorded and before its trainer 
       }
       return real.read(model);
     },
-  };
+  });
   const { context } = contextIn(t, { runs, registry });
   await work(context, link);
   assert.equal(runs.length, 0);
@@ -121,15 +120,14 @@ test('a link that is lost during a take-over does not end the work on the sessio
   content.state = encodeLedger(advance(emptyLedger('births'), started));
   const link = new LinkDouble(content);
   const real = registryIn(temporaryFolder(t));
-  const registry: WorkerContext['registry'] = {
-    promote: (...args) => real.promote(...args),
+  const registry = registryWith(real, {
     read(model) {
       // Between the ledger that was read and the one that is written.
       link.isClosed = true;
       link.fault = new Error('the link is closed');
       return real.read(model);
     },
-  };
+  });
   const { context } = contextIn(t, { runs, registry });
   await work(context, link, new LinkDouble(content));
   const ledger = decodeLedger(content.state, 'births');

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { FileRegistry } from '../../../src/retraining/registries/file-registry.ts';
+import type { Registry } from '../../../src/retraining/registries/registry.ts';
 import { readOutcome } from '../../../src/retraining/outcome.ts';
 import type { OutcomeEvent } from '../../../src/retraining/outcome.ts';
 import { RetrainingProducer } from '../../../src/retraining/producer.ts';
@@ -169,6 +170,22 @@ export async function peekAll(
 
 export function registryIn(folder: string): FileRegistry {
   return new FileRegistry({ folder: join(folder, 'registry'), files, clock: systemClock, random: systemRandom });
+}
+
+/** A registry that does some things otherwise. */
+export function registryWith(real: Registry, changes: Partial<Registry>): Registry {
+  return {
+    read: (model) => real.read(model),
+    list: () => real.list(),
+    history: (model) => real.history(model),
+    keep: (model, result) => real.keep(model, result),
+    verify: (model, artifact) => real.verify(model, artifact),
+    fetch: (model, artifact, folder) => real.fetch(model, artifact, folder),
+    promote: (model, promotion) => real.promote(model, promotion),
+    reject: (model, rejection) => real.reject(model, rejection),
+    rollback: (model, rollback) => real.rollback(model, rollback),
+    ...changes,
+  };
 }
 
 export function requestFor(model = 'births', rest: Partial<RetrainRequestInput> = {}): RetrainRequestInput {

@@ -68,12 +68,10 @@ export { projectOutcomes } from './retraining/projection.ts';
 export type { ModelStatus, RequestStatus, RunStatus, Status } from './retraining/projection.ts';
 
 export { RatioMonitor } from './monitoring/ratio-monitor.ts';
-export type {
-  ClosedWindow,
-  DecayEvent,
-  MetricWindow,
-  Observation,
-  RatioMonitorOptions,
-  RatioMonitorState,
-  WindowRule,
-} from './monitoring/ratio-monitor.ts';
+export type { RatioMonitorOptions } from './monitoring/ratio-monitor.ts';
+export { WindowedMonitor } from './monitoring/windowed-monitor.ts';
+export type { ClosedWindow, DecayEvent, WindowedMonitorOptions } from './monitoring/windowed-monitor.ts';
+export type { WindowedMonitorState } from './monitoring/windowed-state.ts';
+export type { Direction, MetricRule } from './monitoring/metric-rule.ts';
+export type { Observation } from './monitoring/observation.ts';
+export type { MetricWindow, WindowRule } from './monitoring/tumbling-windows.ts';

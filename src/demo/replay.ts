@@ -1,5 +1,6 @@
 import { RatioMonitor } from '../monitoring/ratio-monitor.ts';
-import type { ClosedWindow, DecayEvent, MetricWindow } from '../monitoring/ratio-monitor.ts';
+import type { MetricWindow } from '../monitoring/tumbling-windows.ts';
+import type { ClosedWindow, DecayEvent } from '../monitoring/windowed-monitor.ts';
 import type { GateRule } from '../retraining/gate.ts';
 import { absolutePercentageError, parseModel } from './births-model.ts';
 import type { BirthsModel } from './births-model.ts';
@@ -21,7 +22,7 @@ export interface ServingChampion {
 
 /** Trigger and parameters of one retraining request. */
 export interface ReplayRequest {
-  readonly trigger: DecayEvent & { readonly kind: 'performance-decay' };
+  readonly trigger: DecayEvent & { readonly kind: 'performance-decay'; readonly baseline: number };
   readonly parameters: TrainingParameters;
 }
 
@@ -183,7 +184,8 @@ class Replay {
     return {
       number: this.#requests.length + 1,
       request: {
-        trigger: { kind: 'performance-decay', ...decay },
+        // A ratio is told of a reference only.
+        trigger: { kind: 'performance-decay', ...decay, baseline: decay.baseline ?? Number.NaN },
         parameters: {
           trainUntil: decay.window.to.slice(0, ISO_DAY_LENGTH),
           windowDays: this.#windowDays,

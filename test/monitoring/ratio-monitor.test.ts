@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { RatioMonitor } from '../../src/monitoring/ratio-monitor.ts';
-import type { ClosedWindow, Observation, RatioMonitorOptions } from '../../src/monitoring/ratio-monitor.ts';
+import type { Observation } from '../../src/monitoring/observation.ts';
+import type { RatioMonitorOptions } from '../../src/monitoring/ratio-monitor.ts';
+import type { ClosedWindow } from '../../src/monitoring/windowed-monitor.ts';
 import { retrainRequestSchema } from '../../src/retraining/request.ts';
 
 const DAY_MS = 86_400_000;
@@ -105,7 +107,7 @@ test('an observation of a closed window is counted as late and changes nothing e
     ]);
     const before = monitor.toJSON();
     assert.equal(monitor.observe({ timeMs: 3, value: 99 }), undefined);
-    assert.deepEqual(monitor.toJSON(), { ...before, lateCount: 1 });
+    assert.deepEqual(monitor.toJSON(), { ...before, windows: { ...before.windows, lateCount: 1 } });
   }
 });
 
@@ -153,7 +155,7 @@ test('property: every observation is in one window, in the open one, or late, an
       const monitor = new RatioMonitor(options);
       const closed = feed(monitor, all);
       const inWindows = closed.reduce((sum, { window }) => sum + window.count, 0);
-      assert.equal(inWindows + (monitor.toJSON().open?.count ?? 0) + monitor.lateCount, all.length);
+      assert.equal(inWindows + (monitor.toJSON().windows.open?.count ?? 0) + monitor.lateCount, all.length);
       for (const [index, { window }] of closed.entries()) {
         assert.ok(window.from <= window.to);
         assert.ok((closed[index - 1]?.window.to ?? '') <= window.from);
@@ -191,7 +193,7 @@ test('what a monitor remembers does not grow with what it has seen', () => {
 test('a state that cannot be read is refused by code', () => {
   const state = new RatioMonitor(pairs).toJSON();
   const restore = (value: unknown) => () => RatioMonitor.restore(pairs, value);
-  assert.throws(restore({ ...state, version: 2 }), { code: 'DATA_VERSION' });
+  assert.throws(restore({ ...state, version: 3 }), { code: 'DATA_VERSION' });
   assert.throws(restore({ ...state, coolDownLeft: -1 }), { code: 'DATA_CORRUPT', message: /coolDownLeft/ });
   assert.throws(restore(null), { code: 'DATA_CORRUPT' });
   assert.throws(restore({ ...state, metric: 'auc' }), { code: 'CONFIGURATION_INVALID', message: /auc/ });

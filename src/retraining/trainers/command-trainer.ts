@@ -9,7 +9,7 @@ import type { RunFolder } from './run-folder.ts';
 import { ProgressReader, RunLog, StderrTail } from './run-output.ts';
 import { MAX_RESULT_BYTES, parseRunResult } from './run-result.ts';
 import { SupervisedProcess } from './supervisor-process.ts';
-import type { Trainer, TrainerEnd, TrainerHandle, TrainerRun } from './trainer.ts';
+import type { StopCause, Trainer, TrainerEnd, TrainerHandle, TrainerRun } from './trainer.ts';
 
 export interface CommandTrainerOptions {
   /** The program and its arguments, as an argument vector: no shell ever reads it. */
@@ -23,6 +23,8 @@ export interface CommandTrainerOptions {
    * hold the connection string.
    */
   readonly env?: Readonly<Record<string, string>>;
+  /** Added to that. */
+  readonly extraEnv?: Readonly<Record<string, string>>;
   /** Milliseconds between SIGTERM and SIGKILL when the worker is gone or the run takes too long. Default 30,000. */
   readonly graceMs?: number;
   /** Milliseconds after which a run is ended and counts as failed. Default 24 hours. */
@@ -50,16 +52,13 @@ export class CommandTrainer implements Trainer {
   }
 }
 
-/** Why a run was told to end before it ended by itself. */
-type StopCause = 'asked' | 'too-long';
-
 class CommandRun implements TrainerHandle {
   readonly result: Promise<TrainerEnd>;
   readonly #run: TrainerRun;
   readonly #options: Settings;
   readonly #stderr = new StderrTail();
   #process: SupervisedProcess | undefined;
-  #stopped: { readonly cause: StopCause; readonly graceMs: number } | undefined;
+  #stopped: StopCause | 'too-long' | undefined;
 
   constructor(run: TrainerRun, options: Settings) {
     this.#run = run;
@@ -67,12 +66,13 @@ class CommandRun implements TrainerHandle {
     this.result = this.#execute();
   }
 
-  stop(graceMs: number): void {
-    this.#stop('asked', graceMs);
+  /** Whatever the cause is: a process of this host that nobody holds would be a zombie. */
+  stop(graceMs: number, cause: StopCause): void {
+    this.#stop(graceMs, cause);
   }
 
-  #stop(cause: StopCause, graceMs: number): void {
-    this.#stopped = { cause: this.#stopped?.cause ?? cause, graceMs };
+  #stop(graceMs: number, cause: StopCause | 'too-long'): void {
+    this.#stopped ??= cause;
     this.#process?.stop(graceMs);
   }
 
@@ -113,7 +113,7 @@ class CommandRun implements TrainerHandle {
         return log.append(chunk);
       },
     });
-    const cancelLimit: CancelTimer = clock.after(maxRunMs, () => this.#stop('too-long', graceMs));
+    const cancelLimit: CancelTimer = clock.after(maxRunMs, () => this.#stop(graceMs, 'too-long'));
     try {
       return await this.#process.exit;
     } finally {
@@ -123,9 +123,10 @@ class CommandRun implements TrainerHandle {
   }
 
   #environment(place: RunFolder): Record<string, string> {
-    const { plan, traceparent } = this.#run;
+    const { plan, traceparent, tracestate } = this.#run;
     return {
       ...(this.#options.env ?? inheritedEnvironment()),
+      ...this.#options.extraEnv,
       RETRAIN_REQUEST: place.request,
       RETRAIN_RESULT: place.result,
       RETRAIN_OUTPUT: place.output,
@@ -134,6 +135,7 @@ class CommandRun implements TrainerHandle {
       RETRAIN_RUN_ID: plan.runId,
       RETRAIN_EPOCH: String(plan.epoch),
       ...(traceparent !== undefined && { TRACEPARENT: traceparent }),
+      ...(tracestate !== undefined && { TRACESTATE: tracestate }),
     };
   }
 
@@ -148,7 +150,7 @@ class CommandRun implements TrainerHandle {
         return this.#failed('retry', (error as Error).message, place.log, exit);
       }
     }
-    if (this.#stopped?.cause === 'too-long')
+    if (this.#stopped === 'too-long')
       return this.#failed(
         'retry',
         `the trainer ran longer than maxRunMs and was ended: ${describeExit(exit)}`,
@@ -172,7 +174,8 @@ class CommandRun implements TrainerHandle {
   }
 }
 
+/** Without what is the worker's own: its settings, and the trace that it was itself started in. */
 function inheritedEnvironment(): Record<string, string> {
-  const entries = Object.entries(process.env).filter(([name]) => !name.startsWith('RETRAIN_'));
+  const entries = Object.entries(process.env).filter(([name]) => !/^(RETRAIN_.*|TRACEPARENT|TRACESTATE)$/.test(name));
   return Object.fromEntries(entries) as Record<string, string>;
 }

@@ -8,8 +8,9 @@ export interface TrainerRun {
   readonly plan: Plan;
   /** Names what the run answers: the checkpoint folder of an earlier attempt with the same key is handed on. */
   readonly planKey: string;
-  /** W3C trace context, handed on as `TRACEPARENT`. */
+  /** W3C trace context, handed on as `TRACEPARENT` and `TRACESTATE`, or in headers of these names. */
   readonly traceparent?: string;
+  readonly tracestate?: string;
   /** Called for lines of stdout that tell progress, at most once per `PROGRESS_INTERVAL_MS`. */
   readonly onProgress?: (progress: TrainerProgress) => void;
 }
@@ -19,6 +20,12 @@ export interface TrainerProgress {
   readonly progress?: number;
   readonly metrics?: Readonly<Record<string, unknown>>;
 }
+
+/**
+ * Why a run is told to stop: the worker shuts down, it has lost the model's session to somebody else, or nobody wants the
+ * run any more.
+ */
+export type StopCause = 'shutdown' | 'lost' | 'cancelled';
 
 export type TrainerEnd =
   | { readonly kind: 'succeeded'; readonly result: RunResult; readonly logFile: string }
@@ -33,17 +40,27 @@ export type TrainerEnd =
       /** The last lines of stderr, at most `STDERR_TAIL_LINES` and `STDERR_TAIL_BYTES`. */
       readonly stderrTail: string;
       readonly logFile: string;
+      /** The run was only let go (then `meaning` is `interrupted`): it goes on elsewhere, and `start` finds it again. */
+      readonly goesOn?: true;
     };
 
 /** A trainer that was started. */
 export interface TrainerHandle {
-  /** Settles when nothing of the run is left running. It never rejects. */
+  /** Settles when nothing of the run is left running, or when it was let go. It never rejects. */
   readonly result: Promise<TrainerEnd>;
-  /** Asks the run to end: SIGTERM, `graceMs` milliseconds, SIGKILL. `result` then tells how it ended. */
-  stop(graceMs: number): void;
+  /**
+   * Asks the run to end: SIGTERM, `graceMs` milliseconds, SIGKILL. `result` then tells how it ended. A run that lives
+   * elsewhere is ended only when it is `cancelled`; otherwise it is let go, and the next worker attaches to it.
+   */
+  stop(graceMs: number, cause: StopCause): void;
 }
 
-/** Where runs are executed: a command today; a job of a cluster is another implementation. */
+/** Where runs are executed. */
 export interface Trainer {
+  /**
+   * Whether its runs live elsewhere and outlive the worker. They are named by model and run id, never by the epoch, and
+   * `start` of a run that is there attaches to it.
+   */
+  readonly reattaches?: boolean;
   start(run: TrainerRun): TrainerHandle;
 }

@@ -6,12 +6,9 @@ import { coalesce } from '../plan.ts';
 import type { PlanChampion, PlanRequest } from '../plan.ts';
 import type { Champion, RegistryState } from '../registries/registry.ts';
 import type { SessionLease } from './session-lease.ts';
-import type { TrainerEnd, TrainerHandle, TrainerProgress } from '../trainers/trainer.ts';
+import type { StopCause, TrainerEnd, TrainerHandle, TrainerProgress } from '../trainers/trainer.ts';
 import type { ModelPolicy, WorkerContext } from './worker-context.ts';
 import { isTarget } from './worker-sort.ts';
-
-/** Why a run was told to stop. */
-type Halt = 'shutdown' | 'lost' | 'cancelled';
 
 export interface ExecutionOptions {
   readonly context: WorkerContext;
@@ -30,7 +27,7 @@ export class RunExecution {
   readonly #options: ExecutionOptions;
   readonly #cancelled = new Set<string>();
   #handle: TrainerHandle | undefined;
-  #halt: Halt | undefined;
+  #halt: StopCause | undefined;
   #end: TrainerEnd | undefined;
   #progress = 0;
   #reports = 0;
@@ -41,7 +38,7 @@ export class RunExecution {
     this.epoch = options.run.epoch;
   }
 
-  get halt(): Halt | undefined {
+  get halt(): StopCause | undefined {
     return this.#halt;
   }
 
@@ -67,7 +64,7 @@ export class RunExecution {
     const { context, lease, policy, run, events, registryState } = this.#options;
     const { shutdown } = context;
     if (this.#halt) return stoppedBeforeStart(this.#halt);
-    const traceparent = events.find((event) => event.traceparent !== undefined)?.traceparent;
+    const { traceparent, tracestate } = events.find((event) => event.traceparent !== undefined) ?? {};
     const { champion } = registryState;
     this.#handle = policy.trainer.start({
       plan: {
@@ -78,6 +75,7 @@ export class RunExecution {
       },
       planKey: planKey(run.requests),
       ...(traceparent !== undefined && { traceparent }),
+      ...(tracestate !== undefined && { tracestate }),
       onProgress: (progress) => this.#tellProgress(progress),
     });
     const onShutdown = (): void => this.#stop('shutdown');
@@ -93,10 +91,10 @@ export class RunExecution {
     }
   }
 
-  #stop(halt: Halt): void {
+  #stop(halt: StopCause): void {
     // Losing the session outweighs everything: then nothing may be written.
     this.#halt = halt === 'lost' ? halt : (this.#halt ?? halt);
-    this.#handle?.stop(this.#options.context.graceMs);
+    this.#handle?.stop(this.#options.context.graceMs, halt);
   }
 
   #tellProgress({ progress, metrics }: TrainerProgress): void {
@@ -114,7 +112,7 @@ export class RunExecution {
   }
 }
 
-function stoppedBeforeStart(halt: Halt): TrainerEnd {
+function stoppedBeforeStart(halt: StopCause): TrainerEnd {
   const reason = `${halt} before the trainer was started`;
   return { kind: 'failed', meaning: 'interrupted', reason, stderrTail: '', logFile: '' };
 }

@@ -16,7 +16,7 @@ import type { FailedEnd } from './run-verdict.ts';
 import type { Disposals } from './session-disposals.ts';
 import type { SessionLease } from './session-lease.ts';
 import type { Carrier, SessionMessages } from './session-messages.ts';
-import { isSameOwner } from './session-takeover.ts';
+import { NOBODY, isSameOwner } from './session-takeover.ts';
 import type { TrainerEnd } from '../trainers/trainer.ts';
 import { EXECUTED_MAX, limitsOf } from './worker-context.ts';
 import type { ModelPolicy, WorkerContext } from './worker-context.ts';
@@ -44,6 +44,7 @@ export class RunStages {
   #execution: RunExecution | undefined;
   #notBeforeMs = 0;
   #owesCompletions = false;
+  #isLetGo = false;
 
   constructor({ context, lease, messages, disposals, cancels }: RunStagesOptions) {
     this.#context = context;
@@ -68,6 +69,11 @@ export class RunStages {
     return this.#owesCompletions;
   }
 
+  /** Whether the run goes on without this worker: it is nobody's, and whoever has the session next attaches to it. */
+  get isLetGo(): boolean {
+    return this.#isLetGo;
+  }
+
   async follow(run: Run): Promise<void> {
     switch (run.stage) {
       case 'started':
@@ -87,7 +93,7 @@ export class RunStages {
 
   /** Executes the trainer again for the same run, under a new epoch, so that what may be left of the first is fenced. */
   async restart(): Promise<void> {
-    const { me, registry, executed } = this.#context;
+    const { me, registry, executed, policyOf } = this.#context;
     const { model, ledger } = this.#lease;
     const { epoch } = await registry.read(model);
     const { run } = ledger;
@@ -97,7 +103,10 @@ export class RunStages {
       epoch: Math.max(ledger.epoch, epoch) + 1,
       atMs: this.#nowMs(),
       // Of its own runs this process knows whether the trainer was executed; another's may have taken its worker down with it.
-      interrupted: !run || !isSameOwner(run.owner, me) || executed.has(executionKey(run)),
+      // One that lives elsewhere goes on, and is only attached to.
+      interrupted:
+        policyOf(model)?.trainer.reattaches !== true &&
+        (!run || !isSameOwner(run.owner, me) || executed.has(executionKey(run))),
     };
     if (!run || !this.#exhausts(event, run)) return this.#lease.write(event);
     await this.#lease.write({ type: 'leased', owner: me });
@@ -149,6 +158,11 @@ export class RunStages {
     }
     if (end.kind === 'succeeded') return this.#trained(run, { result: end.result, logFile: end.logFile, policy });
     if (execution.halt === 'cancelled') return this.#cancelled(run);
+    if (end.goesOn) {
+      await this.#lease.write({ type: 'leased', owner: NOBODY });
+      this.#isLetGo = true;
+      return;
+    }
     if (end.meaning === 'interrupted') return this.#interrupted(run, { end, execution, policy });
     return this.#fail(run, end, policy);
   }

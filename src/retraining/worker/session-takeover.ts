@@ -7,12 +7,15 @@ import { isRunning, startOf } from '../trainers/run-process.ts';
 /** Models whose unfinished run is remembered; the one remembered longest ago is forgotten first, which only costs waiting. */
 const WATCHED_MAX = 1000;
 
+/** Signs a run that its worker has let go: it goes on elsewhere, and may be taken over at once. */
+export const NOBODY: Owner = { host: '', pid: 0, startTime: '' };
+
 /** How the start of a process begins that its system does not tell. */
 const UNKNOWN_START = 'unknown-';
 
 export type TakeOver =
   /** The run is ours, or nobody's any more: go on with it. */
-  | { readonly take: true; readonly why: 'own' | 'owner-gone' | 'lease-unchanged' }
+  | { readonly take: true; readonly why: 'own' | 'let-go' | 'owner-gone' | 'lease-unchanged' }
   /** Somebody may be working on it: write nothing. */
   | { readonly take: false };
 
@@ -23,9 +26,9 @@ interface Watched {
 }
 
 /**
- * Decides when another's unfinished run may be taken over: at once when its owner was a process of this host that is gone;
- * else only when its lease counter has not moved for a lock duration and a margin, watched on the monotonic clock. An owner
- * that is alive and lost its link accepts the session again within that time and raises the counter.
+ * Decides when another's unfinished run may be taken over: at once when its owner let it go, or was a process of this host
+ * that is gone; else only when its lease counter has not moved for a lock duration and a margin, watched on the monotonic
+ * clock. An owner that is alive and lost its link accepts the session again within that time and raises the counter.
  */
 export class TakeOverWatch {
   readonly #me: Owner;
@@ -43,6 +46,7 @@ export class TakeOverWatch {
     const { owner, runId, lease } = run;
     // This process gave the run up, or it would hold the session now.
     if (isSameOwner(owner, this.#me)) return this.#take(model, 'own');
+    if (isSameOwner(owner, NOBODY)) return this.#take(model, 'let-go');
     if (await this.#isGone(owner)) return this.#take(model, 'owner-gone');
     const watched = this.#watched.get(model);
     if (watched?.runId !== runId || watched.lease !== lease) {
@@ -58,7 +62,7 @@ export class TakeOverWatch {
     return !(await isRunning({ pid, start: startTime }));
   }
 
-  #take(model: string, why: 'own' | 'owner-gone' | 'lease-unchanged'): TakeOver {
+  #take(model: string, why: (TakeOver & { take: true })['why']): TakeOver {
     this.#watched.delete(model);
     return { take: true, why };
   }

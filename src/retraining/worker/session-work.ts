@@ -109,6 +109,7 @@ export class SessionWork {
       const { run } = lease.ledger;
       if (!run) return await this.#receive();
       await this.#stages.follow(run);
+      if (this.#stages.isLetGo) return false;
       this.#ran ||= lease.ledger.run === null && run.stage !== 'started';
       return true;
     } catch (error) {

@@ -176,7 +176,7 @@ test('a trainer that ignores SIGTERM is killed after the grace period', async (t
   const handle = trainer.start(runOf());
   await eventually(() => existsSync(join(cwd, 'up')));
   const startedMs = performance.now();
-  handle.stop(400);
+  handle.stop(400, 'cancelled');
   const end = failure(await handle.result);
   const tookMs = performance.now() - startedMs;
   assert.equal(end.meaning, 'interrupted');
@@ -195,7 +195,7 @@ test('a trainer that was told to stop and exits with 1 was interrupted, it did n
   );
   const handle = trainer.start(runOf());
   await eventually(() => readdirSync(folder, { recursive: true }).some((name) => String(name).endsWith('/output/up')));
-  handle.stop(5000);
+  handle.stop(5000, 'shutdown');
   assert.equal(failure(await handle.result).meaning, 'interrupted');
 });
 
@@ -205,7 +205,7 @@ test('stopping before the trainer is up starts none', async (t) => {
     `import { writeFileSync } from 'node:fs'; writeFileSync(process.argv[1] + '.ran', '');`,
   );
   const handle = trainer.start(runOf());
-  handle.stop(1000);
+  handle.stop(1000, 'lost');
   assert.equal(failure(await handle.result).meaning, 'interrupted');
   assert.ok(!existsSync(join(folder, 'trainer.mjs.ran')));
 });

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { advance, emptyLedger } from '../../../src/retraining/worker/ledger.ts';
 import type { Owner, Run } from '../../../src/retraining/worker/ledger-record.ts';
 import { startOf } from '../../../src/retraining/trainers/run-process.ts';
-import { TakeOverWatch, ownProcess } from '../../../src/retraining/worker/session-takeover.ts';
+import { NOBODY, TakeOverWatch, ownProcess } from '../../../src/retraining/worker/session-takeover.ts';
 
 const ELSEWHERE: Owner = { host: 'elsewhere', pid: 1, startTime: 's' };
 
@@ -35,6 +35,12 @@ test('a lease that moved, or another run, starts the wait anew', async () => {
   assert.equal(await judge(199, runOf(ELSEWHERE, { lease: 2 })), false);
   assert.equal(await judge(200, runOf(ELSEWHERE, { runId: 'r2', lease: 2 })), false);
   assert.equal(await judge(300, runOf(ELSEWHERE, { runId: 'r2', lease: 2 })), true);
+});
+
+test('a run that its worker has let go is taken over at once', async () => {
+  const watch = new TakeOverWatch(await ownProcess());
+  const verdict = await watch.judge('births', runOf(NOBODY), { nowMs: 0, unchangedForMs: 100 });
+  assert.deepEqual(verdict, { take: true, why: 'let-go' });
 });
 
 test('models are watched apart', async () => {

@@ -5,6 +5,8 @@ export type { CancelTimer, Clock } from './runtime/clock.ts';
 export type { Files } from './runtime/files.ts';
 export type { Random } from './runtime/random.ts';
 
+export { credentialConnection, parseConnection } from './retraining/connection.ts';
+export type { Access, Connection } from './retraining/connection.ts';
 export { RetrainingProducer } from './retraining/producer.ts';
 export type {
   FlushResult,

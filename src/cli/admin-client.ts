@@ -25,7 +25,12 @@ export async function withAdmin<T>(
   connection: Connection,
   work: (admin: ServiceBusAdministrationClient) => Promise<T>,
 ): Promise<T> {
-  const admin = new ServiceBusAdministrationClient(connection.connectionString, { retryOptions: RETRIES });
+  const { access, host } = connection;
+  const options = { retryOptions: RETRIES };
+  const admin =
+    access.by === 'connection-string'
+      ? new ServiceBusAdministrationClient(access.connectionString, options)
+      : new ServiceBusAdministrationClient(host, access.credential, options);
   // Its option additionalPolicies is not looked at (7.9.5).
   admin.pipeline.addPolicy(requestPolicy(connection));
   try {

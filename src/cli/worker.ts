@@ -123,7 +123,7 @@ function workerOptions(place: Place, flags: WorkerFlags): Omit<WorkerOptions, 'p
   const state = resolve(flags.state);
   const { registry: folder } = stateFolders(state);
   return {
-    connectionString: place.connection.connectionString,
+    connection: place.connection,
     queue: place.queue,
     registry: new FileRegistry({ folder, files, clock: systemClock, random: systemRandom }),
     outcomeFolder: state,

@@ -1,5 +1,6 @@
 import { parseServiceBusConnectionString, ServiceBusClient } from '@azure/service-bus';
 import type { RetryOptions } from '@azure/service-bus';
+import type { TokenCredential } from '@azure/identity';
 import { RetrainError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import { pause } from '../runtime/clock.ts';
@@ -18,11 +19,15 @@ export const RETRY_OPTIONS = {
 /** How long `closeClient` waits for a peer. */
 export const CLOSE_WITHIN_MS = 2_000;
 
+export type Access =
+  | { readonly by: 'connection-string'; readonly connectionString: string }
+  | { readonly by: 'credential'; readonly credential: TokenCredential };
+
 const WITHOUT_TLS = /^\s*UseDevelopmentEmulator\s*=\s*true\s*$/i;
 
-/** A checked connection string, without its secret. */
+/** Where a Service Bus is and what lets one in: a checked connection string, or a token credential of Entra ID. */
 export interface Connection {
-  readonly connectionString: string;
+  readonly access: Access;
   /** Host, with the port when one is given. */
   readonly host: string;
   readonly keyName: string | undefined;
@@ -54,7 +59,8 @@ export function parseConnection(connectionString: string): Connection {
   if (!/^sb:\/\/[^/]+/i.test(endpoint))
     throw invalid(`has the Endpoint ${JSON.stringify(endpoint)}, which does not begin with sb://`);
   const withoutTls = parts.some((part) => WITHOUT_TLS.test(part));
-  return { connectionString, host: properties.fullyQualifiedNamespace, keyName, entityPath, withoutTls };
+  const access = { by: 'connection-string', connectionString } as const;
+  return { access, host: properties.fullyQualifiedNamespace, keyName, entityPath, withoutTls };
 }
 
 function invalid(what: string): RetrainError {
@@ -65,9 +71,39 @@ function sentence(what: string): string {
   return `the connection string ${what}: use Endpoint=sb://HOST;SharedAccessKeyName=NAME;SharedAccessKey=KEY`;
 }
 
+/** A namespace's host, as Azure shows it, without scheme and path; a port is for brokers elsewhere. */
+const HOST = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(?::\d{1,5})?$/;
+
+/**
+ * A connection with tokens of Entra ID instead of a key, as `DefaultAzureCredential` of `@azure/identity` gives them.
+ *
+ * @param fullyQualifiedNamespace such as `contoso.servicebus.windows.net`
+ */
+export function credentialConnection(fullyQualifiedNamespace: string, credential: TokenCredential): Connection {
+  if (!HOST.test(fullyQualifiedNamespace))
+    throw new RetrainError(
+      'CONFIGURATION_INVALID',
+      `fullyQualifiedNamespace = ${JSON.stringify(fullyQualifiedNamespace)}: use the namespace's host, such as contoso.servicebus.windows.net`,
+    );
+  return {
+    access: { by: 'credential', credential },
+    host: fullyQualifiedNamespace,
+    keyName: undefined,
+    entityPath: undefined,
+    withoutTls: false,
+  };
+}
+
+/** What was given as a connection, checked. */
+export function checkedConnection(connection: Connection | string): Connection {
+  return typeof connection === 'string' ? parseConnection(connection) : connection;
+}
+
 /** The official client with bounded retries. It connects with the first operation, not here. */
-export function createClient(connection: Connection, options: { retry?: RetryOptions } = {}): ServiceBusClient {
-  return new ServiceBusClient(connection.connectionString, { retryOptions: { ...RETRY_OPTIONS, ...options.retry } });
+export function createClient({ access, host }: Connection, options: { retry?: RetryOptions } = {}): ServiceBusClient {
+  const retryOptions = { ...RETRY_OPTIONS, ...options.retry };
+  if (access.by === 'connection-string') return new ServiceBusClient(access.connectionString, { retryOptions });
+  return new ServiceBusClient(host, access.credential, { retryOptions });
 }
 
 /** Closes a client, but waits only so long: while a connection is being opened, its `close` waits a minute for a silent host. */
@@ -89,6 +125,14 @@ export interface Target {
   readonly entity: string;
   readonly keyName?: string | undefined;
 }
+
+/** What `@azure/identity` raises, by name: the package is loaded only where it is used. */
+const CREDENTIAL_ERRORS: ReadonlySet<string> = new Set([
+  'CredentialUnavailableError',
+  'AuthenticationError',
+  'AuthenticationRequiredError',
+  'AggregateAuthenticationError',
+]);
 
 const NOT_ANSWERING = 'check that the broker runs and that host and port are right';
 
@@ -136,6 +180,12 @@ export function toRetrainError(error: unknown, target: Target): Error {
   const { code, errno, syscall } = error as Error & { code?: unknown; errno?: unknown; syscall?: unknown };
   if (error.name === 'AbortError')
     return new RetrainError('INTERRUPTED', `stopped while talking to ${target.host}`, { cause: error });
+  if (CREDENTIAL_ERRORS.has(error.name))
+    return new RetrainError(
+      'UNAUTHORIZED',
+      `Entra ID gives no token for ${target.host} (${firstLine(error.message)}): run az login, set AZURE_CLIENT_ID and the like, or give the managed identity`,
+      { cause: error },
+    );
   const meaning = typeof code === 'string' ? MEANINGS[code] : undefined;
   if (meaning) return new RetrainError(meaning[0], meaning[1](target), { cause: error });
   if (errno !== undefined && syscall !== undefined)

@@ -8,8 +8,8 @@ import { systemRandom } from '../runtime/random.ts';
 import type { Random } from '../runtime/random.ts';
 import { backoffMs } from './backoff.ts';
 import type { Backoff } from './backoff.ts';
-import { closeClient, createClient, DEFAULT_QUEUE, parseConnection, toRetrainError } from './connection.ts';
-import type { Target } from './connection.ts';
+import { closeClient, createClient, DEFAULT_QUEUE, checkedConnection, toRetrainError } from './connection.ts';
+import type { Connection, Target } from './connection.ts';
 import { CANCEL_TYPE, cancelMessage, REQUESTED_TYPE, requestMessage } from './envelope.ts';
 import type { RequestEvent } from './envelope.ts';
 import { endOfGathering } from './gather-window.ts';
@@ -36,8 +36,11 @@ export interface MessageSender {
 }
 
 export interface ProducerOptions {
-  /** Of Azure Service Bus or of `retrain broker`. Either this, or `client`, or `sender`. */
-  readonly connectionString?: string;
+  /**
+   * Of Azure Service Bus or of `retrain broker`: a connection string, or what `credentialConnection` gives. Either this, or
+   * `client`, or `sender`.
+   */
+  readonly connection?: Connection | string;
   /** A client of the caller's, who also closes it. */
   readonly client?: ServiceBusClient;
   readonly sender?: MessageSender;
@@ -274,11 +277,11 @@ function openSender(options: ProducerOptions): {
   ownClient: ServiceBusClient | undefined;
   target: Target;
 } {
-  const { connectionString, client, sender, queue } = options;
-  if ([connectionString, client, sender].filter((way) => way !== undefined).length !== 1)
-    throw new RetrainError('ARGUMENT_INVALID', 'give exactly one of connectionString, client and sender');
-  if (connectionString !== undefined) {
-    const connection = parseConnection(connectionString);
+  const { client, sender, queue } = options;
+  if ([options.connection, client, sender].filter((way) => way !== undefined).length !== 1)
+    throw new RetrainError('ARGUMENT_INVALID', 'give exactly one of connection, client and sender');
+  if (options.connection !== undefined) {
+    const connection = checkedConnection(options.connection);
     const entity = queue ?? connection.entityPath ?? DEFAULT_QUEUE;
     const ownClient = createClient(connection);
     const { host, keyName } = connection;
@@ -286,7 +289,7 @@ function openSender(options: ProducerOptions): {
   }
   const entity = queue ?? DEFAULT_QUEUE;
   if (sender) return { sender, ownClient: undefined, target: { host: 'the broker', entity } };
-  if (!client) throw new RetrainError('ARGUMENT_INVALID', 'give exactly one of connectionString, client and sender');
+  if (!client) throw new RetrainError('ARGUMENT_INVALID', 'give exactly one of connection, client and sender');
   const target = { host: client.fullyQualifiedNamespace, entity };
   return { sender: client.createSender(entity), ownClient: undefined, target };
 }

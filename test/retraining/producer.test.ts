@@ -225,10 +225,10 @@ test('a cancel names the request; two cancels are not duplicates of each other',
 test('options that cannot work are refused', () => {
   const sender = new FakeSender();
   assert.throws(() => new RetrainingProducer({}), { code: 'ARGUMENT_INVALID', message: /exactly one of/ });
-  assert.throws(() => new RetrainingProducer({ sender, connectionString: 'x' }), { code: 'ARGUMENT_INVALID' });
+  assert.throws(() => new RetrainingProducer({ sender, connection: 'x' }), { code: 'ARGUMENT_INVALID' });
   assert.throws(() => new RetrainingProducer({ sender, gatherWindowMs: -1 }), { code: 'ARGUMENT_INVALID' });
   assert.throws(() => new RetrainingProducer({ sender, source: 'a b' }), { code: 'ARGUMENT_INVALID' });
-  assert.throws(() => new RetrainingProducer({ connectionString: 'x' }), { code: 'CONNECTION_STRING_INVALID' });
+  assert.throws(() => new RetrainingProducer({ connection: 'x' }), { code: 'CONNECTION_STRING_INVALID' });
 });
 
 test('over a real socket: requests arrive, a repeated one once; wrong key, unknown queue and a stopped broker are told apart', async (t) => {
@@ -243,7 +243,7 @@ test('over a real socket: requests arrive, a repeated one once; wrong key, unkno
   t.after(() => server.close());
   const outboxFolder = join(folder, 'outbox');
   {
-    await using producer = new RetrainingProducer({ connectionString: server.connectionString, outboxFolder });
+    await using producer = new RetrainingProducer({ connection: server.connectionString, outboxFolder });
     const { id } = await producer.request(input);
     await producer.request(input);
     await producer.schedule({ ...input, trigger: { kind: 'manual' } }, new Date(Date.now() + 86_400_000));
@@ -261,16 +261,16 @@ test('over a real socket: requests arrive, a repeated one once; wrong key, unkno
   }
   const code = (expected: string) => (error: unknown) => error instanceof RetrainError && error.code === expected;
   {
-    await using producer = new RetrainingProducer({ connectionString: server.connectionString, queue: 'unknown' });
+    await using producer = new RetrainingProducer({ connection: server.connectionString, queue: 'unknown' });
     await assert.rejects(producer.request(input), code('ENTITY_NOT_FOUND'));
   }
   {
     const wrong = server.connectionString.replace(/SharedAccessKey=[^;]+/, 'SharedAccessKey=d3Jvbmc=');
-    await using producer = new RetrainingProducer({ connectionString: wrong });
+    await using producer = new RetrainingProducer({ connection: wrong });
     await assert.rejects(producer.request(input), code('UNAUTHORIZED'));
   }
   await server.close();
-  await using producer = new RetrainingProducer({ connectionString: server.connectionString, outboxFolder });
+  await using producer = new RetrainingProducer({ connection: server.connectionString, outboxFolder });
   const begun = performance.now();
   await assert.rejects(producer.request(input), code('UNREACHABLE'));
   assert.ok(performance.now() - begun < 15_000, 'in seconds, not minutes');

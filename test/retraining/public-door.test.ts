@@ -33,7 +33,7 @@ test('with the public exports alone, a trainer, a registry, an outcome log and a
   const facts: WorkerFact[] = [];
   const gate = { metric: 'mae', direction: 'minimize', minImprovement: 0 } as const;
   const options: WorkerOptions & { clock?: Clock; files?: Files; random?: Random } = {
-    connectionString: CONNECTION,
+    connection: CONNECTION,
     registry,
     policyOf: () => ({ trainer, gate }),
     log: (fact) => facts.push(fact),

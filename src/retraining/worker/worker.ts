@@ -7,7 +7,8 @@ import { systemRandom } from '../../runtime/random.ts';
 import type { Random } from '../../runtime/random.ts';
 import { RETRY_BACKOFF, backoffMs } from '../backoff.ts';
 import type { Backoff } from '../backoff.ts';
-import { DEFAULT_QUEUE, parseConnection, toRetrainError } from '../connection.ts';
+import { DEFAULT_QUEUE, checkedConnection, toRetrainError } from '../connection.ts';
+import type { Connection } from '../connection.ts';
 import type { LedgerEvent } from './ledger.ts';
 import type { Ledger } from './ledger-record.ts';
 import { OutcomeLog } from '../outcome-log.ts';
@@ -40,8 +41,8 @@ const REFUSED_MS = 250;
 const UNREACHABLE_BACKOFF: Backoff = { baseMs: 500, maxMs: 30_000 };
 
 export interface WorkerOptions {
-  /** Of Azure Service Bus or of `retrain broker`. */
-  readonly connectionString: string;
+  /** Of Azure Service Bus or of `retrain broker`: a connection string, or what `credentialConnection` gives. */
+  readonly connection: Connection | string;
   /** Default: the connection string's EntityPath, or `model-retraining-queue`. It must have sessions and duplicate detection. */
   readonly queue?: string;
   /** How a model is retrained; undefined when it is not this worker's business: its requests are dead-lettered `UnknownModel`. */
@@ -98,7 +99,7 @@ export class RetrainingWorker implements AsyncDisposable {
     const { concurrency = DEFAULT_CONCURRENCY, operationMs = DEFAULT_OPERATION_MS } = options;
     if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > CONCURRENCY_MAX)
       throw new RetrainError('CONFIGURATION_INVALID', `concurrency = ${concurrency}: use 1 to ${CONCURRENCY_MAX}`);
-    const connection = parseConnection(options.connectionString);
+    const connection = checkedConnection(options.connection);
     this.#options = options;
     this.#host = connection.host;
     this.#queue = options.queue ?? connection.entityPath ?? DEFAULT_QUEUE;

@@ -30,7 +30,7 @@ export function sceneWorker(config: SceneConfig, options: Partial<WorkerOptions>
     clock,
   });
   return new RetrainingWorker({
-    connectionString,
+    connection: connectionString,
     queue,
     outcomes,
     registry: new FileRegistry({ folder: join(folder, 'registry'), files, clock, random: systemRandom }),

@@ -51,7 +51,7 @@ export async function openWorld(t: TestContext, settings: ServerSettings = {}): 
   const folder = temporaryFolder(t);
   const server = await openServer(folder, settings);
   const client = new ServiceBusClient(server.connectionString);
-  const producer = new RetrainingProducer({ connectionString: server.connectionString, queue: QUEUE });
+  const producer = new RetrainingProducer({ connection: server.connectionString, queue: QUEUE });
   const registry = registryIn(folder);
   const facts: WorkerFact[] = [];
   const workers: RetrainingWorker[] = [];
@@ -71,7 +71,7 @@ export async function openWorld(t: TestContext, settings: ServerSettings = {}): 
     facts,
     async work({ policy, trainer, ...options }) {
       const worker = new RetrainingWorker({
-        connectionString: server.connectionString,
+        connection: server.connectionString,
         queue: QUEUE,
         registry,
         outcomes: OUTCOMES,

@@ -49,7 +49,7 @@ for (const concurrency of [1, 3])
     const end = latch();
     await world.producer.request(requestFor());
     await world.work({
-      connectionString,
+      connection: connectionString,
       concurrency,
       trainer: trainer(async (run, stopped) => {
         runs.push(run);
@@ -140,7 +140,7 @@ test('a worker that gets its session back after somebody else ran the model abor
   const stops: string[] = [];
   await world.producer.request(requestFor());
   const worker = await world.work({
-    connectionString,
+    connection: connectionString,
     trainer: trainer(async (run, stopped) => {
       const end = await interrupted(stopped);
       stops.push(run.plan.runId);
@@ -168,7 +168,7 @@ test('an unreachable broker is told and tried again; the worker begins when it i
   const { proxy, connectionString } = await throughProxy(t, world);
   proxy.cut();
   await world.producer.request(requestFor());
-  await world.work({ connectionString });
+  await world.work({ connection: connectionString });
   const { code } = await world.fact('unreachable');
   assert.equal(code, 'UNREACHABLE');
   proxy.mend();

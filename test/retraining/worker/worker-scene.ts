@@ -65,7 +65,7 @@ export class Scene {
 
   async send(times = 1): Promise<void> {
     const { connectionString, queue } = this.config;
-    await using producer = new RetrainingProducer({ connectionString, queue });
+    await using producer = new RetrainingProducer({ connection: connectionString, queue });
     for (let i = 0; i < times; i++) await producer.request(requestFor());
   }
 

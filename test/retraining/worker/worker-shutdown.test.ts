@@ -16,7 +16,7 @@ test('a worker whose broker is gone ends after the grace period and a margin, no
   await world.producer.request(requestFor());
   const end = latch();
   const worker = await world.work({
-    connectionString,
+    connection: connectionString,
     clock: hurried,
     lockDurationMs: 300_000,
     trainer: trainer(async (run) => {

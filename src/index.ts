@@ -28,6 +28,7 @@ export { checkModelName, isModelName } from './retraining/model-name.ts';
 
 export { RetrainingWorker } from './retraining/worker/worker.ts';
 export type { WorkerOptions } from './retraining/worker/worker.ts';
+export type { OnceResult } from './retraining/worker/visit.ts';
 export type { Backoff } from './retraining/backoff.ts';
 export type { ModelPolicy } from './retraining/worker/worker-context.ts';
 export type { LedgerEvent } from './retraining/worker/ledger.ts';

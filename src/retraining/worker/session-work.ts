@@ -61,16 +61,16 @@ export class SessionWork {
 
   /**
    * Works until there is nothing left to do or one run was settled (then other models get their turn), and releases the
-   * session. Returns the run that
-   * belongs to another worker when the session was left alone; raises `LOCK_LOST` when it was lost.
+   * session. Returns how many runs were settled, or the run that belongs to another worker when the session was left alone;
+   * raises `LOCK_LOST` when it was lost.
    */
-  async work(): Promise<{ left?: Run }> {
+  async work(): Promise<{ left?: Run; runs: number }> {
     try {
       const left = await this.#takeOver();
-      if (left) return { left };
+      if (left) return { left, runs: 0 };
       while (await this.#step());
       if (this.#disposals.failure !== undefined) throw this.#disposals.failure;
-      return {};
+      return { runs: this.#ran ? 1 : 0 };
     } finally {
       this.#keeper.stop();
       await this.#options.lease.release();

@@ -5,23 +5,23 @@ import { files as systemFiles } from '../../runtime/files.ts';
 import type { Files } from '../../runtime/files.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import type { Random } from '../../runtime/random.ts';
-import { RETRY_BACKOFF, backoffMs } from '../backoff.ts';
+import { RETRY_BACKOFF } from '../backoff.ts';
 import type { Backoff } from '../backoff.ts';
-import { DEFAULT_QUEUE, checkedConnection, toRetrainError } from '../connection.ts';
+import { DEFAULT_QUEUE, checkedConnection } from '../connection.ts';
 import type { Connection } from '../connection.ts';
 import type { LedgerEvent } from './ledger.ts';
 import type { Ledger } from './ledger-record.ts';
 import { OutcomeLog } from '../outcome-log.ts';
 import { checkPolicy } from './policy-check.ts';
 import type { Registry } from '../registries/registry.ts';
-import { messageOf } from './session-errors.ts';
-import { SessionLease, jittered } from './session-lease.ts';
 import { TakeOverWatch, ownProcess } from './session-takeover.ts';
-import { SessionWork } from './session-work.ts';
+import { Visit } from './visit.ts';
+import type { OnceResult } from './visit.ts';
 import { WorkerConnection } from './worker-connection.ts';
 import type { ModelPolicy, WorkerContext } from './worker-context.ts';
 import type { WorkerLog } from './worker-log.ts';
 import { Outcomes } from './worker-outcomes.ts';
+import { WorkerSlots } from './worker-slots.ts';
 
 /** Models worked on at the same time by one process, at most. */
 export const CONCURRENCY_MAX = 64;
@@ -31,14 +31,6 @@ const DEFAULT_MARGIN_MS = 5000;
 const DEFAULT_OPERATION_MS = 5000;
 /** Beyond the trainers' grace period, how long a shutdown waits for accepts to end and sessions to be released. */
 const STOP_MARGIN_MS = 10_000;
-/** Share of the lock duration for which a slot leaves alone what another worker holds. */
-const LEFT_SHARE = 1 / 8;
-/** Between two accepts that find nothing, at least: a broker that refuses at once instead of waiting is not asked in a loop. */
-const IDLE_MIN_MS = 250;
-/** How long a slot keeps away from a session that another slot is about to release. */
-const REFUSED_MS = 250;
-/** Between two tries to reach a broker that does not answer. */
-const UNREACHABLE_BACKOFF: Backoff = { baseMs: 500, maxMs: 30_000 };
 
 export interface WorkerOptions {
   /** Of Azure Service Bus or of `retrain broker`: a connection string, or what `credentialConnection` gives. */
@@ -86,13 +78,9 @@ export class RetrainingWorker implements AsyncDisposable {
   readonly #log: WorkerLog;
   readonly #stopping = new AbortController();
   readonly #givingUp = new AbortController();
-  /** Sessions that this process holds or is accepting again. */
-  readonly #leases = new Map<string, SessionLease>();
-  #slots: Promise<unknown> | undefined;
+  #starting: Promise<void> | undefined;
+  #slots: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
-  #replacing: Promise<void> | undefined;
-  /** Whether the last accept of any slot failed. */
-  #unreached = false;
 
   /** Raises `CONNECTION_STRING_INVALID` and `CONFIGURATION_INVALID`; nothing is connected yet. */
   constructor(options: WorkerOptions) {
@@ -111,12 +99,45 @@ export class RetrainingWorker implements AsyncDisposable {
 
   /** Begins to accept sessions; a second call does nothing. */
   async start(): Promise<void> {
-    if (this.#slots) return;
-    const { concurrency = DEFAULT_CONCURRENCY } = this.#options;
+    await this.#start();
+  }
+
+  /**
+   * Takes sessions until none is available within one wait, then ends by itself, as a job that is started for every backlog
+   * does: a slot that finds nothing ends at once, whatever others still work on. It never rejects on account of the broker.
+   */
+  async runOnce(): Promise<OnceResult> {
+    if (this.#starting)
+      throw new RetrainError('ARGUMENT_INVALID', 'this worker was started already: make another one for runOnce');
+    const visit = new Visit();
+    await this.#start(visit);
+    await this.#slots;
+    const stopped = this.#stopping.signal.aborted;
+    await this.stop();
+    return visit.result({ stopped });
+  }
+
+  #start(visit?: Visit): Promise<void> {
+    this.#starting ??= this.#open(visit);
+    return this.#starting;
+  }
+
+  async #open(visit: Visit | undefined): Promise<void> {
+    const { concurrency = DEFAULT_CONCURRENCY, lockDurationMs, marginMs = DEFAULT_MARGIN_MS } = this.#options;
     const context = this.#context(await ownProcess({ random: this.#random }));
-    const watch = new TakeOverWatch(context.me);
+    const slots = new WorkerSlots({
+      context,
+      watch: new TakeOverWatch(context.me),
+      connection: this.#connection,
+      host: this.#host,
+      queue: this.#queue,
+      lockDurationMs,
+      marginMs,
+      giveUp: this.#givingUp.signal,
+      onLedgerWrite: this.#options.onLedgerWrite,
+    });
     this.#log({ fact: 'worker-started', queue: this.#queue, slots: concurrency });
-    this.#slots = Promise.all(Array.from({ length: concurrency }, () => this.#slot(context, watch)));
+    this.#slots = slots.work(concurrency, visit);
   }
 
   /**
@@ -175,91 +196,5 @@ export class RetrainingWorker implements AsyncDisposable {
       send: (message) => this.#connection.send(this.#queue, message),
       shutdown: this.#stopping.signal,
     };
-  }
-
-  async #slot(context: WorkerContext, watch: TakeOverWatch): Promise<void> {
-    const signal = this.#stopping.signal;
-    for (let failures = 0; !signal.aborted;) {
-      try {
-        const begunMs = this.#clock.monotonicMs();
-        const next = await this.#connection.acceptNext();
-        failures = 0;
-        if (this.#unreached) this.#log({ fact: 'reachable' });
-        this.#unreached = false;
-        if (next.kind === 'idle') {
-          await pause(this.#clock, Math.max(0, begunMs + IDLE_MIN_MS - this.#clock.monotonicMs()), signal);
-          continue;
-        }
-        if (signal.aborted) return await next.receiver.close();
-        const waitMs = await this.#work(next.receiver, context, watch);
-        await pause(this.#clock, waitMs, signal);
-      } catch (error) {
-        failures++;
-        await this.#unreachable(error, failures);
-      }
-    }
-  }
-
-  /** Works on a session; returns how long the slot should keep away from it. */
-  async #work(
-    receiver: Parameters<SessionLease['adopt']>[0],
-    context: WorkerContext,
-    watch: TakeOverWatch,
-  ): Promise<number> {
-    const live = this.#leases.get(receiver.sessionId);
-    if (live) return (await live.adopt(receiver)) ? 0 : jittered(REFUSED_MS, context.random);
-    const { clock, random, log, me } = context;
-    const { lockDurationMs, marginMs = DEFAULT_MARGIN_MS, onLedgerWrite } = this.#options;
-    const lease = new SessionLease({
-      receiver,
-      me,
-      lockDurationMs,
-      marginMs,
-      giveUp: this.#givingUp.signal,
-      clock,
-      random,
-      log,
-      accept: (model) => this.#connection.accept(model),
-      onWrite: onLedgerWrite,
-    });
-    const { model } = lease;
-    this.#leases.set(model, lease);
-    log({ fact: 'session-accepted', model, lockDurationMs: Math.round(lease.lockDurationMs) });
-    const awayMs = jittered(lease.lockDurationMs * LEFT_SHARE, random);
-    try {
-      const unchangedForMs = lease.lockDurationMs + marginMs;
-      const { left } = await new SessionWork({ context, lease, watch, unchangedForMs }).work();
-      if (!left) return 0;
-      log({ fact: 'session-left', model, runId: left.runId, retryInMs: Math.round(awayMs) });
-      return awayMs;
-    } catch (error) {
-      const code = error instanceof RetrainError ? { code: error.code } : {};
-      log({ fact: 'session-failed', model, reason: messageOf(error), ...code });
-      return awayMs;
-    } finally {
-      this.#leases.delete(model);
-      log({ fact: 'session-released', model });
-    }
-  }
-
-  async #unreachable(error: unknown, failures: number): Promise<void> {
-    const known = toRetrainError(error, { host: this.#host, entity: this.#queue });
-    // A connection that is closed before it is open raises an error of no particular kind.
-    const code = known instanceof RetrainError ? known.code : 'UNREACHABLE';
-    const reason = known instanceof RetrainError ? known.message : `${this.#host} failed (${messageOf(known)})`;
-    const retryInMs = backoffMs(failures, UNREACHABLE_BACKOFF, this.#random);
-    this.#unreached = true;
-    this.#log({ fact: 'unreachable', reason, code, retryInMs });
-    if (error instanceof RetrainError && error.code === 'UNREACHABLE') await this.#replaceClient(error.message);
-    await pause(this.#clock, retryInMs, this.#stopping.signal);
-  }
-
-  /** Several slots notice a stuck client at once; it is replaced once. */
-  async #replaceClient(reason: string): Promise<void> {
-    this.#replacing ??= this.#connection.replace().finally(() => {
-      this.#replacing = undefined;
-      this.#log({ fact: 'client-replaced', reason });
-    });
-    await this.#replacing;
   }
 }

@@ -35,9 +35,9 @@ export interface World {
   readonly registry: FileRegistry;
   readonly facts: WorkerFact[];
   /** Starts a worker; its facts go to `facts`. */
-  work(
-    options: Partial<WorkerOptions> & { policy?: Partial<ModelPolicy>; trainer?: Trainer },
-  ): Promise<RetrainingWorker>;
+  work(options: WorldWorkerOptions): Promise<RetrainingWorker>;
+  /** Makes a worker that is not started. */
+  worker(options: WorldWorkerOptions): RetrainingWorker;
   /** Every outcome told so far, doubles dropped by identity, in order of arrival. */
   outcomes(): Promise<OutcomeEvent[]>;
   /** Waits until an outcome of this kind was told so many times. */
@@ -46,6 +46,8 @@ export interface World {
   peek(subQueue?: 'deadLetter'): Promise<ServiceBusReceivedMessage[]>;
   fact<F extends WorkerFact['fact']>(fact: F, times?: number): Promise<Extract<WorkerFact, { fact: F }>>;
 }
+
+export type WorldWorkerOptions = Partial<WorkerOptions> & { policy?: Partial<ModelPolicy>; trainer?: Trainer };
 
 export async function openWorld(t: TestContext, settings: ServerSettings = {}): Promise<World> {
   const folder = temporaryFolder(t);
@@ -69,7 +71,7 @@ export async function openWorld(t: TestContext, settings: ServerSettings = {}): 
     producer,
     registry,
     facts,
-    async work({ policy, trainer, ...options }) {
+    worker({ policy, trainer, ...options }) {
       const worker = new RetrainingWorker({
         connection: server.connectionString,
         queue: QUEUE,
@@ -84,6 +86,10 @@ export async function openWorld(t: TestContext, settings: ServerSettings = {}): 
         ...options,
       });
       workers.push(worker);
+      return worker;
+    },
+    async work(options) {
+      const worker = world.worker(options);
       await worker.start();
       return worker;
     },

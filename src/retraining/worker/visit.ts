@@ -1,0 +1,60 @@
+import type { ErrorCode } from '../../errors.ts';
+
+/** Sessions in a row that a slot may fail at before it ends: what fails for good must not keep a job running. */
+export const FAILED_SESSIONS_MAX = 5;
+/** Tries in a row to reach the broker before a slot ends. */
+export const UNREACHED_TRIES_MAX = 5;
+
+/** What does not pass by waiting: then one try is enough. */
+const HOPELESS: ReadonlySet<ErrorCode> = new Set(['UNAUTHORIZED', 'ENTITY_NOT_FOUND', 'CONFIGURATION_INVALID']);
+
+/** How a worker that was to end by itself has ended. */
+export interface OnceResult {
+  /**
+   * done: nothing was available any more. stopped: `stop` was called. unreachable: no broker answered, or it refused. failed:
+   * sessions could not be worked on; what they hold is still in the queue.
+   */
+  readonly end: 'done' | 'stopped' | 'unreachable' | 'failed';
+  /** Sessions that were worked on; 0 when there was nothing to do. */
+  readonly sessions: number;
+  /** Runs that were settled, whatever became of them. */
+  readonly runs: number;
+  /** Of `unreachable` and `failed`: the last reason. */
+  readonly reason?: string;
+  readonly code?: ErrorCode;
+}
+
+/**
+ * Counts what all slots do during one visit, and says when a slot shall end. A session that is another worker's is no reason
+ * to end: its run may have nobody any more, and only who stays finds out.
+ */
+export class Visit {
+  #sessions = 0;
+  #runs = 0;
+  #trouble: Pick<OnceResult, 'end' | 'reason' | 'code'> | undefined;
+
+  worked(runs: number): void {
+    this.#sessions++;
+    this.#runs += runs;
+  }
+
+  /** Whether a slot that has failed at so many sessions in a row ends. */
+  failed(inARow: number, { reason, code }: { reason: string; code?: ErrorCode | undefined }): boolean {
+    if (inARow < FAILED_SESSIONS_MAX) return false;
+    this.#trouble = { end: 'failed', reason, ...(code && { code }) };
+    return true;
+  }
+
+  /** Whether a slot that has not reached the broker so many times in a row ends. */
+  unreached(inARow: number, { reason, code }: { reason: string; code: ErrorCode }): boolean {
+    if (inARow < UNREACHED_TRIES_MAX && !HOPELESS.has(code)) return false;
+    this.#trouble ??= { end: 'unreachable', reason, code };
+    return true;
+  }
+
+  result({ stopped }: { stopped: boolean }): OnceResult {
+    const counts = { sessions: this.#sessions, runs: this.#runs };
+    if (this.#trouble) return { ...this.#trouble, ...counts };
+    return { end: stopped ? 'stopped' : 'done', ...counts };
+  }
+}

@@ -62,13 +62,16 @@ function withData(evidence: Evidence, items: readonly DataItem[]): Evidence {
   return { ...evidence, data, ...(data.length < items.length && { dataCount: items.length }) };
 }
 
-/** The evidence of a run's requests, in order, as far as it fits into `EVIDENCE_OF_RUN_MAX_BYTES`. */
-export function evidenceOfRun(events: readonly RequestEvent[]): Evidence[] {
+/** The evidence of a run's requests, in order, as far as it fits. */
+export function evidenceOfRun(
+  events: readonly RequestEvent[],
+  maxBytes: number = EVIDENCE_OF_RUN_MAX_BYTES,
+): Evidence[] {
   const told: Evidence[] = [];
   let bytes = 0;
   for (const evidence of events.map(evidenceOf)) {
     bytes += jsonBytes(evidence) + 1;
-    if (bytes > EVIDENCE_OF_RUN_MAX_BYTES) break;
+    if (bytes > maxBytes) break;
     told.push(evidence);
   }
   return told;

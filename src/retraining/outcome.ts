@@ -5,6 +5,10 @@ import type { AttributeValue } from './cloud-event.ts';
 import type { RequestEvent } from './envelope.ts';
 import { evidenceOf, evidenceOfRun, evidenceSchema } from './evidence.ts';
 import { metricsSchema } from './gate.ts';
+import type { GateRule } from './gate.ts';
+import { coalesce } from './plan.ts';
+import type { PlanRequest } from './plan.ts';
+import { planSummary, planSummarySchema } from './plan-summary.ts';
 import { present } from './present.ts';
 import { fittingMessageId, requestKey } from './identity.ts';
 import { OUTCOMES } from './worker/ledger-record.ts';
@@ -25,6 +29,9 @@ export type OutcomeType = `retrain.${Outcome}.v1`;
 /** The default `source` of outcome events: of the pool of workers, not of one, or a take-over would change identities. */
 export const WORKER_SOURCE = '/retrain/worker';
 
+/** Bytes of JSON of the evidence in an event that carries metrics, artifacts and output, too: all share its 64 KiB. */
+const END_EVIDENCE_MAX_BYTES = 16 * 1024;
+
 const previousChampionSchema = z.object({
   runId: z.string(),
   epoch: z.number(),
@@ -42,7 +49,7 @@ export const outcomeDataSchema = z.object({
   request: requestRefSchema.optional(),
   /** Every request that the run answers, when it is about the run. */
   requests: z.array(requestRefSchema).optional(),
-  /** Why the requests were made: of `started` and `coalesced`. */
+  /** Why the requests were made: of those whose messages were at hand, as many as there is room for. */
   evidence: z.array(evidenceSchema).optional(),
   reason: z.string().optional(),
   metrics: metricsSchema.optional(),
@@ -62,6 +69,30 @@ export const outcomeDataSchema = z.object({
   /** When they become active again, RFC 3339. */
   retryAt: z.string().optional(),
   startedAt: z.string().optional(),
+  /** Host of the worker that holds the run. */
+  host: z.string().optional(),
+  plan: planSummarySchema.optional(),
+  /** The rule when it was told, and what it compared. Without `champion`, the trainer did not measure the champion: see `reason`. */
+  gate: z
+    .object({
+      metric: z.string(),
+      direction: z.string(),
+      minImprovement: z.number(),
+      challenger: z.number().optional(),
+      champion: z.number().optional(),
+    })
+    .optional(),
+  /** Runs of the requests that failed so far, and after how many they are given up. */
+  attempt: z.number().optional(),
+  maxAttempts: z.number().optional(),
+  /** Interruptions in a row without new progress; five count as an attempt, and begin anew. */
+  interruptions: z.number().optional(),
+  /** Where a request that was given up lies: the dead-letter queue of `queue`. */
+  deadLetter: z.object({ queue: z.string(), reason: z.string(), messageId: z.string().optional() }).optional(),
+  /** Why a request waits until `retryAt`. */
+  cause: z.enum(['cool-down', 'budget', 'interruption']).optional(),
+  /** The control event that cancelled the request. */
+  cancel: requestRefSchema.optional(),
 });
 export type OutcomeData = z.output<typeof outcomeDataSchema>;
 
@@ -106,15 +137,28 @@ export function outcomeEvent(
   };
 }
 
+/** What is told of a run beyond its ledger, as far as it is at hand: no part of an event's identity. */
+export interface RunDetails {
+  /** By the request's key, in the order of the plan. */
+  readonly events?: ReadonlyMap<string, RequestEvent>;
+  /** By the request's key: where it lies when it is dead-lettered. */
+  readonly deadLetters?: ReadonlyMap<string, NonNullable<OutcomeData['deadLetter']>>;
+  readonly gate?: GateRule | undefined;
+  readonly attempt?: number | undefined;
+  readonly maxAttempts?: number | undefined;
+}
+
 /** What the start of a run is told as: why it runs and, of several requests, that each was merged into it, with its evidence. */
 export function startEvents(
   run: Run,
-  { model, events }: { model: string; events: readonly RequestEvent[] },
+  { model, events, details = {} }: { model: string; events: readonly RequestEvent[]; details?: RunDetails },
 ): OutcomeEvent[] {
-  const data = runData(model, run);
+  const { attempt, maxAttempts } = details;
+  const data = { ...runData(model, run), ...present({ attempt, maxAttempts }) };
   const atMs = run.startedAtMs;
+  const plan = events.length === 0 ? undefined : planSummary(coalesce(events.map(planRequestOf)));
   const started = outcomeEvent('started', {
-    data: { ...data, evidence: evidenceOfRun(events) },
+    data: { ...data, evidence: evidenceOfRun(events), ...present({ plan }) },
     atMs,
     step: run.epoch,
   });
@@ -125,6 +169,11 @@ export function startEvents(
     return outcomeEvent('coalesced', { data: { ...about, request: evidence.request, evidence: [evidence] }, atMs });
   });
   return [started, ...coalesced];
+}
+
+export function planRequestOf(event: RequestEvent): PlanRequest {
+  const { id, source, time, retrainseq: seq = '0', dataref, data: request } = event;
+  return { id, source, time, seq, dataref, request };
 }
 
 /** What a run's verdict is told as. */
@@ -151,31 +200,62 @@ export function stopEvents(resolution: StoppedRun['resolution'], requests: reado
 /** The events that a run still has to tell, whole, in order. */
 export function pendingOutcomes(
   run: DecidedRun | AppliedRun | ToldRun | StoppedRun,
-  { model, source = WORKER_SOURCE }: { model: string; source?: string },
+  { model, source = WORKER_SOURCE, details = {} }: { model: string; source?: string; details?: RunDetails },
 ): OutcomeEvent[] {
-  const data = { ...runData(model, run), ...endData(run) };
+  const { events = new Map<string, RequestEvent>(), deadLetters, attempt, maxAttempts } = details;
+  const data = {
+    ...runData(model, run),
+    ...endData(run),
+    ...(run.stage === 'stopped' ? present({ attempt, maxAttempts }) : present({ gate: gateNumbers(run, details) })),
+  };
   const atMs = run.stage === 'stopped' ? run.stoppedAtMs : run.decidedAtMs;
   const byKey = new Map(run.requests.map((request) => [requestKey(request), request]));
   return run.pendingEvents.map(({ outcome, request: key }) => {
     const request = key === undefined ? undefined : byKey.get(key);
-    if (!request) return outcomeEvent(outcome, { data, atMs, source });
+    if (key === undefined || !request)
+      return outcomeEvent(outcome, { data: { ...data, ...evidenceData([...events.values()]) }, atMs, source });
     const { requests: _, ...others } = data;
+    const own = events.get(key);
+    const deadLetter = outcome === 'deadlettered' ? deadLetters?.get(key) : undefined;
     return outcomeEvent(outcome, {
-      data: { ...others, request: { source: request.source, id: request.id } },
+      data: {
+        ...others,
+        request: { source: request.source, id: request.id },
+        ...evidenceData(own ? [own] : []),
+        ...present({ deadLetter }),
+      },
       atMs,
       source,
     });
   });
 }
 
+/** Nothing when no request is at hand. */
+export function evidenceData(events: readonly RequestEvent[]): Pick<OutcomeData, 'evidence'> {
+  return events.length === 0 ? {} : { evidence: evidenceOfRun(events, END_EVIDENCE_MAX_BYTES) };
+}
+
+function gateNumbers(
+  { metrics }: DecidedRun | AppliedRun | ToldRun,
+  { gate }: RunDetails,
+): OutcomeData['gate'] | undefined {
+  if (!gate) return undefined;
+  const { metric, direction, minImprovement } = gate;
+  const of = (values: Readonly<Record<string, number>> | undefined): number | undefined =>
+    values && Object.hasOwn(values, metric) ? values[metric] : undefined;
+  const measured = present({ challenger: of(metrics.challenger), champion: of(metrics.champion) });
+  return { metric, direction, minImprovement, ...measured };
+}
+
 /** What every event about a run tells. */
-export function runData(model: string, { runId, epoch, requests, startedAtMs }: Run): OutcomeData {
+export function runData(model: string, { runId, epoch, requests, startedAtMs, owner }: Run): OutcomeData {
   return {
     model,
     runId,
     epoch,
     requests: requests.map(({ source, id }) => ({ source, id })),
     startedAt: new Date(startedAtMs).toISOString(),
+    host: owner.host,
   };
 }
 

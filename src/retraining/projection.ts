@@ -104,6 +104,8 @@ function foldOne(fold: Fold, event: OutcomeEvent): void {
       if (run && !data.request) endRun(run, 'cancelled', event);
       else if (run?.requests.length === 1) endRun(run, 'cancelled', event);
       return setRequests(fold, event, 'cancelled');
+    case 'postponed':
+      return setRequests(fold, event, 'waiting');
     case 'deadlettered':
       model.deadLettered++;
       return setRequests(fold, event, 'deadlettered');

@@ -36,6 +36,7 @@ export const OUTCOMES = [
   'rejected',
   'cancelled',
   'deadlettered',
+  'postponed',
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 

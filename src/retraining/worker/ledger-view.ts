@@ -30,16 +30,17 @@ export function cloneAfter(ledger: Ledger, request: RunRequest): { hop: number; 
 
 /**
  * When the model's next run may start, wall-clock milliseconds: `nowMs` or earlier means now. The later of the end of the
- * cool-down and, with the day's budget spent, the next UTC midnight.
+ * cool-down and, with the day's budget spent, the next UTC midnight; and which of the two it is.
  */
-export function nextRunAt(
+export function nextRun(
   ledger: Ledger,
   { nowMs, maxRunsPerDay, cooldownMs }: { nowMs: number; maxRunsPerDay: number; cooldownMs: number },
-): number {
+): { readonly atMs: number; readonly cause: 'cool-down' | 'budget' } {
   const today = new Date(nowMs).toISOString().slice(0, 10);
   const spent = ledger.day === today && ledger.runsOfDay >= maxRunsPerDay;
   const midnight = (Math.floor(nowMs / DAY_MS) + 1) * DAY_MS;
   // An end that lies further ahead than the cool-down lasts was written by a clock that stood wrong.
   const cooledDownAt = ledger.nextRunAtMs - nowMs > cooldownMs ? 0 : ledger.nextRunAtMs;
-  return Math.max(cooledDownAt, spent ? midnight : 0);
+  if (spent && midnight > cooledDownAt) return { atMs: midnight, cause: 'budget' };
+  return { atMs: cooledDownAt, cause: 'cool-down' };
 }

@@ -1,9 +1,9 @@
 import type { CancelEvent, RequestEvent } from '../envelope.ts';
 import { planKey, requestKey } from '../identity.ts';
 import type { StartedRun } from './ledger-record.ts';
-import { outcomeEvent, runData } from '../outcome.ts';
+import { outcomeEvent, planRequestOf, runData } from '../outcome.ts';
 import { coalesce } from '../plan.ts';
-import type { PlanChampion, PlanRequest } from '../plan.ts';
+import type { PlanChampion } from '../plan.ts';
 import type { Champion, RegistryState } from '../registries/registry.ts';
 import type { SessionLease } from './session-lease.ts';
 import type { StopCause, TrainerEnd, TrainerHandle, TrainerProgress } from '../trainers/trainer.ts';
@@ -120,9 +120,4 @@ function stoppedBeforeStart(halt: StopCause): TrainerEnd {
 /** What was measured when it was promoted: there it was the challenger. */
 export function championOf({ artifact, epoch, metrics }: Champion): PlanChampion {
   return { artifact, epoch, metrics: metrics.challenger };
-}
-
-export function planRequestOf(event: RequestEvent): PlanRequest {
-  const { id, source, time, retrainseq: seq = '0', dataref, data: request } = event;
-  return { id, source, time, seq, dataref, request };
 }

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { RetrainError } from '../../errors.ts';
 import { backoffMs } from '../backoff.ts';
-import type { CancelEvent, RequestEvent } from '../envelope.ts';
+import type { CancelEvent } from '../envelope.ts';
 import { judge } from '../gate.ts';
 import { INTERRUPTIONS_PER_ATTEMPT, advance } from './ledger.ts';
 import type { LedgerEvent } from './ledger.ts';
 import type { AppliedRun, DecidedRun, Run, StartedRun, StoppedRun, ToldRun, TrainedRun } from './ledger-record.ts';
 import { answerOf, waitingOf } from './ledger-view.ts';
-import { decisionEvents, outcomeEvent, pendingOutcomes, runData, startEvents, stopEvents } from '../outcome.ts';
+import { decisionEvents, stopEvents } from '../outcome.ts';
+import { RunTelling } from './run-telling.ts';
 import { RunExecution } from './run-execution.ts';
 import { isRemote } from '../trainers/run-result.ts';
 import type { RunResult } from '../trainers/run-result.ts';
@@ -41,6 +42,7 @@ export class RunStages {
   readonly #messages: SessionMessages;
   readonly #disposals: Disposals;
   readonly #cancels: RunStagesOptions['cancels'];
+  readonly #telling: RunTelling;
   #execution: RunExecution | undefined;
   #notBeforeMs = 0;
   #owesCompletions = false;
@@ -52,6 +54,7 @@ export class RunStages {
     this.#messages = messages;
     this.#disposals = disposals;
     this.#cancels = cancels;
+    this.#telling = new RunTelling({ context, lease, messages });
   }
 
   /** The trainer that was executed last in this session. */
@@ -108,6 +111,10 @@ export class RunStages {
         policyOf(model)?.trainer.reattaches !== true &&
         (!run || !isSameOwner(run.owner, me) || executed.has(executionKey(run))),
     };
+    if (run && event.interrupted) {
+      const reason = 'its worker ended, or lost the session or the artifact: the run begins again';
+      await this.#telling.interrupted(run, { event, reason });
+    }
     if (!run || !this.#exhausts(event, run)) return this.#lease.write(event);
     await this.#lease.write({ type: 'leased', owner: me });
     const often = `interrupted ${INTERRUPTIONS_PER_ATTEMPT} times in a row without progress`;
@@ -134,7 +141,7 @@ export class RunStages {
       if (events.length === 0) return this.#lease.write({ type: 'interrupted', progress: 0 });
       // What is not at hand is not in the plan, and must not be answered by it; when it comes, it has its turn.
       if (events.length < run.requests.length) return this.#lease.write({ type: 'narrowed', requests: events });
-      await this.#announce(run, events);
+      await this.#telling.started(run, events);
       const registryState = await this.#context.registry.read(this.#lease.model);
       this.#execution = new RunExecution({
         context: this.#context,
@@ -172,11 +179,6 @@ export class RunStages {
     executed.add(executionKey(run));
     const oldest = executed.keys().next();
     if (executed.size > EXECUTED_MAX && !oldest.done) executed.delete(oldest.value);
-  }
-
-  /** Told at every execution, again after a crash: under the same ids, but for the epoch of `started`. */
-  async #announce(run: StartedRun, events: readonly RequestEvent[]): Promise<void> {
-    await this.#context.outcomes.tell(startEvents(run, { model: this.#lease.model, events }));
   }
 
   async #trained(
@@ -265,7 +267,7 @@ export class RunStages {
   }
 
   async #tell(run: AppliedRun): Promise<void> {
-    await this.#context.outcomes.tell(pendingOutcomes(run, { model: this.#lease.model }));
+    await this.#telling.ended(run);
     await this.#lease.write({ type: 'told' });
   }
 
@@ -275,8 +277,8 @@ export class RunStages {
   }
 
   async #windUp(run: StoppedRun): Promise<void> {
-    await this.#context.outcomes.tell(pendingOutcomes(run, { model: this.#lease.model }));
     const carriers = [...(await this.#carriers(run)).values()];
+    await this.#telling.ended(run);
     if (run.resolution === 'dead-letter') {
       const letter = { reason: 'TrainingFailed', description: descriptionOf(run) } as const;
       for (const { copies } of carriers) await this.#disposals.bury(copies, letter);
@@ -343,14 +345,13 @@ export class RunStages {
     run: StartedRun,
     { end, execution, policy }: { end: FailedEnd; execution: RunExecution; policy: ModelPolicy },
   ): Promise<void> {
-    const { outcomes, random } = this.#context;
+    const { random } = this.#context;
     const { progress } = execution;
     const atMs = this.#nowMs();
-    const data = { ...runData(this.#lease.model, run), reason: end.reason, progress };
-    await outcomes.tell([outcomeEvent('interrupted', { data, atMs, step: run.epoch })]);
     // A deploy or a scale-in is no reason to let the model wait: the next worker goes on at once.
     const nextRunAtMs = this.#context.shutdown.aborted ? undefined : this.#cooledDownAt(atMs);
     const event: LedgerEvent = { type: 'interrupted', progress, ...(nextRunAtMs !== undefined && { nextRunAtMs }) };
+    await this.#telling.interrupted(run, { event, reason: end.reason, progress });
     if (this.#exhausts(event, run)) {
       const often = `interrupted ${INTERRUPTIONS_PER_ATTEMPT} times in a row without progress`;
       return this.#fail(run, { ...end, reason: `${often}, at last: ${end.reason}` }, policy);

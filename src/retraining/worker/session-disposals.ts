@@ -1,11 +1,14 @@
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
 import { RetrainError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
-import { cloneMessage } from '../envelope.ts';
-import type { RequestEvent } from '../envelope.ts';
+import { clipText } from '../clipped-text.ts';
+import { cloneMessage, readModelEvent } from '../envelope.ts';
+import type { CancelEvent, RequestEvent } from '../envelope.ts';
 import { INTERRUPTIONS_PER_ATTEMPT } from './ledger.ts';
 import { waitingOf } from './ledger-view.ts';
-import { outcomeEvent } from '../outcome.ts';
+import { evidenceData, outcomeEvent } from '../outcome.ts';
+import type { OutcomeData, OutcomeEvent } from '../outcome.ts';
+import { REASON_MAX_BYTES } from './ledger-record.ts';
 import type { RequestRef } from './ledger-record.ts';
 import { SessionRenewed, isPassing, isTooLarge, messageOf } from './session-errors.ts';
 import type { SessionLease } from './session-lease.ts';
@@ -80,7 +83,7 @@ export class Disposals {
         return;
       case 'cancel': {
         // Told first, then noted: told twice it is one event, noted but untold it would be lost.
-        await this.#tell('cancelled', disposal.targets, disposal.event.id);
+        await this.#tellCancelled(disposal.targets, disposal.event);
         for (const request of disposal.targets)
           await this.#lease.write({ type: 'answered', request, answer: 'cancelled' });
         for (const message of disposal.messages) await this.#messages.complete(message);
@@ -90,9 +93,13 @@ export class Disposals {
   }
 
   /** Sends each request away as a clone that becomes active at `untilMs`: cool-down, spent budget, pause after an interruption. */
-  async postpone(candidates: readonly Candidate<Received>[], untilMs: number): Promise<void> {
+  async postpone(
+    candidates: readonly Candidate<Received>[],
+    { untilMs, cause }: { untilMs: number; cause: NonNullable<OutcomeData['cause']> },
+  ): Promise<void> {
     for (let at = 0; at < candidates.length; at += POSTPONED_AT_ONCE) {
       const some = candidates.slice(at, at + POSTPONED_AT_ONCE);
+      await this.#tellPostponed(some, { untilMs, cause });
       const requests = some.map(({ source, id, hop }) => ({ source, id, hop }));
       await this.#lease.write({ type: 'postponed', requests, untilMs });
       for (const { event, copies } of some) await this.#replace(event, { ...this.cloneOf(event), copies });
@@ -112,7 +119,7 @@ export class Disposals {
 
   /** Tells that a request is given up (when it could be read), and dead-letters it. */
   async deadLetter(copies: readonly Copy[], { request, ...letter }: Letter & { request?: RequestRef }): Promise<void> {
-    if (request) await this.#tell('deadlettered', [request], letter.reason, letter.description);
+    await this.#tellDeadLetter(copies, { request, letter });
     await this.bury(copies, letter);
   }
 
@@ -137,7 +144,7 @@ export class Disposals {
     // It would come back only to be dead-lettered: whoever asked is told now.
     if (isOverdue(event, atMs)) return overdue(event, atMs);
     try {
-      await this.#context.send(cloneMessage(event, { hop, activeAtMs: atMs, nowMs: this.#context.clock.wallMs() }));
+      await this.#context.send(cloneMessage(event, { hop, activeAtMs: atMs, nowMs: this.#nowMs() }));
       return undefined;
     } catch (error) {
       if (hasCode(error, 'REQUEST_INVALID')) return overdue(event, atMs);
@@ -155,18 +162,62 @@ export class Disposals {
     for (const { message } of copies) await this.#messages.complete(message);
   }
 
-  #tell(
-    outcome: 'cancelled' | 'deadlettered',
-    requests: readonly RequestRef[],
-    step: string,
-    reason?: string,
+  async #tellDeadLetter(
+    [first]: readonly Copy[],
+    { request, letter }: { request: RequestRef | undefined; letter: Letter },
   ): Promise<void> {
+    if (!first) return;
     const { model } = this.#lease;
-    const atMs = this.#context.clock.wallMs();
-    const events = requests.map(({ source, id }) =>
-      outcomeEvent(outcome, { data: { model, request: { source, id }, ...(reason && { reason }) }, atMs, step }),
-    );
+    const { messageId, sequenceNumber } = first.message;
+    const read = readModelEvent(first.message);
+    const deadLetter = {
+      queue: this.#context.queue,
+      reason: letter.reason,
+      ...(typeof messageId === 'string' && { messageId }),
+    };
+    const data: OutcomeData = {
+      model,
+      ...(request && { request: { source: request.source, id: request.id } }),
+      reason: clipText(letter.description, { maxBytes: REASON_MAX_BYTES, keep: 'start' }),
+      deadLetter,
+      ...(read.kind === 'request' && evidenceData([read.event])),
+    };
+    // What could not be read has no identity but its place in the queue.
+    const place = `${this.#context.queue}.${sequenceNumber?.toString() ?? ''}`;
+    const step = request ? letter.reason : `${letter.reason}.${place}`;
+    await this.#tell([outcomeEvent('deadlettered', { data, atMs: this.#nowMs(), step })]);
+  }
+
+  /** Under the number that the clone will get: the ledger is written next, and told again it is the same event. */
+  #tellPostponed(
+    candidates: readonly Candidate<Received>[],
+    { untilMs, cause }: { untilMs: number; cause: NonNullable<OutcomeData['cause']> },
+  ): Promise<void> {
+    const { model, ledger } = this.#lease;
+    const retryAt = new Date(untilMs).toISOString();
+    const events = candidates.map(({ source, id, hop, event }) => {
+      const known = waitingOf(ledger, { source, id }).hop;
+      const data = { model, request: { source, id }, cause, retryAt, ...evidenceData([event]) };
+      return outcomeEvent('postponed', { data, atMs: this.#nowMs(), step: known > hop ? known : hop + 1 });
+    });
+    return this.#tell(events);
+  }
+
+  #tellCancelled(targets: readonly RequestRef[], { source, id: step }: CancelEvent): Promise<void> {
+    const { model } = this.#lease;
+    const events = targets.map((request) => {
+      const data = { model, request: { source: request.source, id: request.id }, cancel: { source, id: step } };
+      return outcomeEvent('cancelled', { data, atMs: this.#nowMs(), step });
+    });
+    return this.#tell(events);
+  }
+
+  #tell(events: readonly OutcomeEvent[]): Promise<void> {
     return this.#context.outcomes.tell(events);
+  }
+
+  #nowMs(): number {
+    return this.#context.clock.wallMs();
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Run } from './ledger-record.ts';
-import { nextRunAt, waitingOf } from './ledger-view.ts';
+import { nextRun, waitingOf } from './ledger-view.ts';
 import { LockKeeper } from './lock-keeper.ts';
 import { PeekedCancels } from './peeked-cancels.ts';
 import { takeForPlan } from '../plan.ts';
@@ -141,8 +141,10 @@ export class SessionWork {
     if (wanted.length === 0) return true;
     const { maxRunsPerDay = Infinity, cooldownMs = 0, maxRequests } = policy;
     const nowMs = context.clock.wallMs();
-    const atMs = Math.max(this.#stages.notBeforeMs, nextRunAt(lease.ledger, { nowMs, maxRunsPerDay, cooldownMs }));
-    if (atMs > nowMs) await this.#disposals.postpone(wanted, atMs);
+    const next = nextRun(lease.ledger, { nowMs, maxRunsPerDay, cooldownMs });
+    const { notBeforeMs } = this.#stages;
+    const wait = notBeforeMs > next.atMs ? ({ atMs: notBeforeMs, cause: 'interruption' } as const) : next;
+    if (wait.atMs > nowMs) await this.#disposals.postpone(wanted, { untilMs: wait.atMs, cause: wait.cause });
     else await this.#start(takeForPlan(wanted, (request) => waitingOf(lease.ledger, request).alone, maxRequests).taken);
     return true;
   }

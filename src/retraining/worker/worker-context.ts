@@ -45,7 +45,9 @@ export interface WorkerContext {
   readonly policyOf: (model: string) => ModelPolicy | undefined;
   readonly registry: Registry;
   readonly outcomes: Outcomes;
-  /** Sends to the queue the worker receives from: clones. */
+  /** The queue that the worker receives from. */
+  readonly queue: string;
+  /** Sends to that queue: clones. */
   readonly send: (message: ServiceBusMessage) => Promise<void>;
   readonly backoff: Backoff;
   /** Milliseconds between SIGTERM and SIGKILL for a trainer that has to stop. */

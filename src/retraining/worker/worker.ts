@@ -193,6 +193,7 @@ export class RetrainingWorker implements AsyncDisposable {
         random,
         log,
       }),
+      queue: this.#queue,
       send: (message) => this.#connection.send(this.#queue, message),
       shutdown: this.#stopping.signal,
     };

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { INTERRUPTIONS_PER_ATTEMPT, advance, emptyLedger } from '../../../src/retraining/worker/ledger.ts';
 import { WAITING_MAX } from '../../../src/retraining/worker/ledger-record.ts';
 import type { RunRequest } from '../../../src/retraining/worker/ledger-record.ts';
-import { answerOf, cloneAfter, nextRunAt, waitingOf } from '../../../src/retraining/worker/ledger-view.ts';
+import { answerOf, cloneAfter, nextRun, waitingOf } from '../../../src/retraining/worker/ledger-view.ts';
 import { isExhausted } from '../../../src/retraining/worker/worker-sort.ts';
 import { a, b, noon, started, restarted, limits, trained, decided, stopped, run } from './ledger-events.ts';
 
@@ -73,15 +73,15 @@ test('more requests than the ledger remembers are not postponed in one write', (
 test('the budget of a day is spent by runs of that UTC day', () => {
   const ledger = run(started(), stopped(), { type: 'settled' }, started(2), stopped(), { type: 'settled' });
   const midnight = Date.UTC(2026, 0, 2);
-  assert.equal(nextRunAt(ledger, { nowMs: noon, maxRunsPerDay: 2, cooldownMs: 0 }), midnight);
-  assert.equal(nextRunAt(ledger, { nowMs: noon, maxRunsPerDay: 3, cooldownMs: 0 }), 0);
-  assert.equal(nextRunAt(ledger, { nowMs: midnight, maxRunsPerDay: 2, cooldownMs: 0 }), 0);
+  assert.equal(nextRun(ledger, { nowMs: noon, maxRunsPerDay: 2, cooldownMs: 0 }).atMs, midnight);
+  assert.equal(nextRun(ledger, { nowMs: noon, maxRunsPerDay: 3, cooldownMs: 0 }).atMs, 0);
+  assert.equal(nextRun(ledger, { nowMs: midnight, maxRunsPerDay: 2, cooldownMs: 0 }).atMs, 0);
 });
 
 test('an end of the cool-down that was written by a clock that stood ahead is not waited for', () => {
   const nextRunAtMs = noon + 60_000;
   const end = run(started(), { type: 'interrupted', progress: 0, nextRunAtMs });
-  const at = (nowMs: number): number => nextRunAt(end, { nowMs, maxRunsPerDay: 9, cooldownMs: 60_000 });
+  const at = (nowMs: number): number => nextRun(end, { nowMs, maxRunsPerDay: 9, cooldownMs: 60_000 }).atMs;
   assert.equal(at(noon), nextRunAtMs);
   assert.equal(at(noon + 59_999), nextRunAtMs);
   assert.equal(at(noon - 1), 0);

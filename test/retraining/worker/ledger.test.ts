@@ -6,7 +6,7 @@ import type { LedgerEvent } from '../../../src/retraining/worker/ledger.ts';
 import { decodeLedger, encodeLedger, LEDGER_MAX_BYTES } from '../../../src/retraining/worker/ledger-codec.ts';
 import { ANSWERED_MAX, PENDING_EVENTS_MAX, WAITING_MAX } from '../../../src/retraining/worker/ledger-record.ts';
 import type { Ledger, RunRequest } from '../../../src/retraining/worker/ledger-record.ts';
-import { answerOf, cloneAfter, nextRunAt, waitingOf } from '../../../src/retraining/worker/ledger-view.ts';
+import { answerOf, cloneAfter, nextRun, waitingOf } from '../../../src/retraining/worker/ledger-view.ts';
 import { requestKey } from '../../../src/retraining/identity.ts';
 import {
   owner,
@@ -31,7 +31,7 @@ test('a promoted run goes through every stage and leaves its requests answered',
   assert.equal(end.run, null);
   assert.equal(end.epoch, 1);
   assert.deepEqual([answerOf(end, a), answerOf(end, b)], ['succeeded', 'succeeded']);
-  assert.equal(nextRunAt(end, { nowMs: noon, maxRunsPerDay: 10, cooldownMs: 60_000 }), noon + 60_000);
+  assert.equal(nextRun(end, { nowMs: noon, maxRunsPerDay: 10, cooldownMs: 60_000 }).atMs, noon + 60_000);
 });
 
 test('a rejected run answers its requests too', () => {

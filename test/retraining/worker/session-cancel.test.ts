@@ -45,6 +45,7 @@ function contextIn(t: TestContext, { runs, registry }: { runs: TrainerRun[]; reg
     policyOf: () => ({ trainer: good(folder, runs), gate: GATE }),
     registry: registry ?? registryIn(folder),
     outcomes: new Outcomes({ clock: systemClock, random: systemRandom, log }),
+    queue: 'work',
     send: () => Promise.resolve(),
     backoff: { baseMs: 1, maxMs: 1 },
     graceMs: 0,

@@ -92,6 +92,7 @@ export function modelWith(
         told.push(message);
       },
     }),
+    queue: 'work',
     async send(message) {
       checkMessageId(message);
       sent.push(message);

@@ -7,6 +7,8 @@ import type { Connection } from '../retraining/connection.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { DEFAULT_QUEUE } from '../topology/index.ts';
+import { CONFIGURATION_FILE } from './configuration-file.ts';
+import type { Configured } from './configured.ts';
 import { serviceWords } from './service-words.ts';
 
 /** The variable that holds the connection string when `--connection` does not give it. */
@@ -17,8 +19,15 @@ const OPERATION_MS = 5_000;
 /** A broker that has not answered by then counts as unreachable, whatever is still being tried. */
 const ANSWER_MS = 9_000;
 
-export interface ConnectionOptions {
+/** What `addConnectionOption` leaves among a command's options. */
+export interface ConnectionFlags {
   readonly connection?: string;
+  readonly config?: string;
+  /** What the configuration says, once it was read. */
+  readonly configured?: Configured;
+}
+
+export interface ConnectionOptions extends ConnectionFlags {
   readonly queue?: string;
 }
 
@@ -28,11 +37,18 @@ export interface Place {
   readonly queue: string;
 }
 
+/** Which broker: by connection string, or by the configuration, which is read before the command begins. */
 export function addConnectionOption(command: Command): Command {
-  return command.option(
-    '--connection <string>',
-    `connection string; ${CONNECTION_VARIABLE} keeps it out of the process list`,
-  );
+  return command
+    .option('--connection <string>', `connection string; ${CONNECTION_VARIABLE} keeps it out of the process list`)
+    .option('--config <file>', `configuration (default: ${CONFIGURATION_FILE}, if it is there)`)
+    .hook('preAction', async (_, action) => {
+      const { config, connection } = action.opts<ConnectionOptions>();
+      const { readConfigured } = await import('./configured.ts');
+      // Whoever names the broker does not need a file that happens to be here.
+      const configured = await readConfigured(config, { needed: connection === undefined });
+      if (configured) action.setOptionValue('configured', configured);
+    });
 }
 
 export function addConnectionOptions(command: Command): Command {
@@ -45,7 +61,8 @@ export function addConnectionOptions(command: Command): Command {
 /** @throws RetrainError `CONNECTION_STRING_INVALID`; the message never shows the key. */
 export function placeOf(options: ConnectionOptions): Place {
   const connection = connectionOf(options);
-  return { connection, queue: options.queue ?? connection.entityPath ?? DEFAULT_QUEUE.name };
+  const configured = options.configured?.configuration.queues.requests;
+  return { connection, queue: options.queue ?? connection.entityPath ?? configured ?? DEFAULT_QUEUE.name };
 }
 
 /**
@@ -53,7 +70,7 @@ export function placeOf(options: ConnectionOptions): Place {
  *
  * @throws RetrainError `CONNECTION_STRING_INVALID`, also when the string is for another entity only
  */
-export function entityPlace(options: Pick<ConnectionOptions, 'connection'>, entity: string): Place {
+export function entityPlace(options: ConnectionFlags, entity: string): Place {
   const connection = connectionOf(options);
   const { entityPath } = connection;
   if (entityPath === undefined || `${entity}/`.toLowerCase().startsWith(`${entityPath}/`.toLowerCase()))
@@ -64,15 +81,23 @@ export function entityPlace(options: Pick<ConnectionOptions, 'connection'>, enti
   );
 }
 
-/** @throws RetrainError `CONNECTION_STRING_INVALID`; the message never shows the key. */
-export function connectionOf(options: Pick<ConnectionOptions, 'connection'>): Connection {
-  const text = options.connection ?? process.env[CONNECTION_VARIABLE];
-  if (text === undefined)
-    throw new RetrainError(
-      'CONNECTION_STRING_INVALID',
-      `no connection string: give --connection, or set ${CONNECTION_VARIABLE} to what retrain broker prints`,
-    );
-  return parseConnection(text);
+/**
+ * The connection by the nearest of: `--connection`, the file of `--config`, the environment, the file that is here.
+ *
+ * @throws RetrainError `CONNECTION_STRING_INVALID`; the message never shows the key.
+ */
+export function connectionOf({ connection, config, configured }: ConnectionFlags): Connection {
+  if (connection !== undefined) return parseConnection(connection);
+  if (config !== undefined && configured?.connection) return configured.connection;
+  const text = process.env[CONNECTION_VARIABLE];
+  if (text !== undefined) return parseConnection(text);
+  if (configured?.connection) return configured.connection;
+  throw new RetrainError(
+    'CONNECTION_STRING_INVALID',
+    configured
+      ? `${configured.configuration.file} names no connection, and no retrain up of it runs here: start it, add the section connection, or give --connection`
+      : `no connection string: give --connection, or set ${CONNECTION_VARIABLE} to what retrain broker prints`,
+  );
 }
 
 /**

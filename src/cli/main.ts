@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import('./demo.ts')).demoCommand(),
   broker: async () => (await import('./broker.ts')).brokerCommand(),
   worker: async () => (await import('./worker.ts')).workerCommand(),
+  config: async () => (await import('./config.ts')).configCommand(),
   request: async () => (await import('./request.ts')).requestCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   entities: async () => (await import('./entities.ts')).entitiesCommand(),

@@ -31,7 +31,12 @@ export class ContentReader {
     if (result.success) return result.data;
     for (const issue of result.error.issues) {
       const path = issue.path.filter((part) => typeof part !== 'symbol');
-      if (issue.code !== 'unrecognized_keys') this.refuse(inFile(path), issueReason(issue, valueAt(value, path)));
+      if (issue.code !== 'unrecognized_keys')
+        this.refuse(
+          inFile(path),
+          issueReason(issue, valueAt(value, path)),
+          issue.code === 'invalid_key' ? 'key' : 'value',
+        );
       else for (const name of issue.keys) this.#refuseUnknown(inFile([...path, name]), propertiesAt(schema, path));
     }
     return undefined;

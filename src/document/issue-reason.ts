@@ -16,7 +16,7 @@ const TYPE_NAMES: Record<string, string> = {
 
 /** What is wrong with the value that an issue is about, with the value and the limit. `unrecognized_keys` is said elsewhere. */
 export function issueReason(issue: Issue, value: unknown): string {
-  if (value === undefined && issue.code !== 'custom') return 'is missing';
+  if (value === undefined && issue.code !== 'custom' && issue.code !== 'invalid_key') return 'is missing';
   switch (issue.code) {
     case 'invalid_type':
       return `must be ${TYPE_NAMES[issue.expected] ?? issue.expected}, not ${shown(value)}${quotingHint(issue.expected, value)}`;
@@ -26,6 +26,8 @@ export function issueReason(issue: Issue, value: unknown): string {
       return typeof value === 'number' ? `must be at least ${String(issue.minimum)}, not ${value}` : issue.message;
     case 'invalid_value':
       return enumReason(issue.values.map(String), value);
+    case 'invalid_key':
+      return issue.issues[0]?.message ?? issue.message;
     case 'invalid_union':
       return `${issue.message}, not ${shown(value)}`;
     default:

@@ -36,7 +36,17 @@ export type { Ledger } from './retraining/worker/ledger-record.ts';
 export type { WorkerFact, WorkerLog } from './retraining/worker/worker-log.ts';
 export { CommandTrainer } from './retraining/trainers/command-trainer.ts';
 export type { CommandTrainerOptions } from './retraining/trainers/command-trainer.ts';
-export type { Trainer, TrainerEnd, TrainerHandle, TrainerProgress, TrainerRun } from './retraining/trainers/trainer.ts';
+export { ModuleTrainer } from './retraining/trainers/module-trainer.ts';
+export type { ModuleTrainerOptions } from './retraining/trainers/module-trainer.ts';
+export type { TrainContext, TrainFunction, TrainResult } from './retraining/trainers/train-function.ts';
+export type {
+  StopCause,
+  Trainer,
+  TrainerEnd,
+  TrainerHandle,
+  TrainerProgress,
+  TrainerRun,
+} from './retraining/trainers/trainer.ts';
 export type { RunResult } from './retraining/trainers/run-result.ts';
 export type { ExitMeaning, TrainerExit } from './retraining/trainers/exit-code.ts';
 export type { Plan, PlanChampion, PlannedRequest } from './retraining/plan.ts';

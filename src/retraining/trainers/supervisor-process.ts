@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../../runtime/clock.ts';
 import { pause } from '../../runtime/clock.ts';
 import type { TrainerExit } from './exit-code.ts';
 import { endGroup } from './run-process.ts';
-import { REPORT_FD, parseReport } from './supervisor-protocol.ts';
+import { REPORT_FD, TRAINER_CHANNEL_FD, parseReport } from './supervisor-protocol.ts';
 import type { StartOrder, SupervisorOrder } from './supervisor-protocol.ts';
 
 /** Once the group is gone, how long its output may stay open (a process that left the group holds it) before it is let go. */
@@ -38,7 +39,7 @@ export class SupervisedProcess {
     // the supervisor along before it has ended the trainer. Its environment is nearly empty: the trainer's travels in the order.
     this.#supervisor = spawn(process.execPath, [SUPERVISOR], {
       detached: true,
-      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe', ...(options.order.channel ? (['pipe'] as const) : [])],
       env: { PATH: process.env['PATH'] ?? '' },
     });
     this.#supervisor.stdin?.on('error', () => undefined);
@@ -49,6 +50,19 @@ export class SupervisedProcess {
   /** Asks the trainer to end: SIGTERM, `graceMs` milliseconds, SIGKILL; 0 kills at once, also after an earlier `stop`. */
   stop(graceMs: number): void {
     this.#send({ order: 'stop', graceMs });
+  }
+
+  /** The worker's end of the channel to the trainer, when the order asked for one. */
+  get channel(): Socket | undefined {
+    return (this.#supervisor.stdio as (Socket | null | undefined)[])[TRAINER_CHANNEL_FD] ?? undefined;
+  }
+
+  /** Whether waiting for this process keeps the worker's process alive; at first it does. */
+  hold(held: boolean): void {
+    const parts = [this.#supervisor, ...(this.#supervisor.stdio as (Socket | null | undefined)[])];
+    for (const part of parts)
+      if (held) part?.ref();
+      else part?.unref();
   }
 
   #send(order: SupervisorOrder): void {
@@ -70,6 +84,7 @@ export class SupervisedProcess {
     await Promise.race([read, pause(clock, OUTPUT_CLOSE_MS, done.signal)]);
     done.abort();
     for (const stream of output) stream.destroy();
+    this.channel?.destroy();
     await ended;
     return exit;
   }

@@ -6,6 +6,8 @@ import type { TrainerExit } from './exit-code.ts';
 
 /** The file descriptor on which the supervisor reports. */
 export const REPORT_FD = 3;
+/** The supervisor's end of a channel between worker and trainer, which it hands on as the trainer's file descriptor 3. */
+export const TRAINER_CHANNEL_FD = 4;
 
 export interface StartOrder {
   readonly order: 'start';
@@ -15,8 +17,10 @@ export interface StartOrder {
   readonly env: Readonly<Record<string, string>>;
   /** Between SIGTERM and SIGKILL when the worker is gone, and for what the trainer left running when it exited. */
   readonly graceMs: number;
-  /** Where pid and start time of the trainer are written while it runs. */
-  readonly processFile: string;
+  /** Where pid and start time of the trainer are written while it runs; absent when it does that itself. */
+  readonly processFile?: string;
+  /** Whether the trainer is given a channel to the worker. */
+  readonly channel?: boolean;
 }
 
 export type SupervisorOrder = StartOrder | { readonly order: 'stop'; readonly graceMs: number };

@@ -6,7 +6,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { files } from '../../runtime/files.ts';
 import type { TrainerExit } from './exit-code.ts';
 import { endGroup, signalGroup, startOf } from './run-process.ts';
-import { REPORT_FD, parseOrder } from './supervisor-protocol.ts';
+import { REPORT_FD, TRAINER_CHANNEL_FD, parseOrder } from './supervisor-protocol.ts';
 import type { StartOrder, SupervisorReport } from './supervisor-protocol.ts';
 
 // A program of its own, started by the worker for every run: it stands between worker and trainer and outlives the worker by
@@ -35,7 +35,7 @@ class Supervision {
     const exit = await this.#run(order);
     // What the trainer left running when it exited goes too: the next run must find the field empty.
     await this.#end(order.graceMs);
-    await files.remove(order.processFile).catch(() => undefined);
+    if (order.processFile !== undefined) await files.remove(order.processFile).catch(() => undefined);
     await report({ report: 'ended', exit });
     process.exit(0);
   }
@@ -47,14 +47,15 @@ class Supervision {
         cwd: order.cwd,
         env: order.env,
         detached: true,
-        stdio: ['ignore', 'inherit', 'inherit'],
+        stdio: ['ignore', 'inherit', 'inherit', ...(order.channel ? [TRAINER_CHANNEL_FD] : [])],
       });
       this.#child = child;
       const exit = exitOf(child);
       if (child.pid === undefined) return await exit;
       void report({ report: 'started', pid: child.pid });
-      const start = await startOf(child.pid);
-      if (start !== undefined) await files.writeAtomic(order.processFile, JSON.stringify({ pid: child.pid, start }));
+      const start = order.processFile === undefined ? undefined : await startOf(child.pid);
+      if (start !== undefined && order.processFile !== undefined)
+        await files.writeAtomic(order.processFile, JSON.stringify({ pid: child.pid, start }));
       return await exit;
     } catch (error) {
       // An argument that no process can be given, or no room for the process file: without it a left-over is not found again.

@@ -6,6 +6,7 @@ import type { Files } from '../../runtime/files.ts';
 import type { Random } from '../../runtime/random.ts';
 import { durationSchema } from '../configuration/duration.ts';
 import { CommandTrainer } from './command-trainer.ts';
+import { ModuleTrainer } from './module-trainer.ts';
 import type { Trainer } from './trainer.ts';
 
 const KINDS = ['command', 'module', 'http', 'kubernetes'] as const;
@@ -129,18 +130,16 @@ export interface TrainerParts {
 
 /** Makes the trainer that `settings` describe. Nothing is started or reached before a run is. */
 export function createTrainer(settings: TrainerSettings, parts: TrainerParts): Trainer {
-  const { runFolder, baseFolder, graceMs, maxRunMs, files, clock } = parts;
-  const { command, environment, workingFolder = '.' } = settings;
-  if (command)
-    return new CommandTrainer({
-      command,
-      folder: runFolder,
-      cwd: resolve(baseFolder, workingFolder),
-      ...(environment && { extraEnv: environment }),
-      ...(graceMs !== undefined && { graceMs }),
-      ...(maxRunMs !== undefined && { maxRunMs }),
-      files,
-      clock,
-    });
+  const { runFolder: folder, baseFolder, graceMs, maxRunMs, files, clock, random } = parts;
+  const { command, module, environment, workingFolder = '.' } = settings;
+  const limits = { ...(graceMs !== undefined && { graceMs }), ...(maxRunMs !== undefined && { maxRunMs }) };
+  const cwd = resolve(baseFolder, workingFolder);
+  const local = { folder, cwd, ...(environment && { extraEnv: environment }), ...limits, files, clock };
+  if (command) return new CommandTrainer({ command, ...local });
+  if (module !== undefined) {
+    const { export: exportName } = settings;
+    const path = resolve(baseFolder, module);
+    return new ModuleTrainer({ module: path, ...(exportName !== undefined && { exportName }), ...local, random });
+  }
   throw new RetrainError('ARGUMENT_INVALID', ONE_KIND);
 }

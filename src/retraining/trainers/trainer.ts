@@ -63,4 +63,6 @@ export interface Trainer {
    */
   readonly reattaches?: boolean;
   start(run: TrainerRun): TrainerHandle;
+  /** Lets go of what it keeps for later runs; those that run are not touched. */
+  close?(): Promise<void>;
 }

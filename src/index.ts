@@ -88,3 +88,12 @@ export type { WindowedMonitorState } from './monitoring/windowed-state.ts';
 export type { Direction, MetricRule } from './monitoring/metric-rule.ts';
 export type { Observation } from './monitoring/observation.ts';
 export type { MetricWindow, WindowRule } from './monitoring/tumbling-windows.ts';
+
+export { createStreamingDetector, restoreStreamingDetector } from './monitoring/streaming-detectors.ts';
+export type { StreamingDetectorSettings } from './monitoring/streaming-detectors.ts';
+export type { DriftDirection, StreamingDetector, StreamingVerdict } from './monitoring/streaming-detector.ts';
+export { dataDrift } from './monitoring/data-drift.ts';
+export type { Columns, DataDrift, DataDriftOptions } from './monitoring/data-drift.ts';
+export { columnDrift } from './monitoring/drift.ts';
+export type { ColumnDrift, ColumnDriftOptions, DriftTest } from './monitoring/drift.ts';
+export type { Cell, ColumnKind } from './monitoring/column-values.ts';

@@ -10,6 +10,7 @@ import { pause } from '../../runtime/clock.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { closeClient, createClient } from '../connection.ts';
 import type { Connection } from '../connection.ts';
+import { sendAtOnce } from './prompt-socket.ts';
 
 /** Beyond its limit, how long an accept may take before the client counts as stuck and is replaced. */
 const STUCK_MARGIN_MS = 10_000;
@@ -57,8 +58,12 @@ export class WorkerConnection {
   async acceptNext(): Promise<NextSession> {
     const limitMs = this.#operationMs + STUCK_MARGIN_MS;
     const ended = new AbortController();
-    const accepted = this.#client.acceptNextSession(this.#queue, RECEIVER_OPTIONS).then(
-      (receiver): NextSession => ({ kind: 'session', receiver }),
+    const client = this.#client;
+    const accepted = client.acceptNextSession(this.#queue, RECEIVER_OPTIONS).then(
+      (receiver): NextSession => {
+        sendAtOnce(client);
+        return { kind: 'session', receiver };
+      },
       (error: unknown): NextSession => {
         if (isIdle(error)) return { kind: 'idle' };
         throw error;
@@ -76,8 +81,11 @@ export class WorkerConnection {
     }
   }
 
-  accept(model: string): Promise<ServiceBusSessionReceiver> {
-    return this.#client.acceptSession(this.#queue, model, RECEIVER_OPTIONS);
+  async accept(model: string): Promise<ServiceBusSessionReceiver> {
+    const client = this.#client;
+    const receiver = await client.acceptSession(this.#queue, model, RECEIVER_OPTIONS);
+    sendAtOnce(client);
+    return receiver;
   }
 
   async send(entity: string, message: ServiceBusMessage): Promise<void> {

@@ -11,6 +11,8 @@ const PATIENCE_MS = 60_000;
 /** `retrain broker` as a user starts it: a process of its own with a data folder. */
 export class BrokerProcess implements AsyncDisposable {
   readonly address: BrokerAddress;
+  /** For the official client. */
+  readonly connection: string;
   /** When the process was started, by `performance.now`. */
   readonly startedAt: number;
   readonly #child: ChildProcess;
@@ -18,6 +20,7 @@ export class BrokerProcess implements AsyncDisposable {
   private constructor(child: ChildProcess, startedAt: number, ready: { amqpPort: number; connectionString: string }) {
     const part = (name: string): string => new RegExp(`${name}=([^;]+)`).exec(ready.connectionString)?.[1] ?? '';
     this.address = { port: ready.amqpPort, keyName: part('SharedAccessKeyName'), key: part('SharedAccessKey') };
+    this.connection = ready.connectionString;
     this.startedAt = startedAt;
     this.#child = child;
   }

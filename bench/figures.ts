@@ -1,5 +1,6 @@
 import type { BacklogFigures } from './backlog.ts';
 import type { FilterRow } from './filters.ts';
+import type { RetrainingFigures } from './retraining.ts';
 
 /** One row of the table: what was measured, once for each round. */
 export interface Row {
@@ -90,4 +91,16 @@ export function formatFilters(rows: readonly FilterRow[]): string {
     ].join(' '),
   );
   return [head.join(' '), ...lines].join('\n');
+}
+
+/** Medians over the rounds. */
+export function formatRetraining(figures: readonly RetrainingFigures[]): string {
+  const of = (pick: (one: RetrainingFigures) => number): number => median(figures.map(pick));
+  const models = of((one) => one.models).toLocaleString('en');
+  return [
+    'retraining, 8 slots, a trainer with nothing to do',
+    `  request accepted to trainer started: median ${of((one) => one.startMedianMs).toFixed(1)} ms, p99 ${of((one) => one.startP99Ms).toFixed(1)} ms`,
+    `  ${models} models with a request each: ${of((one) => one.modelsSeconds).toFixed(1)} s`,
+    `  idle worker: ${(of((one) => one.idleShare) * 100).toFixed(2)} % of a core`,
+  ].join('\n');
 }

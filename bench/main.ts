@@ -8,10 +8,20 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BacklogFigures, benchBacklog } from './backlog.ts';
-import { formatBacklog, formatFilters, formatStarts, formatTable, median, type Row, type StartRow } from './figures.ts';
+import {
+  formatBacklog,
+  formatFilters,
+  formatRetraining,
+  formatStarts,
+  formatTable,
+  median,
+  type Row,
+  type StartRow,
+} from './figures.ts';
 import { benchFilters, type FilterRow } from './filters.ts';
 import { benchRecovery, type RecoveryBench } from './log.ts';
 import { benchManyQueues, benchStart } from './start.ts';
+import { benchRetraining, type RetrainingFigures } from './retraining.ts';
 import { benchTopics } from './topics.ts';
 import { benchFan, benchThroughput, FLOOR } from './throughput.ts';
 
@@ -25,6 +35,7 @@ const PARTS = [
   'topics',
   'filters',
   'backlog',
+  'retraining',
 ] as const;
 type Part = (typeof PARTS)[number];
 
@@ -67,6 +78,7 @@ let recovery: RecoveryBench | undefined;
 const starts: StartRow[] = [];
 const backlogs: BacklogFigures[] = [];
 const filters: FilterRow[] = [];
+const retrainings: RetrainingFigures[] = [];
 const folder = mkdtempSync(join(tmpdir(), 'retrain-bench-'));
 const options = { folder, quick: flags.quick, rounds, bodyBytes: BODY_BYTES, note };
 
@@ -95,6 +107,9 @@ const RUN: Record<Part, () => Promise<void>> = {
     const backlog = { parentFolder: folder, messages: BACKLOG, bodyBytes: BODY_BYTES, inFlight: IN_FLIGHT };
     for (let round = 0; round < rounds; round++) backlogs.push(await benchBacklog(backlog));
   },
+  retraining: async () => {
+    for (let round = 0; round < rounds; round++) retrainings.push(await benchRetraining(folder, flags));
+  },
 };
 
 try {
@@ -113,7 +128,7 @@ const machine = {
 };
 if (flags.json) {
   const figures = sorted.map((row) => ({ ...row, median: median(row.perSecond) }));
-  const results = { figures, recovery, starts, backlogs, filters };
+  const results = { figures, recovery, starts, backlogs, filters, retrainings };
   console.log(JSON.stringify({ machine, bodyBytes: BODY_BYTES, rounds, floor: FLOOR, ...results }));
 } else {
   console.log(`\n1 KiB messages, ${rounds} round(s), Node ${machine.node}, ${machine.cores} × ${machine.cpu}\n`);
@@ -124,6 +139,7 @@ if (flags.json) {
     starts.length > 0 ? formatStarts(starts) : '',
     backlogs.length > 0 ? formatBacklog(backlogs) : '',
     filters.length > 0 ? formatFilters(filters) : '',
+    retrainings.length > 0 ? formatRetraining(retrainings) : '',
   ];
   console.log(parts.filter((part) => part).join('\n\n'));
 }

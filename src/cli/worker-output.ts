@@ -85,6 +85,8 @@ function factText(fact: WorkerFact | RunEnd): string | undefined {
       return fact.result === 'succeeded' ? undefined : `${fact.reason}; see ${fact.logFile}`;
     case 'run-stopped':
       return fact.retryAt === undefined ? undefined : `tried again at ${fact.retryAt}`;
+    case 'registry-failed':
+      return `run ${fact.runId}: ${fact.reason}; next try in ${seconds(fact.retryInMs)}`;
     case 'run-aborted':
       return `run ${fact.runId} aborted (${fact.reason})`;
     case 'run-cancelled':

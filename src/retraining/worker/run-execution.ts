@@ -24,6 +24,8 @@ export interface ExecutionOptions {
 export class RunExecution {
   readonly runId: string;
   readonly epoch: number;
+  /** Of the champion that the trainer is given, 0 for none. */
+  readonly championEpoch: number;
   readonly #options: ExecutionOptions;
   readonly #cancelled = new Set<string>();
   #handle: TrainerHandle | undefined;
@@ -36,6 +38,7 @@ export class RunExecution {
     this.#options = options;
     this.runId = options.run.runId;
     this.epoch = options.run.epoch;
+    this.championEpoch = options.registryState.epoch;
   }
 
   get halt(): StopCause | undefined {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { RetrainError } from '../../errors.ts';
 import { backoffMs } from '../backoff.ts';
 import type { CancelEvent } from '../envelope.ts';
@@ -10,9 +9,9 @@ import { answerOf, waitingOf } from './ledger-view.ts';
 import { decisionEvents, stopEvents } from '../outcome.ts';
 import { RunTelling } from './run-telling.ts';
 import { RunExecution } from './run-execution.ts';
-import { isRemote } from '../trainers/run-result.ts';
 import type { RunResult } from '../trainers/run-result.ts';
-import { failedEnd, unreadable, verdictOn } from './run-verdict.ts';
+import { keepResult } from './run-artifact.ts';
+import { failedEnd, verdictOn } from './run-verdict.ts';
 import type { FailedEnd } from './run-verdict.ts';
 import type { Disposals } from './session-disposals.ts';
 import type { SessionLease } from './session-lease.ts';
@@ -185,16 +184,13 @@ export class RunStages {
     run: StartedRun,
     { result, logFile, policy }: { result: RunResult; logFile: string; policy: ModelPolicy },
   ): Promise<void> {
-    const { metrics, artifact, notes } = result;
-    const fail = (meaning: FailedEnd['meaning'], reason: string): Promise<void> =>
-      this.#fail(run, failedEnd(meaning, reason, logFile), policy);
-    let digest;
-    try {
-      digest = await this.#digestOf(artifact);
-    } catch (error) {
-      return this.#fail(run, unreadable(artifact, error, logFile), policy);
-    }
-    if (digest === undefined) return fail('retry', `the artifact ${artifact} that the trainer names does not exist`);
+    const { metrics, notes } = result;
+    const { model, lost } = this.#lease;
+    const championEpoch = this.#execution?.championEpoch ?? 0;
+    const keeping = await keepResult(this.#context, { model, run, result, logFile, championEpoch, lost });
+    if (keeping.kind === 'failed') return this.#fail(run, keeping.end, policy);
+    if (keeping.kind === 'fenced') return this.#runAgain(run, keeping.reason);
+    const { artifact, digest } = keeping.challenger;
     try {
       await this.#lease.write({
         type: 'trained',
@@ -205,7 +201,7 @@ export class RunStages {
         ...(notes && { notes }),
       });
     } catch (error) {
-      if (isTrainersFault(error)) return fail('permanent', error.message);
+      if (isTrainersFault(error)) return this.#fail(run, failedEnd('permanent', error.message, logFile), policy);
       throw error;
     }
   }
@@ -214,14 +210,15 @@ export class RunStages {
     const { model } = this.#lease;
     const policy = this.#context.policyOf(model);
     if (!policy) return this.#fail(run, failedEnd('permanent', 'no gate is configured for the model any more'));
-    let digest;
-    try {
-      digest = await this.#digestOf(run.artifact);
-    } catch (error) {
-      return this.#fail(run, unreadable(run.artifact, error), policy);
-    }
-    if (digest !== run.digest) return this.restart();
-    const { champion, epoch: registryEpoch } = await this.#context.registry.read(model);
+    if (!(await this.#context.registry.verify(model, run))) return this.restart();
+    const { champion, challenger, epoch: registryEpoch } = await this.#context.registry.read(model);
+    // What the trainer measured of the champion says nothing about another one: somebody has rolled back meanwhile.
+    const compared = challenger?.runId === run.runId ? challenger.championEpoch : registryEpoch;
+    if (compared !== registryEpoch && run.metrics.champion && champion?.runId !== run.runId)
+      return this.#runAgain(
+        run,
+        `the trainer compared with the champion of epoch ${compared}, now it is ${registryEpoch}`,
+      );
     let verdict;
     try {
       verdict =
@@ -229,8 +226,9 @@ export class RunStages {
           ? ({ verdict: 'promote', reason: 'this run is the champion already' } as const)
           : judge(policy.gate, run.metrics, champion);
     } catch (error) {
-      if (isTrainersFault(error)) return this.#fail(run, failedEnd('permanent', error.message), policy);
-      throw error;
+      if (!isTrainersFault(error)) throw error;
+      await this.#context.registry.reject(model, run);
+      return this.#fail(run, failedEnd('permanent', error.message), policy);
     }
     await this.#lease.write({
       type: 'decided',
@@ -262,7 +260,7 @@ export class RunStages {
           return this.#runAgain(run, error.message);
         throw error;
       }
-    }
+    } else await this.#context.registry.reject(this.#lease.model, { runId, epoch });
     await this.#lease.write({ type: 'applied' });
   }
 
@@ -328,7 +326,8 @@ export class RunStages {
   }
 
   /** Somebody else promoted since the gate compared: the comparison is void, and so is the epoch. */
-  async #runAgain(run: DecidedRun, reason: string): Promise<void> {
+  async #runAgain(run: Run, reason: string): Promise<void> {
+    await this.#context.registry.reject(this.#lease.model, run);
     const atMs = this.#nowMs();
     await this.#lease.write({
       type: 'stopped',
@@ -368,12 +367,6 @@ export class RunStages {
       const carriers = this.#messages.carriersOf(run.requests);
       if (carriers.size >= run.requests.length || !(await this.#messages.receive())) return carriers;
     }
-  }
-
-  /** Of what is elsewhere, the address stands for the bytes. */
-  async #digestOf(artifact: string): Promise<string | undefined> {
-    if (isRemote(artifact)) return createHash('sha256').update(artifact).digest('hex');
-    return this.#context.files.digest(artifact);
   }
 
   #logEnd({ runId }: StartedRun, end: TrainerEnd): void {

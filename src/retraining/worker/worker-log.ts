@@ -52,6 +52,14 @@ export type WorkerFact =
       readonly reason: string;
       readonly logFile: string;
     }
+  /** The registry could not keep what the run has trained; it is asked again. */
+  | {
+      readonly fact: 'registry-failed';
+      readonly model: string;
+      readonly runId: string;
+      readonly reason: string;
+      readonly retryInMs: number;
+    }
   | { readonly fact: 'run-aborted'; readonly model: string; readonly runId: string; readonly reason: string }
   | { readonly fact: 'run-cancelled'; readonly model: string; readonly runId: string }
   /** A change of the ledger was acknowledged. */

@@ -3,11 +3,12 @@ import { ServiceBusClient } from '@azure/service-bus';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { OutcomeEvent } from '../../../src/retraining/outcome.ts';
+import { FileRegistry } from '../../../src/retraining/registries/file-registry.ts';
 import { RetrainingProducer } from '../../../src/retraining/producer.ts';
 import type { WorkerFact } from '../../../src/retraining/worker/worker-log.ts';
 import type { RunningServer } from '../../../src/server/index.ts';
@@ -118,9 +119,8 @@ export class Scene {
     const expected = { promoted: 1, succeeded: 1, failed, rejected: 0, deadlettered: 0 };
     for (const [outcome, times] of Object.entries(expected)) assert.equal(await this.count(outcome), times, outcome);
     assert.ok((await this.count('started')) >= 1);
-    const registry = join(this.folder, 'registry');
-    const records = readdirSync(registry, { recursive: true }).filter((name) => /champion\.\d+/.test(String(name)));
-    assert.equal(records.length, 1, records.join());
+    const changes = await new FileRegistry({ folder: join(this.folder, 'registry') }).history('births');
+    assert.equal(changes.length, 1, changes.map(({ runId }) => runId).join());
     for (const { pids } of this.executions) for (const pid of pids) assert.equal(await startOf(pid), undefined);
   }
 }

@@ -8,13 +8,11 @@ export type { Random } from './runtime/random.ts';
 export { credentialConnection, parseConnection } from './retraining/connection.ts';
 export type { Access, Connection } from './retraining/connection.ts';
 export { RetrainingProducer } from './retraining/producer.ts';
-export type {
-  FlushResult,
-  MessageSender,
-  ProducerOptions,
-  RequestOptions,
-  SentRequest,
-} from './retraining/producer.ts';
+export type { ProducerOptions, RequestResult, Submission } from './retraining/producer.ts';
+export type { MessageSender } from './retraining/message-sender.ts';
+export type { FlushResult } from './retraining/outbox-flush.ts';
+export type { ProducerFact, ProducerLog } from './retraining/producer-log.ts';
+export type { RequestOptions, SentRequest } from './retraining/request-draft.ts';
 export { parseRequest, retrainRequestJsonSchema, TRIGGER_KINDS } from './retraining/request.ts';
 export type {
   DataItem,

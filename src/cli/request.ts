@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { RetrainError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import { RetrainingProducer } from '../retraining/producer.ts';
-import type { MessageSender } from '../retraining/producer.ts';
+import type { MessageSender } from '../retraining/message-sender.ts';
 import { TRIGGER_KINDS } from '../retraining/request.ts';
 import { files } from '../runtime/files.ts';
 import { addConnectionOptions, answered, placeOf, withOpenClient } from './connection.ts';
@@ -98,6 +98,7 @@ const REFUSED: ReadonlySet<ErrorCode> = new Set([
   'MESSAGE_TOO_LARGE',
   'ARGUMENT_INVALID',
   'DISK_FULL',
+  'DISK_FAILED',
 ]);
 
 function withOutbox(error: unknown, outbox: string): unknown {

@@ -9,6 +9,8 @@ import { retrainRequestSchema } from './request.ts';
 
 /** Requests that an outbox holds; a producer that outruns its broker by this many has another problem. */
 export const OUTBOX_MAX = 10_000;
+/** Requests that are put between two counts of the folder: counting thousands of files for each of thousands takes too long. */
+const PUTS_PER_COUNT = 100;
 
 const FORMAT = 1;
 const NAME = /^[0-9]{15}-[A-Za-z0-9_-]{22}\.json$/;
@@ -16,6 +18,7 @@ const NAME = /^[0-9]{15}-[A-Za-z0-9_-]{22}\.json$/;
 const entrySchema = z.strictObject({
   format: z.literal(FORMAT),
   activeAtMs: z.number().optional(),
+  messageId: z.string().min(1).optional(),
   event: z.looseObject({
     id: z.string().min(1),
     source: z.string().min(1),
@@ -31,43 +34,59 @@ export interface OutboxEntry {
   readonly event: RequestEvent;
   /** When it becomes active, wall-clock milliseconds; absent: at once. */
   readonly activeAtMs?: number | undefined;
+  /** Default: the event's id. */
+  readonly messageId?: string | undefined;
 }
 
-/** A folder of requests, one file each, in the order in which they were made. Several producers may share it. */
+/**
+ * A folder of requests, one file each, in the order in which they were made. Several producers may share it, also of several
+ * processes: a file is there whole or not at all, and one that two of them send is dropped once as a duplicate.
+ */
 export class Outbox {
-  readonly #folder: string;
+  readonly folder: string;
   readonly #files: Files;
+  /** Puts that need no further count. */
+  #room = 0;
 
   constructor({ folder, files }: { folder: string; files: Files }) {
-    this.#folder = folder;
+    this.folder = folder;
     this.#files = files;
   }
 
-  /** Resolves with the entry's name when it is durable. */
-  async put({ event, activeAtMs }: OutboxEntry, nowMs: number): Promise<string> {
-    const held = (await this.names()).length;
-    if (held >= OUTBOX_MAX)
-      throw new RetrainError(
-        'DISK_FULL',
-        `the outbox ${this.#folder} holds ${held} requests, the limit is ${OUTBOX_MAX}: get the broker to run, then flush`,
-      );
+  /**
+   * Resolves with the entry's name when it is durable. Raises `DISK_FULL` when folder or disk are full, `DISK_FAILED` when the
+   * folder cannot be written to; then nothing of it is left.
+   */
+  async put({ event, activeAtMs, messageId }: OutboxEntry, nowMs: number): Promise<string> {
     const name = `${String(Math.max(0, Math.floor(nowMs))).padStart(15, '0')}-${requestKey(event)}.json`;
-    await this.#files.writeAtomic(join(this.#folder, name), JSON.stringify({ format: FORMAT, activeAtMs, event }));
+    const content = JSON.stringify({ format: FORMAT, activeAtMs, messageId, event });
+    try {
+      await this.#takeRoom();
+      await this.#files.writeAtomic(join(this.folder, name), content);
+    } catch (error) {
+      throw putError(error, this.folder);
+    }
     return name;
   }
 
   async names(): Promise<string[]> {
-    return (await this.#files.list(this.#folder)).filter((name) => NAME.test(name));
+    return (await this.#files.list(this.folder)).filter((name) => NAME.test(name));
+  }
+
+  /** Names of the entries of one request. */
+  async find(request: { source: string; id: string }): Promise<string[]> {
+    const ending = `-${requestKey(request)}.json`;
+    return (await this.names()).filter((name) => name.endsWith(ending));
   }
 
   /** Undefined when another producer has sent it meanwhile; raises `DATA_CORRUPT` when the file is not what `put` wrote. */
   async get(name: string): Promise<OutboxEntry | undefined> {
-    const path = join(this.#folder, name);
+    const path = join(this.folder, name);
     const text = await this.#files.readText(path);
     if (text === undefined) return undefined;
     try {
-      const { event, activeAtMs } = entrySchema.parse(JSON.parse(text));
-      return { event, activeAtMs };
+      const { event, activeAtMs, messageId } = entrySchema.parse(JSON.parse(text));
+      return { event, activeAtMs, messageId };
     } catch (error) {
       throw new RetrainError('DATA_CORRUPT', `${path} is not a request of an outbox: look at it, then remove it`, {
         cause: error,
@@ -76,6 +95,37 @@ export class Outbox {
   }
 
   async remove(name: string): Promise<void> {
-    await this.#files.remove(join(this.#folder, name));
+    await this.#files.remove(join(this.folder, name));
   }
+
+  async #takeRoom(): Promise<void> {
+    if (this.#room === 0) {
+      const held = (await this.names()).length;
+      if (held >= OUTBOX_MAX)
+        throw new RetrainError(
+          'DISK_FULL',
+          `the outbox ${this.folder} holds ${held} requests, the limit is ${OUTBOX_MAX}: get the broker to run, then flush`,
+        );
+      this.#room = Math.min(PUTS_PER_COUNT, OUTBOX_MAX - held);
+    }
+    this.#room--;
+  }
+}
+
+const NO_SPACE: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT']);
+
+/** What the system says of a write, as an error that names the folder and the remedy. */
+function putError(error: unknown, folder: string): Error {
+  if (error instanceof RetrainError || !(error instanceof Error)) return error as Error;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === undefined) return error;
+  if (NO_SPACE.has(code))
+    return new RetrainError('DISK_FULL', `no room for the request in the outbox ${folder} (${code}): free some space`, {
+      cause: error,
+    });
+  return new RetrainError(
+    'DISK_FAILED',
+    `the request cannot be written to the outbox ${folder} (${code}): choose a folder that this user can write to`,
+    { cause: error },
+  );
 }

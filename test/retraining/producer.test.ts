@@ -3,65 +3,17 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ServiceBusClient, ServiceBusError } from '@azure/service-bus';
-import type { ServiceBusMessage } from '@azure/service-bus';
 import { RetrainError } from '../../src/errors.ts';
 import { readModelEvent, readRequest } from '../../src/retraining/envelope.ts';
 import { endOfGathering } from '../../src/retraining/gather-window.ts';
-import { RetrainingProducer, SEND_TRIES_MAX } from '../../src/retraining/producer.ts';
-import type { MessageSender, ProducerOptions } from '../../src/retraining/producer.ts';
+import { SEND_TRIES_MAX } from '../../src/retraining/message-sender.ts';
+import { RetrainingProducer } from '../../src/retraining/producer.ts';
 import type { RetrainRequestInput } from '../../src/retraining/request.ts';
 import { startServer } from '../../src/server/index.ts';
 import { parseQueueDescription } from '../../src/topology/index.ts';
-import { FakeClock } from '../fake-clock.ts';
 import { received } from './received-message.ts';
+import { FakeSender, input, producing, refused } from './sender-double.ts';
 import { temporaryFolder } from './temporary-folder.ts';
-
-const input: RetrainRequestInput = {
-  model: { name: 'births/us' },
-  trigger: {
-    kind: 'performance-decay',
-    metric: 'mape',
-    window: { from: '2025-01-01T00:00:00Z', to: '2025-04-01T00:00:00Z' },
-  },
-};
-
-/** Takes messages, or fails as often as it is told to. */
-class FakeSender implements MessageSender {
-  readonly sent: ServiceBusMessage[] = [];
-  failures: Error[] = [];
-  tries = 0;
-  closed = 0;
-  onSend: () => Promise<void> = async () => undefined;
-
-  async sendMessages(message: ServiceBusMessage): Promise<void> {
-    this.tries++;
-    await this.onSend();
-    const failure = this.failures.shift();
-    if (failure) throw failure;
-    this.sent.push(message);
-  }
-
-  async close(): Promise<void> {
-    this.closed++;
-  }
-}
-
-/** A clock whose pauses end at once. */
-class HastyClock extends FakeClock {
-  override after(delayMs: number, callback: () => void): () => void {
-    const cancel = super.after(delayMs, callback);
-    queueMicrotask(() => this.advance(delayMs));
-    return cancel;
-  }
-}
-
-function producing(options: Partial<ProducerOptions> = {}) {
-  const sender = new FakeSender();
-  const clock = new HastyClock();
-  return { sender, clock, producer: new RetrainingProducer({ sender, clock, source: '/monitor', ...options }) };
-}
-
-const refused = (): Error => Object.assign(new Error('connect ECONNREFUSED'), { errno: -111, syscall: 'connect' });
 
 test('a request is sent with an id from its evidence, and the same occasion told twice has the same MessageId', async () => {
   const { sender, producer } = producing();

@@ -42,7 +42,16 @@ async function checkConfiguration(file: string | undefined, { json }: CheckFlags
   if (json) console.log(JSON.stringify(summary));
   else {
     const { models, monitors, intakeRules, notifyRules } = summary;
-    const counted = `${models.length} models, ${monitors} monitors, ${intakeRules} intake rules, ${notifyRules} notify rules`;
-    console.log(`${configuration.file} can be used: ${counted}; broker: ${summary.broker}`);
+    const counts = [
+      counted(models.length, 'model'),
+      counted(monitors, 'monitor'),
+      counted(intakeRules, 'intake rule'),
+      counted(notifyRules, 'notify rule'),
+    ];
+    console.log(`${configuration.file} can be used: ${counts.join(', ')}; broker: ${summary.broker}`);
   }
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

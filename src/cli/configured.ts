@@ -5,6 +5,7 @@ import { credentialConnection, parseConnection } from '../retraining/connection.
 import type { Connection } from '../retraining/connection.ts';
 import { files } from '../runtime/files.ts';
 import { CONFIGURATION_FILE } from './configuration-file.ts';
+import { entraCredential } from './entra-credential.ts';
 import { runningBroker } from './running-broker.ts';
 
 /** Bytes of a configuration. */
@@ -60,11 +61,6 @@ async function connectionIn(configuration: Configuration): Promise<Connection | 
   if (connection.connectionString !== undefined) return parseConnection(connection.connectionString);
   if (connection.fullyQualifiedNamespace === undefined)
     throw new RetrainError('CONFIGURATION_INVALID', `${file}: connection: names no broker`);
-  // It takes a quarter of a second to load: only who needs it waits for it.
-  const { DefaultAzureCredential } = await import('@azure/identity');
-  const { clientId: managedIdentityClientId } = connection;
-  const credential = new DefaultAzureCredential(
-    managedIdentityClientId === undefined ? {} : { managedIdentityClientId },
-  );
+  const credential = await entraCredential(connection.clientId);
   return credentialConnection(connection.fullyQualifiedNamespace, credential);
 }

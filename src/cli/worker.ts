@@ -1,76 +1,60 @@
-import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { RetrainError } from '../errors.ts';
-import { CommandTrainer } from '../retraining/trainers/command-trainer.ts';
-import { FileRegistry } from '../retraining/registries/file-registry.ts';
-import { parseGateRule } from '../retraining/gate.ts';
-import type { GateRule } from '../retraining/gate.ts';
-import { checkModelName } from '../retraining/model-name.ts';
-import type { ModelPolicy } from '../retraining/worker/worker-context.ts';
 import { RetrainingWorker } from '../retraining/worker/worker.ts';
 import type { WorkerOptions } from '../retraining/worker/worker.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { files } from '../runtime/files.ts';
-import { systemRandom } from '../runtime/random.ts';
+import { CONFIGURATION_FILE } from './configuration-file.ts';
 import { addConnectionOptions, checkQueue, checkTarget, placeOf } from './connection.ts';
-import type { ConnectionOptions, Place } from './connection.ts';
+import type { Place } from './connection.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { Interrupt } from './interrupt.ts';
 import { collect, count, decimal, span } from './option.ts';
-import { DEFAULT_STATE_FOLDER, stateFolders } from './state-folder.ts';
+import { DEFAULT_STATE_FOLDER } from './state-folder.ts';
+import { checkWorkerFlags, refuseTrainerFlags, workerOptionsOf } from './worker-flags.ts';
+import type { WorkerFlags } from './worker-flags.ts';
 import { WorkerOutput } from './worker-output.ts';
 
-interface WorkerFlags extends ConnectionOptions {
-  readonly model?: readonly string[];
-  readonly metric: string;
-  readonly direction: GateRule['direction'];
-  readonly minImprovement: number;
-  readonly state: string;
-  readonly maxRuntime?: number;
-  readonly grace: number;
-  readonly attempts?: number;
-  readonly coolDown?: number;
-  readonly budget?: number;
-  readonly concurrency: number;
-  readonly outcomes?: string;
-  readonly idleExit?: number;
-  readonly json?: true;
-  readonly verbose?: true;
-}
+const DEFAULT_GRACE_MS = 30_000;
 
 export function workerCommand(): Command {
   return addConnectionOptions(new Command('worker'))
     .description('Takes requests from the queue, runs the trainer, and lets the gate promote or reject the result.')
-    .argument('[trainer...]', "the trainer's command and its arguments, after --")
+    .argument('[trainer...]', "the trainer's command and its arguments, after --; without it, the configuration's")
     .option(
       '--model <name>',
       'take requests for this model only, dead-letter others; repeatable (default: any)',
       collect,
     )
-    .requiredOption('--metric <name>', 'the metric that the gate compares')
+    .option('--metric <name>', 'the metric that the gate compares')
     .addOption(
-      new Option('--direction <which>', 'which way is better').choices(['minimize', 'maximize']).default('minimize'),
+      new Option('--direction <which>', 'which way is better (default: minimize)').choices(['minimize', 'maximize']),
     )
-    .option('--min-improvement <n>', "what a challenger must gain, in the metric's unit", decimal, 0)
-    .option('--state <dir>', 'folder for registry, runs and outcome log', DEFAULT_STATE_FOLDER)
+    .option('--min-improvement <n>', "what a challenger must gain, in the metric's unit (default: 0)", decimal)
+    .option('--state <dir>', `folder for registry, runs and outcome log (default: ${DEFAULT_STATE_FOLDER})`)
     .option('--max-runtime <span>', 'end a run that takes longer, such as 90m (default: 24h)', span)
-    .addOption(
-      new Option('--grace <span>', 'between SIGTERM and SIGKILL for a trainer').argParser(span).default(30_000, '30s'),
-    )
+    .option('--grace <span>', 'between SIGTERM and SIGKILL for a trainer (default: 30s)', span)
     .option('--attempts <n>', 'failed runs before a request is dead-lettered (default: 5)', count)
     .option('--cool-down <span>', 'pause between two runs of a model (default: none)', span)
     .option('--budget <n>', 'runs of a model a day (default: no limit)', count)
-    .option('--concurrency <n>', 'models worked on at the same time', count, 1)
+    .option(
+      '--concurrency <n>',
+      'models worked on at the same time (default: 1, or what the configuration says)',
+      count,
+    )
     .option('--outcomes <queue>', 'queue or topic for outcome events')
+    .option('--once', 'take what is there, then end: for jobs that are started when requests wait')
     .option('--idle-exit <span>', 'end after so long without a request, such as 5m', span)
     .option('--json', 'print every event as a line of JSON')
     .addHelpText(
       'after',
       `
+Without a trainer after --, ${CONFIGURATION_FILE} says which models there are and how each is trained.
 The trainer reads the plan from the file $RETRAIN_REQUEST, writes {"metrics": {"challenger": {…}, "champion": {…}}, "artifact": "…"}
 to $RETRAIN_RESULT, and puts its files into $RETRAIN_OUTPUT. Ctrl-C stops it in order; what is not finished goes back to the queue.
 
 Examples:
+  retrain worker
+  retrain worker --once
   retrain worker --metric mape -- python train.py
   retrain worker --model births --metric auc --direction maximize --min-improvement 0.002 --max-runtime 2h -- ./train.sh`,
     )
@@ -79,25 +63,26 @@ Examples:
 
 async function runWorker(trainer: readonly string[], flags: WorkerFlags): Promise<void> {
   endWithParent();
+  checkWorkerFlags(trainer, flags);
   const place = placeOf(flags);
-  const policyOf = policies(trainer, flags);
+  const options = await optionsOf(trainer, { place, flags });
   await checkQueue(place);
-  if (flags.outcomes !== undefined) await checkTarget({ ...place, queue: flags.outcomes });
+  if (options.outcomes !== undefined) await checkTarget({ ...place, queue: options.outcomes });
 
   const output = new WorkerOutput((line) => console.log(line), {
     json: flags.json === true,
     verbose: flags.verbose === true,
     clock: systemClock,
   });
+  const { graceMs = DEFAULT_GRACE_MS } = options;
   const running = new Set<string>();
   using interrupt = new Interrupt(() => {
-    const runs = running.size === 0 ? 'the connection' : `${[...running].join(', ')}, up to ${flags.grace / 1000} s`;
+    const runs = running.size === 0 ? 'the connection' : `${[...running].join(', ')}, up to ${graceMs / 1000} s`;
     output.say(`stopping: waiting for ${runs}; Ctrl-C again ends at once`);
   });
   const idle = new IdleWatch({ idleMs: flags.idleExit, clock: systemClock });
   await using worker = new RetrainingWorker({
-    ...workerOptions(place, flags),
-    policyOf,
+    ...options,
     log: (fact) => {
       idle.see(fact);
       if (fact.fact === 'run-started') running.add(fact.model);
@@ -108,6 +93,7 @@ async function runWorker(trainer: readonly string[], flags: WorkerFlags): Promis
       if (moment === 'after') output.written(event, model);
     },
   });
+  if (flags.once) return await workOnce(worker, { output, interrupt });
   await worker.start();
   output.say(`working on ${place.queue} at ${place.connection.host}; Ctrl-C stops in order`);
   const ended = await Promise.race([interrupt.happened, idle.happened]);
@@ -119,43 +105,33 @@ async function runWorker(trainer: readonly string[], flags: WorkerFlags): Promis
     );
 }
 
-function workerOptions(place: Place, flags: WorkerFlags): Omit<WorkerOptions, 'policyOf'> {
-  const state = resolve(flags.state);
-  const { registry: folder } = stateFolders(state);
-  return {
-    connection: place.connection,
-    queue: place.queue,
-    registry: new FileRegistry({ folder, files, clock: systemClock, random: systemRandom }),
-    outcomeFolder: state,
-    ...(flags.outcomes !== undefined && { outcomes: flags.outcomes }),
-    concurrency: flags.concurrency,
-    graceMs: flags.grace,
-  };
+async function workOnce(
+  worker: RetrainingWorker,
+  { output, interrupt }: { output: WorkerOutput; interrupt: Interrupt },
+): Promise<void> {
+  void interrupt.happened.then(() => worker.stop());
+  const { end, sessions, runs, reason = '', code = 'UNREACHABLE' } = await worker.runOnce();
+  if (end === 'unreachable' || end === 'failed') throw new RetrainError(code, reason);
+  const done =
+    sessions === 0
+      ? 'nothing to do'
+      : `${runs} ${runs === 1 ? 'run' : 'runs'} for ${sessions} ${sessions === 1 ? 'model' : 'models'}`;
+  output.say(end === 'stopped' ? `stopped after ${done}` : done);
 }
 
-/** Every model has the same policy; one that is not named is not this worker's business. */
-function policies(trainer: readonly string[], flags: WorkerFlags): (model: string) => ModelPolicy | undefined {
-  const [command, ...args] = trainer;
-  if (command === undefined)
-    throw new RetrainError(
-      'ARGUMENT_INVALID',
-      'no trainer: give its command after --, as in retrain worker --metric mape -- python train.py',
-    );
-  const names = flags.model?.map(checkModelName);
-  const { metric, direction, minImprovement, attempts, coolDown, budget, maxRuntime, grace } = flags;
-  const policy: ModelPolicy = {
-    trainer: new CommandTrainer({
-      command: [command, ...args],
-      folder: stateFolders(resolve(flags.state)).runs,
-      graceMs: grace,
-      ...(maxRuntime !== undefined && { maxRunMs: maxRuntime }),
-    }),
-    gate: parseGateRule({ metric, direction, minImprovement }),
-    ...(attempts !== undefined && { maxAttempts: attempts }),
-    ...(coolDown !== undefined && { cooldownMs: coolDown }),
-    ...(budget !== undefined && { maxRunsPerDay: budget }),
-  };
-  return (model) => (names && !names.includes(model) ? undefined : policy);
+/** By flags when a trainer is given, otherwise by the configuration. */
+async function optionsOf(
+  trainer: readonly string[],
+  { place, flags }: { place: Place; flags: WorkerFlags },
+): Promise<WorkerOptions> {
+  const { configured, concurrency } = flags;
+  const graceMs = flags.grace ?? configured?.configuration.worker.grace ?? DEFAULT_GRACE_MS;
+  const own = concurrency === undefined ? {} : { concurrency };
+  if (trainer.length > 0 || !configured) return { ...workerOptionsOf(trainer, { place, flags, graceMs }), ...own };
+  const { configuration } = configured;
+  refuseTrainerFlags(flags, configuration.file);
+  const { configuredWorker } = await import('./configured-parts.ts');
+  return { ...(await configuredWorker(configuration, place.connection)), queue: place.queue, graceMs, ...own };
 }
 
 /** A worker that was started over an IPC channel, as by the demo, does not outlive who started it. */

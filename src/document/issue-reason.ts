@@ -53,12 +53,14 @@ export function enumReason(values: readonly string[], value: unknown): string {
   return `must be ${known}, not ${shown(value)}${near === undefined ? '' : `; did you mean '${near}'?`}`;
 }
 
+/** What is no text without quotes. */
+const UNQUOTED = /^(?:[-+]?[\d.]+|true|false)$/i;
+
 /** YAML takes 007 and 1.10 for numbers, and yes for text. */
 function quotingHint(expected: string, value: unknown): string {
   if (expected === 'string' && (typeof value === 'number' || typeof value === 'boolean')) return '; put it in quotes';
-  if ((expected === 'int' || expected === 'number' || expected === 'boolean') && typeof value === 'string')
-    return '; write it without quotes';
-  return '';
+  const isScalar = expected === 'int' || expected === 'number' || expected === 'boolean';
+  return isScalar && typeof value === 'string' && UNQUOTED.test(value) ? '; write it without quotes' : '';
 }
 
 /** Long values are told by their beginning. */

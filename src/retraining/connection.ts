@@ -1,6 +1,6 @@
 import { parseServiceBusConnectionString, ServiceBusClient } from '@azure/service-bus';
-import type { RetryOptions } from '@azure/service-bus';
-import type { TokenCredential } from '@azure/identity';
+import type { RetryOptions, TokenCredential } from '@azure/service-bus';
+
 import { RetrainError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import { pause } from '../runtime/clock.ts';

@@ -153,7 +153,7 @@ topics:
     "f.yaml:6:11: queues[1].name: 'A' is taken by queue 'a' before it; names must differ in more than case",
     "f.yaml:7:19: queues[1].lockDuration: 'PT10M' must be an ISO 8601 duration from PT5S to PT5M",
     'f.yaml:8:5: queues[2].name: is missing',
-    "f.yaml:8:22: queues[2].requiresSession: must be true or false, not 'yes'; write it without quotes",
+    "f.yaml:8:22: queues[2].requiresSession: must be true or false, not 'yes'",
     'f.yaml:10:16: queues[3].forwardTo: a queue cannot forward to itself; name another queue or topic',
     "f.yaml:11:1: topic: unknown property 'topic'; did you mean 'topics'?",
     "f.yaml:13:11: topics[0].name: must be letters, digits and . - _ / and begin and end with a letter or digit, not '-t'",

@@ -34,6 +34,9 @@ export type { Ledger } from './retraining/worker/ledger-record.ts';
 export type { WorkerFact, WorkerLog } from './retraining/worker/worker-log.ts';
 export { CommandTrainer } from './retraining/trainers/command-trainer.ts';
 export type { CommandTrainerOptions } from './retraining/trainers/command-trainer.ts';
+export { HttpTrainer } from './retraining/trainers/http-trainer.ts';
+export type { HttpTrainerOptions } from './retraining/trainers/http-trainer.ts';
+export { trainerHttpJsonSchema } from './retraining/trainers/http-contract.ts';
 export { ModuleTrainer } from './retraining/trainers/module-trainer.ts';
 export type { ModuleTrainerOptions } from './retraining/trainers/module-trainer.ts';
 export type { TrainContext, TrainFunction, TrainResult } from './retraining/trainers/train-function.ts';
@@ -95,5 +98,3 @@ export type { Columns, DataDrift, DataDriftOptions } from './monitoring/data-dri
 export { columnDrift } from './monitoring/drift.ts';
 export type { ColumnDrift, ColumnDriftOptions, DriftTest } from './monitoring/drift.ts';
 export type { Cell, ColumnKind } from './monitoring/column-values.ts';
-export { DriftSample } from './monitoring/drift-sample.ts';
-export type { DriftSampleOptions, DriftSampleState } from './monitoring/drift-sample.ts';

@@ -24,6 +24,5 @@ export function checkedOptions<T>(schema: z.ZodType<T>, owner: string, options: 
 }
 
 function written(value: unknown): string {
-  if (value === undefined) return 'left out';
-  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? typeof value);
+  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
 }

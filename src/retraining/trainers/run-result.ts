@@ -10,7 +10,7 @@ export const MAX_RESULT_BYTES = 64 * 1024;
 const MAX_NOTES_LENGTH = 4096;
 const MAX_ARTIFACT_LENGTH = 2048;
 
-const resultSchema = z.object({
+export const runResultSchema = z.object({
   metrics: metricsSchema,
   artifact: z.string().min(1).max(MAX_ARTIFACT_LENGTH),
   notes: z.string().max(MAX_NOTES_LENGTH).optional(),
@@ -35,19 +35,45 @@ export function isRemote(artifact: string): boolean {
  */
 export function parseRunResult(text: string | undefined, outputFolder: string): RunResult {
   if (text === undefined) throw bad('it wrote no result file: write JSON with metrics and artifact to $RETRAIN_RESULT');
-  let value: unknown;
+  const result = checkedResult(parsedJson(text));
+  return { ...result, artifact: locate(result.artifact, outputFolder) };
+}
+
+/**
+ * Checks the result of a run that lived elsewhere, as JSON text or as a value: its artifact has to be a URI, as no folder is
+ * shared with it. Raises `TRAINER_FAILED`.
+ */
+export function remoteRunResult(given: unknown): RunResult {
+  if (given === undefined || given === null || given === '')
+    throw bad('it gave no result: give metrics and artifact', REMOTE);
+  const result = checkedResult(typeof given === 'string' ? parsedJson(given, REMOTE) : given, REMOTE);
+  if (isRemote(result.artifact) && !result.artifact.startsWith('file:')) return result;
+  const artifact = JSON.stringify(result.artifact.slice(0, 200));
+  throw bad(
+    `artifact ${artifact} in its result is no URI that can be reached from elsewhere: upload it, and give its address`,
+    REMOTE,
+  );
+}
+
+const LOCAL = 'the trainer exited with 0';
+const REMOTE = 'the run succeeded';
+
+function parsedJson(text: string, how = LOCAL): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
-    throw bad(`its result file is not JSON (${(error as Error).message.slice(0, 200)})`);
+    throw bad(`its result is not JSON (${(error as Error).message.slice(0, 200)})`, how);
   }
-  const parsed = resultSchema.safeParse(value);
+}
+
+function checkedResult(value: unknown, how = LOCAL): RunResult {
+  const parsed = runResultSchema.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw bad(`its result file is not valid: ${issue?.path.join('.') || 'the whole'}: ${issue?.message}`);
+    throw bad(`its result is not valid: ${issue?.path.join('.') || 'the whole'}: ${issue?.message}`, how);
   }
   const { metrics, artifact, notes } = parsed.data;
-  return { metrics, artifact: locate(artifact, outputFolder), ...(notes !== undefined && { notes }) };
+  return { metrics, artifact, ...(notes !== undefined && { notes }) };
 }
 
 function locate(artifact: string, outputFolder: string): string {
@@ -59,6 +85,6 @@ function locate(artifact: string, outputFolder: string): string {
   return path;
 }
 
-function bad(what: string): RetrainError {
-  return new RetrainError('TRAINER_FAILED', `the trainer exited with 0, but ${what}`);
+function bad(what: string, how = LOCAL): RetrainError {
+  return new RetrainError('TRAINER_FAILED', `${how}, but ${what}`);
 }

@@ -6,6 +6,8 @@ import type { Files } from '../../runtime/files.ts';
 import type { Random } from '../../runtime/random.ts';
 import { durationSchema } from '../configuration/duration.ts';
 import { CommandTrainer } from './command-trainer.ts';
+import { HttpTrainer } from './http-trainer.ts';
+import type { HttpTrainerOptions } from './http-trainer.ts';
 import { ModuleTrainer } from './module-trainer.ts';
 import type { Trainer } from './trainer.ts';
 
@@ -141,5 +143,21 @@ export function createTrainer(settings: TrainerSettings, parts: TrainerParts): T
     const path = resolve(baseFolder, module);
     return new ModuleTrainer({ module: path, ...(exportName !== undefined && { exportName }), ...local, random });
   }
+  if (settings.http) return new HttpTrainer(httpOptions(settings.http, { folder, ...limits, files, clock, random }));
   throw new RetrainError('ARGUMENT_INVALID', ONE_KIND);
+}
+
+function httpOptions(
+  { url, token, headers, pollEvery, timeout, startWithin }: z.output<typeof httpSchema>,
+  rest: Omit<HttpTrainerOptions, 'url'>,
+): HttpTrainerOptions {
+  return {
+    url,
+    ...(token !== undefined && { token }),
+    ...(headers && { headers }),
+    ...(pollEvery !== undefined && { pollMs: pollEvery }),
+    ...(timeout !== undefined && { timeoutMs: timeout }),
+    ...(startWithin !== undefined && { startWithinMs: startWithin }),
+    ...rest,
+  };
 }

@@ -66,7 +66,9 @@ export class RunExecution {
   async #execute(): Promise<TrainerEnd> {
     const { context, lease, policy, run, events, registryState } = this.#options;
     const { shutdown } = context;
-    if (this.#halt) return stoppedBeforeStart(this.#halt);
+    const { reattaches = false } = policy.trainer;
+    // Of a run that lives elsewhere more may be there than this worker knows: it has to be told that it is cancelled.
+    if (this.#halt && !(reattaches && this.#halt === 'cancelled')) return stoppedBeforeStart(this.#halt, reattaches);
     const { traceparent, tracestate } = events.find((event) => event.traceparent !== undefined) ?? {};
     const { champion } = registryState;
     this.#handle = policy.trainer.start({
@@ -81,6 +83,7 @@ export class RunExecution {
       ...(tracestate !== undefined && { tracestate }),
       onProgress: (progress) => this.#tellProgress(progress),
     });
+    if (this.#halt) this.#stop(this.#halt);
     const onShutdown = (): void => this.#stop('shutdown');
     const onLost = (): void => this.#stop('lost');
     for (const [signal, react] of [[shutdown, onShutdown] as const, [lease.lost, onLost] as const])
@@ -115,9 +118,10 @@ export class RunExecution {
   }
 }
 
-function stoppedBeforeStart(halt: StopCause): TrainerEnd {
+function stoppedBeforeStart(halt: StopCause, goesOn: boolean): TrainerEnd {
   const reason = `${halt} before the trainer was started`;
-  return { kind: 'failed', meaning: 'interrupted', reason, stderrTail: '', logFile: '' };
+  const end = { kind: 'failed', meaning: 'interrupted', reason, stderrTail: '', logFile: '' } as const;
+  return goesOn ? { ...end, goesOn } : end;
 }
 
 /** What was measured when it was promoted: there it was the challenger. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { TrainerEnd } from '../../../src/retraining/trainers/trainer.ts';
+import { answerOf } from '../../../src/retraining/worker/ledger-view.ts';
+import type { StopCause, Trainer, TrainerEnd } from '../../../src/retraining/trainers/trainer.ts';
 import { eventually } from '../trainers/run-fixture.ts';
-import { ME } from './session-double.ts';
-import { ledgerOf, modelWith, request } from './session-model.ts';
+import { ME, arrive } from './session-double.ts';
+import { SOURCE, cancelOf, ledgerOf, modelWith, request } from './session-model.ts';
 import { failure, success } from './worker-fixture.ts';
 
 test('a run that lives elsewhere is let go at a shutdown, and the next worker attaches to it: it costs nothing', async (t) => {
@@ -45,4 +46,45 @@ test('a run that lives elsewhere is let go at a shutdown, and the next worker at
   const types = model.told.map(({ subject }) => subject);
   assert.ok(!types.includes('retrain.interrupted.v1') && !types.includes('retrain.failed.v1'), types.join());
   assert.ok(types.includes('retrain.succeeded.v1'), types.join());
+});
+
+/** Whose runs do nothing until they are told to stop; then they are let go, or ended when they are cancelled. */
+function elsewhere(started: string[], stops: StopCause[]): Trainer {
+  return {
+    reattaches: true,
+    start(run) {
+      started.push(run.plan.runId);
+      let end: (end: TrainerEnd) => void;
+      const result = new Promise<TrainerEnd>((resolve) => (end = resolve));
+      return {
+        result,
+        stop(_graceMs, cause) {
+          stops.push(cause);
+          const goesOn = cause === 'cancelled' ? {} : ({ goesOn: true } as const);
+          end({
+            kind: 'failed',
+            meaning: 'interrupted',
+            reason: cause,
+            stderrTail: '',
+            logFile: '',
+            ...goesOn,
+          });
+        },
+      };
+    },
+  };
+}
+
+test('a run that lives elsewhere is cancelled by the next worker, also when the cancel came while nobody looked', async (t) => {
+  const [started, stops]: [string[], StopCause[]] = [[], []];
+  const options = { messages: [request('a')], policy: { trainer: elsewhere(started, stops) } };
+  const model = modelWith(t, () => failure({ meaning: 'retry' }), options);
+  const work = model.accept();
+  await eventually(() => started.length > 0);
+  model.shutDown();
+  await work;
+  arrive(model.content, cancelOf('c', 'a'));
+  await model.accept({ ...ME, pid: 2 });
+  assert.equal(stops.includes('cancelled'), true, stops.join());
+  assert.equal(answerOf(ledgerOf(model), { source: SOURCE, id: 'a' }), 'cancelled');
 });

@@ -31,6 +31,8 @@ async function program(called: string | undefined): Promise<Command> {
   for (const [, load] of wanted.length > 0 ? wanted : Object.entries(COMMANDS)) root.addCommand(await load());
   for (const command of withSubcommands(root))
     command
+      // Or an option that every command has, such as this one, would only ever reach the outermost.
+      .enablePositionalOptions()
       .option('--verbose', 'show stack traces')
       .exitOverride()
       .showSuggestionAfterError()

@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   worker: async () => (await import('./worker.ts')).workerCommand(),
   config: async () => (await import('./config.ts')).configCommand(),
   request: async () => (await import('./request.ts')).requestCommand(),
+  monitor: async () => (await import('./monitor.ts')).monitorCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   entities: async () => (await import('./entities.ts')).entitiesCommand(),
   peek: async () => (await import('./peek.ts')).peekCommand(),

@@ -22,6 +22,8 @@ import { journalFolder, trimJournal } from './observation-journal.ts';
 
 /** How often sources are looked at. */
 export const POLL_MS = 5_000;
+/** How often the registry is asked for champions, which may lie beyond a network. */
+const CHAMPION_MS = 15_000;
 /** Monitors that are worked on at the same time. */
 const CONCURRENCY = 8;
 /** Chunks of one monitor before another one has its turn. */
@@ -70,6 +72,7 @@ export class MonitorRunner {
   #opened = false;
   #entries: Entry[] = [];
   #failed = 0;
+  #champions = { notBeforeMs: -Infinity };
   #loop: Promise<void> | undefined;
 
   constructor(options: MonitorRunnerOptions) {
@@ -210,7 +213,9 @@ export class MonitorRunner {
   /** A registry that cannot be read now is asked again at the next turn. */
   async #hearOfChampions(): Promise<void> {
     const { championEpoch } = this.#options;
-    if (!championEpoch) return;
+    const nowMs = this.#clock.monotonicMs();
+    if (!championEpoch || nowMs < this.#champions.notBeforeMs) return;
+    this.#champions = { notBeforeMs: nowMs + CHAMPION_MS };
     for (const model of new Set(this.#entries.map((entry) => entry.model))) {
       const epoch = await championEpoch(model).catch(() => undefined);
       if (epoch === undefined) continue;

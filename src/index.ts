@@ -54,6 +54,8 @@ export type { Plan, PlanChampion, PlannedRequest } from './retraining/plan.ts';
 
 export { judge } from './retraining/gate.ts';
 export type { GateResult, GateRule, Metrics } from './retraining/gate.ts';
+export { AzureBlobRegistry } from './retraining/registries/azure-blob-registry.ts';
+export type { AzureBlobRegistryOptions } from './retraining/registries/azure-blob-registry.ts';
 export { FileRegistry } from './retraining/registries/file-registry.ts';
 export type { FileRegistryOptions } from './retraining/registries/file-registry.ts';
 export type {

@@ -16,6 +16,14 @@ const KEPT_SHARE = 0.5;
 /** The form of a temporary name: `.<target>.<12 hex digits>.tmp`. */
 const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
 
+export interface TreeEntry {
+  /** Relative to the folder, its parts parted by `/`. */
+  readonly path: string;
+  readonly kind: 'file' | 'folder';
+  /** Of a folder 0. */
+  readonly bytes: number;
+}
+
 /**
  * Plain files and folders. "Durable" means: after the promise resolves, a power cut does not undo it (content and the
  * folder's entry are synced). Temporary files are hidden names beside their target, and `list` does not show them.
@@ -32,6 +40,13 @@ export interface Files {
   readText(path: string, options?: { maxBytes?: number }): Promise<string | undefined>;
   /** The bytes of a file in order, a part at a time. */
   read(path: string): AsyncIterable<Buffer>;
+  /** Writes parts in order to a new file, durably: nothing may have its name. Makes the folder when missing. */
+  write(path: string, parts: AsyncIterable<Uint8Array>): Promise<void>;
+  /**
+   * A file, as one entry with the path '', or all that is in a folder at any depth, in the order of their names; undefined
+   * when there is neither.
+   */
+  tree(path: string): Promise<TreeEntry[] | undefined>;
   /** Names in a folder, sorted; empty when there is no such folder. */
   list(folder: string): Promise<string[]>;
   /** Removes a file, or a folder with all it holds, and syncs the folder; nothing there is fine. */
@@ -101,6 +116,26 @@ export const files: Files = {
   async *read(path) {
     // Opened with the first part that is asked for: a stream that nobody reads yet has nobody to tell of its error.
     for await (const chunk of createReadStream(path)) yield chunk as Buffer;
+  },
+
+  async write(path, parts) {
+    await files.makeFolder(dirname(path));
+    const file = await open(path, 'wx');
+    try {
+      for await (const part of parts) await file.writeFile(part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await syncFolder(dirname(path));
+  },
+
+  async tree(path) {
+    const info = await unlessMissing(lstat(path));
+    if (!info) return undefined;
+    if (info.isDirectory()) return entriesIn(path, '');
+    if (!info.isFile()) throw notPlain(path);
+    return [{ path: '', kind: 'file', bytes: info.size }];
   },
 
   async list(folder) {
@@ -216,6 +251,20 @@ async function copyTree(from: string, to: string): Promise<void> {
   } finally {
     await file.close();
   }
+}
+
+async function entriesIn(folder: string, prefix: string): Promise<TreeEntry[]> {
+  const entries: TreeEntry[] = [];
+  for (const name of (await readdir(folder)).sort()) {
+    const path = join(folder, name);
+    const relative = `${prefix}${name}`;
+    const info = await lstat(path);
+    if (info.isDirectory())
+      entries.push({ path: relative, kind: 'folder', bytes: 0 }, ...(await entriesIn(path, `${relative}/`)));
+    else if (info.isFile()) entries.push({ path: relative, kind: 'file', bytes: info.size });
+    else throw notPlain(path);
+  }
+  return entries;
 }
 
 async function hashTree(hash: Hash, folder: string, prefix: string): Promise<void> {

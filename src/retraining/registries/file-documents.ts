@@ -3,9 +3,10 @@ import { RetrainError } from '../../errors.ts';
 import type { Files } from '../../runtime/files.ts';
 import { modelPath } from '../model-name.ts';
 import { documentText, parseDocument } from './document-codec.ts';
+import { publishAliases } from './registry-aliases.ts';
+import type { Alias } from './registry-aliases.ts';
 import { emptyDocument } from './registry-document.ts';
 import type { RecordedChange, RegistryDocument } from './registry-document.ts';
-import { stateIn } from './registry-state.ts';
 import type { AddressOf } from './registry-state.ts';
 import type { DocumentStore, StoredDocument } from './registry-stores.ts';
 
@@ -43,13 +44,14 @@ export class FileDocuments implements DocumentStore {
     this.#addressIn = addressIn;
   }
 
-  async models(): Promise<string[]> {
-    const models: string[] = [];
+  async all(): Promise<RegistryDocument[]> {
+    const documents: RegistryDocument[] = [];
     for (const name of await this.#files.list(this.#folder)) {
       const newest = await this.#newest(join(this.#folder, name));
-      if (newest) models.push(parseDocument(newest.text, newest).model);
+      const stored = newest && (await this.read(parseDocument(newest.text, newest).model));
+      if (stored) documents.push(stored.document);
     }
-    return models;
+    return documents;
   }
 
   async read(model: string): Promise<StoredDocument | undefined> {
@@ -73,21 +75,16 @@ export class FileDocuments implements DocumentStore {
     return !pruned;
   }
 
-  /** Whoever writes an alias last has looked at the newest document after writing: it cannot stay behind. */
-  async publish(model: string): Promise<void> {
-    for (let stored = await this.read(model); stored;) {
-      const { champion, challenger } = stateIn(stored.document, this.#addressIn(model));
-      await this.#alias(model, 'champion', champion);
-      await this.#alias(model, 'challenger', challenger);
-      const now = await this.read(model);
-      if (now?.version === stored.version) return;
-      stored = now;
-    }
+  publish(model: string): Promise<void> {
+    return publishAliases({
+      read: () => this.read(model),
+      addressOf: this.#addressIn(model),
+      write: (alias, text) => this.#alias(model, alias, text),
+    });
   }
 
-  async #alias(model: string, alias: 'champion' | 'challenger', value: object | undefined): Promise<void> {
+  async #alias(model: string, alias: Alias, text: string | undefined): Promise<void> {
     const path = join(this.#modelFolder(model), `${alias}.json`);
-    const text = value && JSON.stringify(value, undefined, 2);
     if ((await this.#files.readText(path)) === text) return;
     if (text === undefined) await this.#files.remove(path);
     else await this.#files.writeAtomic(path, text);

@@ -5,6 +5,7 @@ import { RetrainError } from '../../errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Files } from '../../runtime/files.ts';
 import type { Random } from '../../runtime/random.ts';
+import { AzureBlobRegistry } from './azure-blob-registry.ts';
 import { FileRegistry } from './file-registry.ts';
 import { HISTORY_DEFAULT, HISTORY_MAX, REJECTED_DEFAULT, REJECTED_MAX } from './registry.ts';
 import type { Registry } from './registry.ts';
@@ -132,6 +133,9 @@ export function createRegistry({ file, azureBlob, mlflow }: RegistrySettings, pa
       ...file,
       folder: file.folder === undefined ? folder : resolve(baseFolder, file.folder),
     });
-  const kind = azureBlob ? 'azureBlob' : mlflow ? 'mlflow' : 'none';
-  throw new RetrainError('CONFIGURATION_INVALID', `registry.${kind} is not there yet: use registry.file`);
+  if (azureBlob) return new AzureBlobRegistry({ ...parts, ...azureBlob });
+  throw new RetrainError(
+    'CONFIGURATION_INVALID',
+    `registry.${mlflow ? 'mlflow' : 'none'} is not there yet: use registry.file`,
+  );
 }

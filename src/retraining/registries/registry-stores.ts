@@ -9,8 +9,8 @@ export interface StoredDocument {
 
 /** Keeps one document for each model and replaces it by compare-and-set. */
 export interface DocumentStore {
-  /** Names of all models that have a document. */
-  models(): Promise<string[]>;
+  /** The documents of all models, in no order. */
+  all(): Promise<RegistryDocument[]>;
   read(model: string): Promise<StoredDocument | undefined>;
   /**
    * Puts `next` in the place of what was read (undefined: there was nothing). False when somebody else did so first; then

@@ -38,8 +38,6 @@ import type {
 
 /** Times that a change is tried again because somebody else changed the same model meanwhile. */
 const CHANGE_TRIES_MAX = 16;
-/** Documents that are read at the same time for a list. */
-const LIST_CONCURRENCY = 8;
 const NONCE_BYTES = 9;
 /** In the names of places: epochs are compared as numbers, people see them in order. */
 const EPOCH_DIGITS = 10;
@@ -82,13 +80,11 @@ export class StoredRegistry implements Registry {
   }
 
   async list(): Promise<readonly ModelState[]> {
-    const models = (await this.#documents.models()).sort();
-    const states: ModelState[] = [];
-    for (let from = 0; from < models.length; from += LIST_CONCURRENCY) {
-      const some = models.slice(from, from + LIST_CONCURRENCY);
-      states.push(...(await Promise.all(some.map(async (model) => ({ model, ...(await this.read(model)) })))));
-    }
-    return states.filter(({ champion, challenger }) => champion ?? challenger);
+    const documents = await this.#documents.all();
+    return documents
+      .map((document) => ({ model: document.model, ...stateIn(document, this.#addressIn(document.model)) }))
+      .filter(({ champion, challenger }) => champion ?? challenger)
+      .sort((a, b) => (a.model < b.model ? -1 : 1));
   }
 
   async history(model: string): Promise<readonly ChampionChange[]> {

@@ -9,12 +9,19 @@ import type { Files } from '../../../src/runtime/files.ts';
 import { systemRandom as random } from '../../../src/runtime/random.ts';
 import { FakeClock } from '../../fake-clock.ts';
 import { registrySuite } from './registry-suite.ts';
+import { HISTORY, REJECTED } from './registry-under-test.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-registrySuite('file registry', async (t) => {
-  const folder = await temporaryFolder(t);
-  const clock = new FakeClock();
-  return () => new FileRegistry({ folder, files, clock, random });
+registrySuite({
+  name: 'file registry',
+  async prepare(t) {
+    const folder = await temporaryFolder(t);
+    const options = { folder, history: HISTORY, rejected: REJECTED, clock: new FakeClock(), random };
+    return {
+      open: () => new FileRegistry({ ...options, files }),
+      dying: (step) => new FileRegistry({ ...options, files: dyingFiles(step) }),
+    };
+  },
 });
 
 async function output(folder: string, epoch: number) {
@@ -64,6 +71,7 @@ function dyingFiles(step: number): Files {
     remove: async (...args) => (alive(), files.remove(...args)),
     rename: async (...args) => (alive(), files.rename(...args)),
     copy: async (...args) => (alive(), files.copy(...args)),
+    write: async (...args) => (alive(), files.write(...args)),
   };
 }
 

@@ -15,6 +15,11 @@ export class SessionRenewed extends Error {
   override readonly name = 'SessionRenewed';
 }
 
+/** The broker did not answer in time: it may have done what it was asked or not, and is asked once more. */
+export class Unanswered extends Error {
+  override readonly name = 'Unanswered';
+}
+
 /** Whether the broker says that the session's lock is gone. */
 export function isLockLost(error: unknown): boolean {
   return isServiceBusError(error) && LOCK_CODES.has(error.code);
@@ -22,6 +27,7 @@ export function isLockLost(error: unknown): boolean {
 
 /** Whether the same operation may succeed when it is tried again. */
 export function isPassing(error: unknown): boolean {
+  if (error instanceof Unanswered) return true;
   return isServiceBusError(error) && (error.retryable || PASSING_CODES.has(error.code));
 }
 

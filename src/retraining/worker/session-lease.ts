@@ -7,7 +7,7 @@ import { advance, emptyLedger } from './ledger.ts';
 import type { LedgerEvent } from './ledger.ts';
 import { decodeLedger, encodeLedger } from './ledger-codec.ts';
 import type { Ledger, Owner, Run } from './ledger-record.ts';
-import { SessionRenewed, isLockLost, isPassing, messageOf } from './session-errors.ts';
+import { SessionRenewed, Unanswered, isLockLost, isPassing, messageOf } from './session-errors.ts';
 import { isSameOwner } from './session-takeover.ts';
 import type { WorkerLog } from './worker-log.ts';
 
@@ -20,6 +20,7 @@ const LOCK_DURATION_MAX_MS = 300_000;
 const LOCK_DURATION_MIN_MS = 1000;
 /** How long closing a link may take: its connection may be dead. */
 const CLOSE_MS = 2000;
+const DEFAULT_SETTLEMENT_MS = 5000;
 
 /** Why a link is lost whose session another slot has. */
 const ADOPTED = 'the broker gave the session to another link of this worker';
@@ -33,6 +34,8 @@ export interface SessionLeaseOptions {
   readonly lockDurationMs?: number | undefined;
   /** Beyond the lock duration, how long a lost session is asked for. */
   readonly marginMs: number;
+  /** How long the broker may take to answer a settlement, milliseconds. Default 5,000. */
+  readonly settlementMs?: number | undefined;
   /** Aborts when the worker ends and waits no longer: then the session counts as lost, whatever is being tried. */
   readonly giveUp?: AbortSignal | undefined;
   readonly clock: Clock;
@@ -60,6 +63,8 @@ export class SessionLease {
   #generation = 0;
   #expiresAtMs: number;
   #recovering: Promise<void> | undefined;
+  /** Aborts when the present link is given up. */
+  #linkGone = new AbortController();
   #offered: ServiceBusSessionReceiver | undefined;
   #released = false;
   readonly #onGiveUp = (): void => {
@@ -137,15 +142,27 @@ export class SessionLease {
     return this.#receiver.peekMessages(max, { fromSequenceNumber: from });
   }
 
-  /** Runs an operation on the current link; tries again what may pass; recovers the session when its link is lost. */
-  async operate<T>(operation: (receiver: ServiceBusSessionReceiver) => Promise<T>): Promise<T> {
+  /** Settles a message. The client itself would wait a minute for the broker's answer, for one over a dead connection, too. */
+  settle(operation: (receiver: ServiceBusSessionReceiver) => Promise<unknown>): Promise<unknown> {
+    return this.operate(operation, { limitMs: this.#options.settlementMs ?? DEFAULT_SETTLEMENT_MS });
+  }
+
+  /**
+   * Runs an operation on the current link; tries again what may pass; recovers the session when its link is lost.
+   *
+   * @param limitMs after which a try counts as failed, and may pass
+   */
+  async operate<T>(
+    operation: (receiver: ServiceBusSessionReceiver) => Promise<T>,
+    { limitMs }: { limitMs?: number } = {},
+  ): Promise<T> {
     const { clock, random, log } = this.#options;
     for (let tries = 1; ; tries++) {
       if (this.#recovering) await this.#renewed(this.#recovering);
       this.#check();
       const receiver = this.#receiver;
       try {
-        return await operation(receiver);
+        return await this.#answered(operation(receiver), limitMs);
       } catch (error) {
         this.#check();
         if (this.#recovering || receiver !== this.#receiver) await this.#renewed(this.#recovering);
@@ -192,6 +209,28 @@ export class SessionLease {
     await this.#close(this.#receiver);
   }
 
+  /** What is under way on a link that is given up is not waited for: the client may leave it open for a minute. */
+  async #answered<T>(operation: Promise<T>, limitMs: number | undefined): Promise<T> {
+    const gone = this.#linkGone.signal;
+    let end = (): void => undefined;
+    const givenUp = new Promise<never>((_, reject) => {
+      const onGone = (): void => reject(new SessionRenewed());
+      const onLimit = (): void => reject(new Unanswered(`the broker did not answer within ${limitMs} ms`));
+      const cancel = limitMs === undefined ? undefined : this.#options.clock.after(limitMs, onLimit);
+      gone.addEventListener('abort', onGone, { once: true });
+      end = () => {
+        cancel?.();
+        gone.removeEventListener('abort', onGone);
+      };
+    });
+    try {
+      return await Promise.race([operation, givenUp]);
+    } finally {
+      end();
+      operation.catch(() => undefined);
+    }
+  }
+
   async #renewed(recovery: Promise<void> | undefined): Promise<never> {
     await recovery;
     throw new SessionRenewed();
@@ -200,6 +239,7 @@ export class SessionLease {
   async #recover(reason: string): Promise<void> {
     const { log, clock, marginMs } = this.#options;
     log({ fact: 'link-lost', model: this.model, reason });
+    this.#linkGone.abort();
     const deadlineMs = clock.monotonicMs() + this.lockDurationMs + marginMs;
     try {
       await this.#close(this.#receiver);
@@ -222,6 +262,7 @@ export class SessionLease {
     const reason = messageOf(error);
     this.#options.log({ fact: 'session-lost', model: this.model, ...(run && { runId: run.runId }), reason });
     this.#lost.abort(error);
+    this.#linkGone.abort();
   }
 
   /** One try; false when another one makes sense, `LOCK_LOST` when none does. */
@@ -238,6 +279,7 @@ export class SessionLease {
       const leased = found.run ? advance(found, { type: 'leased', owner: me }) : found;
       if (leased !== found) await receiver.setSessionState(encodeLedger(leased));
       this.#receiver = receiver;
+      this.#linkGone = new AbortController();
       this.#generation++;
       this.#expiresAtMs = sinceMs + this.lockDurationMs;
       this.#ledger = leased;

@@ -145,11 +145,11 @@ export class SessionMessages {
     this.#held = this.held.filter((held) => held.message !== message);
   }
 
-  async #settle(message: Received, settle: Parameters<SessionLease['operate']>[0]): Promise<boolean> {
+  async #settle(message: Received, settle: Parameters<SessionLease['settle']>[0]): Promise<boolean> {
     if (!this.held.some((held) => held.message === message)) throw new SessionRenewed();
     this.#held = this.#held.filter((held) => held.message !== message);
     try {
-      await this.#lease.operate(settle);
+      await this.#lease.settle(settle);
       return true;
     } catch (error) {
       if (error instanceof SessionRenewed || this.#lease.lost.aborted) throw error;

@@ -51,6 +51,11 @@ export class WorkerConnection {
     this.#client = this.#open();
   }
 
+  /** Limit of an operation, milliseconds. */
+  get operationMs(): number {
+    return this.#operationMs;
+  }
+
   /**
    * Waits for the next session that has something to do; raises whatever the client raises, `UNREACHABLE` when it is stuck.
    * There is no way to cancel it: a client that is closed meanwhile keeps the process alive for another minute.

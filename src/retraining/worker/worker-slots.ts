@@ -134,6 +134,7 @@ export class WorkerSlots {
       me,
       lockDurationMs,
       marginMs,
+      settlementMs: connection.operationMs,
       giveUp,
       clock,
       random,

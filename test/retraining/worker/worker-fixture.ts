@@ -119,13 +119,14 @@ export async function openWorld(t: TestContext, settings: ServerSettings = {}): 
 
 export function openServer(
   folder: string,
-  { lockDuration = 'PT1M', amqpPort = 0, suffixes = [''] }: ServerSettings = {},
+  { lockDuration = 'PT1M', amqpPort = 0, suffixes = [''], linkIdleMs }: ServerSettings = {},
 ): Promise<RunningServer> {
   const work = { requiresSession: true, requiresDuplicateDetection: true, lockDuration };
   return startServer({
     dataFolder: join(folder, 'data'),
     amqpPort,
     httpPort: 0,
+    ...(linkIdleMs !== undefined && { settings: { linkIdleMs } }),
     queues: suffixes.flatMap((suffix) => [
       parseQueueDescription({ name: `${QUEUE}${suffix}`, ...work }),
       parseQueueDescription({ name: `${OUTCOMES}${suffix}`, requiresDuplicateDetection: true }),
@@ -138,6 +139,8 @@ export interface ServerSettings {
   readonly amqpPort?: number;
   /** A work queue and an outcome queue are made for each. */
   readonly suffixes?: readonly string[];
+  /** After how long an idle link is detached, milliseconds. */
+  readonly linkIdleMs?: number;
 }
 
 /** Reads what a queue of outcomes was told, without taking it; doubles are dropped by identity. */

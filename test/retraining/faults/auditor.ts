@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { ServiceBusClient } from '@azure/service-bus';
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
 import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { readModelEvent } from '../../../src/retraining/envelope.ts';
 import { requestKey } from '../../../src/retraining/identity.ts';
-import { modelPath } from '../../../src/retraining/model-name.ts';
 import { outcomeOf } from '../../../src/retraining/outcome.ts';
 import type { OutcomeEvent } from '../../../src/retraining/outcome.ts';
 import { PRODUCER_SOURCE } from '../../../src/retraining/producer.ts';
-import { HISTORY_MAX } from '../../../src/retraining/registries/file-registry.ts';
+import { HISTORY_DEFAULT } from '../../../src/retraining/registries/registry.ts';
+import type { Registry } from '../../../src/retraining/registries/registry.ts';
 import { decodeLedger, LEDGER_MAX_BYTES } from '../../../src/retraining/worker/ledger-codec.ts';
 import { eventually } from '../trainers/run-fixture.ts';
 
@@ -31,8 +30,7 @@ export interface AuditorOptions {
   readonly connectionString: string;
   readonly queue: string;
   readonly outcomes: () => Promise<OutcomeEvent[]>;
-  /** Of the file registry. */
-  readonly registryFolder: string;
+  readonly registry: Registry;
   /** Run folders lie somewhere below: processes that were given one are trainers. */
   readonly folder: string;
 }
@@ -101,7 +99,7 @@ export class Auditor {
     const violations = [
       ...this.#fates({ rest, dead, events, waiting }),
       ...this.#epochs(events),
-      ...this.#registry(events),
+      ...(await this.#registry(events)),
       ...this.#memory(),
       ...(waiting ? [] : await this.#ledgers()),
     ];
@@ -173,22 +171,22 @@ export class Auditor {
   }
 
   /** The registry's history rises, has each run once, and is what the events tell. */
-  #registry(events: readonly OutcomeEvent[]): string[] {
-    return this.models.flatMap((model) => {
-      const records = recordsOf(join(this.#options.registryFolder, modelPath(model)));
-      const told = events.filter((event) => outcomeOf(event) === 'promoted' && event.subject === model);
-      const runs = records.map(({ runId }) => runId);
-      const violations: string[] = [];
-      records.forEach(({ epoch }, index) => {
-        const before = records[index - 1]?.epoch ?? 0;
+  async #registry(events: readonly OutcomeEvent[]): Promise<string[]> {
+    const violations: string[] = [];
+    for (const model of this.models) {
+      const changes = (await this.#options.registry.history(model)).toReversed();
+      const runs = changes.map(({ runId }) => runId);
+      changes.forEach(({ epoch }, index) => {
+        const before = changes[index - 1]?.epoch ?? 0;
         if (epoch <= before) violations.push(`${model} has champion ${epoch} after ${before}`);
       });
       if (new Set(runs).size !== runs.length) violations.push(`${model} was promoted twice by one run: ${runs.join()}`);
-      const toldRuns = told.map(({ data }) => data.runId);
-      if (records.length < HISTORY_MAX && toldRuns.toSorted().join() !== runs.toSorted().join())
-        violations.push(`${model} has the champions ${runs.join()}, told are ${toldRuns.join()}`);
-      return violations;
-    });
+      const promoted = events.filter((event) => outcomeOf(event) === 'promoted' && event.subject === model);
+      const told = promoted.map(({ data }) => String(data.runId));
+      if (changes.length < HISTORY_DEFAULT && told.toSorted().join() !== runs.toSorted().join())
+        violations.push(`${model} has the champions ${runs.join()}, told are ${told.join()}`);
+    }
+    return violations;
   }
 
   #memory(): string[] {
@@ -252,19 +250,6 @@ function keysOf(messages: readonly ServiceBusReceivedMessage[]): Map<string, str
 
 function isAbout({ data: { request } }: OutcomeEvent, key: string): boolean {
   return request !== undefined && requestKey(request) === key;
-}
-
-function recordsOf(folder: string): { epoch: number; runId: string }[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch {
-    return [];
-  }
-  return names
-    .filter((name) => /^champion\.\d+\.json$/.test(name))
-    .sort()
-    .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as { epoch: number; runId: string });
 }
 
 function environmentOf(pid: string): string {

@@ -1,5 +1,4 @@
 import type { TestContext } from 'node:test';
-import { join } from 'node:path';
 import type { RequestOptions } from '../../../src/retraining/producer.ts';
 import type { RetrainRequestInput } from '../../../src/retraining/request.ts';
 import type { WorkerFact } from '../../../src/retraining/worker/worker-log.ts';
@@ -20,12 +19,12 @@ export interface FaultWorld extends World {
 
 export async function openFaultWorld(t: TestContext, settings: ServerSettings = {}): Promise<FaultWorld> {
   const world = await openWorld(t, settings);
-  const { folder, server, outcomes } = world;
+  const { folder, server, registry } = world;
   const auditor = new Auditor({
     connectionString: server.connectionString,
     queue: QUEUE,
-    outcomes,
-    registryFolder: join(folder, 'registry'),
+    outcomes: () => world.outcomes(),
+    registry,
     folder,
   });
   return {

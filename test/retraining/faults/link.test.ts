@@ -5,11 +5,14 @@ import { eventually } from '../trainers/run-fixture.ts';
 import { interrupted, success, trainer } from '../worker/worker-fixture.ts';
 import { PERFORMATIVE, asksFor, carries, refused } from './amqp-wire.ts';
 import type { Fate, WireFrame } from './amqp-wire.ts';
+import { letGoOfSettlements } from './client-timers.ts';
 import { openFaultWorld } from './fault-world.ts';
 import type { FaultWorld } from './fault-world.ts';
 
 // What happens between worker and broker while a model is trained: renewals that fail, links that are detached, connections
 // that break at a given frame. A wire that knows the frames of AMQP stands between the two.
+
+letGoOfSettlements();
 
 /** A trainer that ends when `done` says so, or when it is told to. */
 function until(world: FaultWorld, done: () => boolean, runs: TrainerRun[] = []) {
@@ -28,7 +31,7 @@ const isSettled = ({ facts }: FaultWorld): boolean =>
 /** What the worker writes for a request that is trained and promoted, in order. */
 const WRITES = ['started', 'trained', 'decided', 'applied', 'told', 'settled'] as const;
 
-describe('between worker and broker', { concurrency: 4 }, () => {
+describe('between worker and broker', { concurrency: 8 }, () => {
   test('a renewal that fails once is tried again soon: no lock is lost, and nothing is accepted anew', async (t) => {
     const world = await openFaultWorld(t, { lockDuration: 'PT5S' });
     let renewals = 0;
@@ -38,8 +41,8 @@ describe('between worker and broker', { concurrency: 4 }, () => {
     };
     const runs: TrainerRun[] = [];
     await world.send();
-    const { connectionString } = world.wire;
-    await world.work({ connectionString, trainer: until(world, () => renewals >= 3, runs) });
+    const { connectionString: connection } = world.wire;
+    await world.work({ connection, trainer: until(world, () => renewals >= 3, runs) });
     await world.told('promoted');
     await world.auditor.emptied();
     await world.auditor.holds({ told: { started: 1, promoted: 1 } });
@@ -53,8 +56,8 @@ describe('between worker and broker', { concurrency: 4 }, () => {
       asksFor(frame, 'renew-session-lock') ? refused(frame, 'renew-session-lock') : 'pass';
     const runs: TrainerRun[] = [];
     await world.send();
-    const { connectionString } = world.wire;
-    await world.work({ connectionString, trainer: until(world, () => world.saw('link-renewed'), runs) });
+    const { connectionString: connection } = world.wire;
+    await world.work({ connection, trainer: until(world, () => world.saw('link-renewed'), runs) });
     await world.told('promoted');
     await world.auditor.emptied();
     await world.auditor.holds({ told: { started: 1, promoted: 1 } });
@@ -79,8 +82,8 @@ describe('between worker and broker', { concurrency: 4 }, () => {
     const world = await openFaultWorld(t, { lockDuration: 'PT5S' });
     const runs: TrainerRun[] = [];
     await world.send();
-    const { connectionString } = world.wire;
-    await world.work({ connectionString, trainer: until(world, () => runs.length > 1, runs) });
+    const { connectionString: connection } = world.wire;
+    await world.work({ connection, trainer: until(world, () => runs.length > 1, runs) });
     await world.told('started');
     world.wire.cut();
     await world.fact('run-aborted');
@@ -104,8 +107,8 @@ describe('between worker and broker', { concurrency: 4 }, () => {
     };
     const runs: TrainerRun[] = [];
     await world.send();
-    const { connectionString } = world.wire;
-    await world.work({ connectionString, operationMs: 500, trainer: until(world, () => true, runs) });
+    const { connectionString: connection } = world.wire;
+    await world.work({ connection, operationMs: 500, trainer: until(world, () => true, runs) });
     await world.told('promoted');
     await world.auditor.emptied();
     await world.auditor.holds({ told: { started: 1, promoted: 1 } });
@@ -135,7 +138,7 @@ describe('between worker and broker', { concurrency: 4 }, () => {
         return 'pass';
       }
       await world.work({
-        connectionString: world.wire.connectionString,
+        connection: world.wire.connectionString,
         trainer: until(world, () => true, runs),
         log: (fact) => {
           world.facts.push(fact);

@@ -33,6 +33,8 @@ export class AmqpWire {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #cut = false;
+  /** A last frame is on its way, and nothing after it. */
+  #cutting = false;
   #frozen: (() => void)[] | undefined;
 
   private constructor(server: Server, connectionString: string) {
@@ -55,6 +57,7 @@ export class AmqpWire {
 
   cut(): void {
     this.#cut = true;
+    this.#cutting = false;
     this.#frozen &&= [];
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -108,12 +111,14 @@ export class AmqpWire {
       this.#frozen.push(() => this.#pass(frame, target));
       return;
     }
-    if (this.#cut) return;
+    if (this.#cut || this.#cutting) return;
     const fate = this.onFrame(frame);
     if (fate === 'drop') return;
     if (fate === 'cut-before') this.cut();
-    else if (fate === 'cut-after') target.write(frame.bytes, () => this.cut());
-    else target.write(fate === 'pass' ? frame.bytes : fate);
+    else if (fate === 'cut-after') {
+      this.#cutting = true;
+      target.write(frame.bytes, () => this.cut());
+    } else target.write(fate === 'pass' ? frame.bytes : fate);
   }
 }
 

@@ -1,7 +1,8 @@
 import type { TestContext } from 'node:test';
-import type { RequestOptions } from '../../../src/retraining/producer.ts';
+import type { RequestOptions } from '../../../src/retraining/request-draft.ts';
 import type { RetrainRequestInput } from '../../../src/retraining/request.ts';
 import type { WorkerFact } from '../../../src/retraining/worker/worker-log.ts';
+import type { RunningServer } from '../../../src/server/index.ts';
 import { QUEUE, openWorld, requestFor } from '../worker/worker-fixture.ts';
 import type { ServerSettings, World } from '../worker/worker-fixture.ts';
 import { AmqpWire } from './amqp-wire.ts';
@@ -17,12 +18,16 @@ export interface FaultWorld extends World {
   saw(fact: WorkerFact['fact']): boolean;
 }
 
-export async function openFaultWorld(t: TestContext, settings: ServerSettings = {}): Promise<FaultWorld> {
-  const world = await openWorld(t, settings);
+export async function openFaultWorld(
+  t: TestContext,
+  settings: ServerSettings = {},
+  shared?: { server: RunningServer; suffix: string },
+): Promise<FaultWorld> {
+  const world = await openWorld(t, settings, shared);
   const { folder, server, registry } = world;
   const auditor = new Auditor({
     connectionString: server.connectionString,
-    queue: QUEUE,
+    queue: `${QUEUE}${shared?.suffix ?? ''}`,
     outcomes: () => world.outcomes(),
     registry,
     folder,

@@ -49,11 +49,18 @@ export interface World {
 
 export type WorldWorkerOptions = Partial<WorkerOptions> & { policy?: Partial<ModelPolicy>; trainer?: Trainer };
 
-export async function openWorld(t: TestContext, settings: ServerSettings = {}): Promise<World> {
+/** @param shared a broker that is there already, and which of its queues are this world's */
+export async function openWorld(
+  t: TestContext,
+  settings: ServerSettings = {},
+  shared?: { server: RunningServer; suffix: string },
+): Promise<World> {
   const folder = temporaryFolder(t);
-  const server = await openServer(folder, settings);
+  const server = shared?.server ?? (await openServer(folder, settings));
+  const queue = `${QUEUE}${shared?.suffix ?? ''}`;
+  const outcomeQueue = `${OUTCOMES}${shared?.suffix ?? ''}`;
   const client = new ServiceBusClient(server.connectionString);
-  const producer = new RetrainingProducer({ connection: server.connectionString, queue: QUEUE });
+  const producer = new RetrainingProducer({ connection: server.connectionString, queue });
   const registry = registryIn(folder);
   const facts: WorkerFact[] = [];
   const workers: RetrainingWorker[] = [];
@@ -61,9 +68,9 @@ export async function openWorld(t: TestContext, settings: ServerSettings = {}): 
     for (const worker of workers) await worker.stop();
     await producer[Symbol.asyncDispose]();
     await client.close();
-    await server.close();
+    if (!shared) await server.close();
   });
-  const outcomes = outcomeReader(client, OUTCOMES);
+  const outcomes = outcomeReader(client, outcomeQueue);
   const world: World = {
     folder,
     server,
@@ -74,9 +81,9 @@ export async function openWorld(t: TestContext, settings: ServerSettings = {}): 
     worker({ policy, trainer, ...options }) {
       const worker = new RetrainingWorker({
         connection: server.connectionString,
-        queue: QUEUE,
+        queue,
         registry,
-        outcomes: OUTCOMES,
+        outcomes: outcomeQueue,
         policyOf: () => ({ trainer: trainer ?? good(folder), gate: GATE, ...policy }),
         log: (fact) => facts.push(fact),
         graceMs: 2000,
@@ -103,7 +110,7 @@ export async function openWorld(t: TestContext, settings: ServerSettings = {}): 
         { what: `${times} times ${outcome}` },
       );
     },
-    peek: (subQueue) => peekAll(server.connectionString, QUEUE, subQueue),
+    peek: (subQueue) => peekAll(server.connectionString, queue, subQueue),
     async fact(name, times = 1) {
       return eventually(
         () => {

@@ -79,24 +79,30 @@ describe('a disk that is full', { concurrency: 4 }, () => {
     assert.equal(runs.length, 1);
   });
 
-  test('no room in the outbox: the caller is told and nothing is sent; what is in it already is sent when the broker takes it', async (t) => {
+  test('no room in the outbox: what the broker takes is sent all the same; what it does not take is still the caller’s, who is told', async (t) => {
     const world = await openFaultWorld(t);
     const disk = new FullDisk((path) => path.includes('/outbox/'));
+    const told: string[] = [];
     await using producer = new RetrainingProducer({
-      connection: world.server.connectionString,
+      connection: world.wire.connectionString,
       queue: QUEUE,
       outboxFolder: join(world.folder, 'outbox'),
       files: disk.files,
+      log: ({ fact }) => told.push(fact),
     });
-    await assert.rejects(producer.request(requestFor()), /ENOSPC/);
-    assert.equal((await world.auditor.messages()).length, 0);
+    world.auditor.sent('births', (await producer.request(requestFor())).id);
+    assert.ok(told.includes('outbox-unusable'), told.join());
+    world.wire.cut();
+    await assert.rejects(producer.submit(requestFor()));
     disk.free();
-    const { id } = await producer.request(requestFor());
+    const { id, state } = await producer.submit(requestFor());
+    assert.equal(state, 'queued');
     world.auditor.sent('births', id);
-    assert.deepEqual(await producer.flush(), { sent: 0, expired: 0, failed: [] });
+    world.wire.mend();
+    assert.equal((await producer.flush()).sent, 1);
     await world.work({});
     await world.told('promoted');
     await world.auditor.emptied();
-    await world.auditor.holds({ told: { promoted: 1 } });
+    await world.auditor.holds({ told: { deadlettered: 0 } });
   });
 });

@@ -43,7 +43,7 @@ export class AmqpWire {
   }
 
   static async open(
-    t: TestContext,
+    t: Pick<TestContext, 'after'>,
     { connectionString, amqpPort }: Pick<RunningServer, 'connectionString' | 'amqpPort'>,
   ): Promise<AmqpWire> {
     const server = createServer((client) => wire.#join(client, amqpPort));

@@ -19,7 +19,7 @@ export interface FaultWorld extends World {
 }
 
 export async function openFaultWorld(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   settings: ServerSettings = {},
   shared?: { server: RunningServer; suffix: string },
 ): Promise<FaultWorld> {

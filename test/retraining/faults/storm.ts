@@ -13,7 +13,7 @@ const SLOTS = 8;
  * was answered once. Resolves with the number of runs, the milliseconds until all were sent, and those until all were answered.
  */
 export async function storm(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   { models, requests, withinMs }: { models: number; requests: number; withinMs: number },
 ): Promise<{ runs: number; sentMs: number; answeredMs: number }> {
   const world = await openFaultWorld(t);

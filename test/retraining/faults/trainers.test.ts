@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict';
-import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { modelPath } from '../../../src/retraining/model-name.ts';
 import { CommandTrainer } from '../../../src/retraining/trainers/command-trainer.ts';
 import type { CommandTrainerOptions } from '../../../src/retraining/trainers/command-trainer.ts';
-import { RUN_LOG_BYTES } from '../../../src/retraining/trainers/run-output.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { files } from '../../../src/runtime/files.ts';
 import { eventually } from '../trainers/run-fixture.ts';
-import { Scene } from '../worker/worker-scene.ts';
 import { openFaultWorld } from './fault-world.ts';
 import type { FaultWorld } from './fault-world.ts';
-import { printed, residentPeakOf } from './printing-trainer.ts';
+import { staysBounded } from './printing-trainer.ts';
 
 // Trainers that do not keep their contract, under the real worker: each is a real command.
 
@@ -107,23 +103,6 @@ describe('trainers', { concurrency: 3 }, () => {
   });
 
   test('a trainer that prints without measure: log and memory of the worker stay bounded, and the run counts', async (t) => {
-    const world = await openFaultWorld(t);
-    const megabytes = 64;
-    const scene = new Scene(t, world.server, { source: printed(megabytes) });
-    await world.send('births');
-    const worker = scene.first();
-    await scene.told('promoted');
-    const peak = residentPeakOf(worker.pid ?? 0);
-    assert.ok(peak === undefined || peak < 400 * 1024 * 1024, `${peak} bytes`);
-    const runs = join(scene.folder, 'runs', modelPath('births'));
-    const [run] = readdirSync(runs);
-    const logs = readdirSync(join(runs, run ?? '')).filter((name) => name.startsWith('run.log'));
-    for (const log of logs) assert.ok(statSync(join(runs, run ?? '', log)).size <= RUN_LOG_BYTES + 128 * 1024, log);
-    assert.equal(logs.length, 2);
-    const ended = new Promise((resolve) => worker.once('exit', resolve));
-    worker.kill('SIGTERM');
-    await ended;
-    await world.auditor.emptied();
-    await world.auditor.noOrphans();
+    await staysBounded(t, { megabytes: 64 });
   });
 });

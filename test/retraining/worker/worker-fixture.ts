@@ -51,7 +51,7 @@ export type WorldWorkerOptions = Partial<WorkerOptions> & { policy?: Partial<Mod
 
 /** @param shared a broker that is there already, and which of its queues are this world's */
 export async function openWorld(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   settings: ServerSettings = {},
   shared?: { server: RunningServer; suffix: string },
 ): Promise<World> {

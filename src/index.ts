@@ -100,3 +100,5 @@ export type { Columns, DataDrift, DataDriftOptions } from './monitoring/data-dri
 export { columnDrift } from './monitoring/drift.ts';
 export type { ColumnDrift, ColumnDriftOptions, DriftTest } from './monitoring/drift.ts';
 export type { Cell, ColumnKind } from './monitoring/column-values.ts';
+export { DriftSample } from './monitoring/drift-sample.ts';
+export type { DriftSampleOptions, DriftSampleState } from './monitoring/drift-sample.ts';

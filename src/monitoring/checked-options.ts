@@ -24,5 +24,6 @@ export function checkedOptions<T>(schema: z.ZodType<T>, owner: string, options: 
 }
 
 function written(value: unknown): string {
-  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+  if (value === undefined) return 'left out';
+  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? typeof value);
 }

@@ -54,7 +54,7 @@ export function populationStability(reference: ColumnValues, current: ColumnValu
 }
 
 function emptyShare(shares: readonly number[]): number {
-  const least = Math.min(...shares.filter((share) => share > 0));
+  const least = shares.reduce((low, share) => (share > 0 ? Math.min(low, share) : low), Infinity);
   return least <= EMPTY_SHARE ? least / EMPTY_SHARE_DIVISOR : EMPTY_SHARE;
 }
 

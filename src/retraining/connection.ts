@@ -196,7 +196,9 @@ export function toRetrainError(error: unknown, target: Target): Error {
         cause: error,
       },
     );
-  if (error.name !== 'ServiceBusError' && error.name !== 'MessagingError') return error;
+  // A connection that was cut while it was being opened is an error without name and code.
+  const nameless = error.name === 'Error' && code === undefined;
+  if (!nameless && error.name !== 'ServiceBusError' && error.name !== 'MessagingError') return error;
   return new RetrainError('UNREACHABLE', `${target.host} failed (${firstLine(error.message)}): ${NOT_ANSWERING}`, {
     cause: error,
   });

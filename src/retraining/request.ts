@@ -87,13 +87,32 @@ export type Trigger = RetrainRequest['trigger'];
 export type DataItem = RetrainRequest['data'][number];
 export type Parameters = RetrainRequest['parameters'];
 
+/** One thing that is wrong with a request's data. */
+export interface RequestIssue {
+  readonly path: readonly PropertyKey[];
+  /** Field, value and remedy on one line. */
+  readonly text: string;
+}
+
+export type CheckedRequest =
+  | { readonly kind: 'valid'; readonly request: RetrainRequest }
+  | { readonly kind: 'invalid'; readonly issues: readonly RequestIssue[] };
+
+/** Checks a request's data and tells everything that is wrong with it. */
+export function checkRequest(value: unknown): CheckedRequest {
+  const result = retrainRequestSchema.safeParse(value);
+  if (result.success) return { kind: 'valid', request: result.data };
+  const issues = result.error.issues.map((issue) => ({ path: pathOf(issue), text: explain(issue, value) }));
+  return { kind: 'invalid', issues };
+}
+
 /** Checks a request's data; raises `REQUEST_INVALID` with one line that names field, value and remedy. */
 export function parseRequest(value: unknown): RetrainRequest {
-  const result = retrainRequestSchema.safeParse(value);
-  if (result.success) return result.data;
-  const [first, ...others] = result.error.issues;
+  const checked = checkRequest(value);
+  if (checked.kind === 'valid') return checked.request;
+  const [first, ...others] = checked.issues;
   const more = others.length > 0 ? ` (and ${others.length} more)` : '';
-  throw new RetrainError('REQUEST_INVALID', `request: ${first ? explain(first, value) : 'is not valid'}${more}`);
+  throw new RetrainError('REQUEST_INVALID', `request: ${first?.text ?? 'is not valid'}${more}`);
 }
 
 /** Whether `text` is RFC 3339 with an offset, as every time in requests and events has to be. */
@@ -118,6 +137,11 @@ function explain(issue: z.core.$ZodIssue, value: unknown): string {
   const remedy =
     issue.code === 'invalid_value' ? `use one of ${issue.values.map(String).join(', ')}` : oneLine(issue.message);
   return `${field} = ${show(found)}: ${remedy}`;
+}
+
+/** Where it is; what has no business there is the place itself. */
+function pathOf(issue: z.core.$ZodIssue): readonly PropertyKey[] {
+  return issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path;
 }
 
 function fieldOf(path: readonly PropertyKey[]): string {

@@ -68,6 +68,8 @@ test("the official client's errors become ours by their code, each with a remedy
     const many = new AggregateError([new Error('first'), new ServiceBusError('boom', code)]);
     assert.equal((toRetrainError(many, target) as RetrainError).code, ours);
   }
+  // What the client raises when a connection is cut while it is being opened.
+  assert.equal((toRetrainError(new Error('Failed to connect'), target) as RetrainError).code, 'UNREACHABLE');
   const mistake = new TypeError('bug');
   assert.equal(toRetrainError(mistake, target), mistake);
   const mine = new RetrainError('REQUEST_INVALID', 'x');

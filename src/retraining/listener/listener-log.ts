@@ -10,6 +10,14 @@ export type ListenerFact =
       readonly reason: string;
     }
   | { readonly fact: 'http-refused'; readonly method: string; readonly path: string; readonly status: number }
+  /** A request came in by HTTP; `queued`: it is in the outbox. */
+  | {
+      readonly fact: 'request-taken';
+      readonly model: string;
+      readonly id: string;
+      readonly state: 'accepted' | 'queued';
+    }
+  | { readonly fact: 'cancel-taken'; readonly model: string; readonly id: string }
   | { readonly fact: 'listener-stopped' };
 
 export type ListenerLog = (fact: ListenerFact) => void;

@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   request: async () => (await import('./request.ts')).requestCommand(),
   monitor: async () => (await import('./monitor.ts')).monitorCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
+  models: async () => (await import('./models.ts')).modelsCommand(),
   entities: async () => (await import('./entities.ts')).entitiesCommand(),
   peek: async () => (await import('./peek.ts')).peekCommand(),
   receive: async () => (await import('./receive.ts')).receiveCommand(),

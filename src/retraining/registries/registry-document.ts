@@ -3,6 +3,7 @@ import { RetrainError } from '../../errors.ts';
 import { metricsSchema } from '../gate.ts';
 import { BY_MAX_LENGTH, HISTORY_MAX, REASON_MAX_LENGTH, REJECTED_MAX } from './registry.ts';
 import type { Promotion, Rejection, Rollback } from './registry.ts';
+import { rollbackTarget } from './rollback-target.ts';
 
 /** The format that this release writes. */
 export const DOCUMENT_FORMAT = 2;
@@ -168,27 +169,6 @@ export function withRolledBack(
   return withChange(document, change, limits);
 }
 
-/** Raises `ARGUMENT_INVALID` when there is nothing to go back to. */
-export function rollbackTarget(document: Pick<RegistryDocument, 'model' | 'history'>, to?: string): RecordedChange {
-  const { model, history } = document;
-  const [champion] = history;
-  if (!champion) throw refused(model, 'has no champion: there is nothing to roll back');
-  if (to === champion.runId) throw refused(model, `has run ${to} as its champion already`);
-  if (to !== undefined) {
-    const target = history.find(({ runId }) => runId === to);
-    if (target) return target;
-    const known = [...new Set(history.slice(1).map(({ runId }) => runId))].filter((runId) => runId !== champion.runId);
-    throw refused(
-      model,
-      `has no run ${to} in its history: ${known.length > 0 ? `use one of ${known.slice(0, 5).join(', ')}` : 'there is no other'}`,
-    );
-  }
-  const promoted = history.findIndex(({ runId, how }) => runId === champion.runId && how === 'promoted');
-  const earlier = promoted < 0 ? undefined : history.slice(promoted + 1).find(({ runId }) => runId !== champion.runId);
-  if (earlier) return earlier;
-  throw refused(model, 'has no earlier champion in its history: name a run to go to');
-}
-
 function withChange(document: RegistryDocument, change: RecordedChange, limits: Retention): RegistryDocument {
   return { ...document, history: [change, ...document.history].slice(0, limits.history) };
 }
@@ -208,8 +188,4 @@ function conflict(document: RegistryDocument, why: string): RetrainError {
     'REGISTRY_CONFLICT',
     `${document.model} has a champion of epoch ${epochOf(document)} by run ${champion?.runId ?? 'none'}: ${why}`,
   );
-}
-
-function refused(model: string, why: string): RetrainError {
-  return new RetrainError('ARGUMENT_INVALID', `${model} ${why}`);
 }

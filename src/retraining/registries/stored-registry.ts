@@ -13,13 +13,13 @@ import {
   keptIn,
   refuseConflict,
   refuseFenced,
-  rollbackTarget,
   withKept,
   withPromoted,
   withRolledBack,
   withoutChallenger,
 } from './registry-document.ts';
 import type { RecordedResult, RegistryDocument, Retention } from './registry-document.ts';
+import { rollbackTarget } from './rollback-target.ts';
 import { challengerIn, changeIn, stateIn } from './registry-state.ts';
 import type { ArtifactPlace, ArtifactStore, DocumentStore } from './registry-stores.ts';
 import type {

@@ -8,6 +8,8 @@ import { backoffMs } from './backoff.ts';
 import type { Backoff } from './backoff.ts';
 import { toRetrainError } from './connection.ts';
 import type { Target } from './connection.ts';
+import type { MessagingTelemetry } from './telemetry/messaging-telemetry.ts';
+import type { CarriedContext } from './telemetry/trace-context.ts';
 
 /** Tries of one send; the client's own retries do not cover a refused connection, as while a broker restarts. */
 export const SEND_TRIES_MAX = 5;
@@ -35,16 +37,25 @@ export class RetryingSender {
   readonly #clock: Clock;
   readonly #random: Random;
 
-  constructor(options: { sender: MessageSender; target: Target; clock: Clock; random: Random }) {
+  readonly #telemetry: MessagingTelemetry;
+
+  constructor(options: {
+    sender: MessageSender;
+    target: Target;
+    clock: Clock;
+    random: Random;
+    telemetry: MessagingTelemetry;
+  }) {
     this.#sender = options.sender;
     this.#target = options.target;
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#telemetry = options.telemetry;
   }
 
   /** Resolves when the broker has accepted it; raises a `RetrainError`, or what the program itself got wrong. */
   send(message: ServiceBusMessage, options?: SendOptions): Promise<void> {
-    return this.#try(() => this.#sender.sendMessages(message), options);
+    return this.#try(() => this.#sendMessages(message, [message]), options);
   }
 
   /**
@@ -72,14 +83,24 @@ export class RetryingSender {
     // What does not fit into an empty batch is sent alone, so that the broker says what is wrong with it.
     const count = Math.max(1, batch?.count ?? 1);
     if (batch && count > 1) {
-      const error = await this.#resultOf(() => this.#sender.sendMessages(batch), options);
+      const error = await this.#resultOf(() => this.#sendMessages(batch, messages.slice(0, count)), options);
       if (error === undefined) {
         for (let index = 0; index < count; index++) errors.push(undefined);
         return;
       }
     }
     for (const message of messages.slice(0, count))
-      errors.push(await this.#resultOf(() => this.#sender.sendMessages(message), options));
+      errors.push(await this.#resultOf(() => this.#sendMessages(message, [message]), options));
+  }
+
+  /** One try, seen by OpenTelemetry. */
+  #sendMessages(
+    sent: ServiceBusMessage | ServiceBusMessageBatch,
+    messages: readonly ServiceBusMessage[],
+  ): Promise<void> {
+    const from = messages.map(carriedContext);
+    const operation = { name: 'send', type: 'send', count: messages.length, from } as const;
+    return this.#telemetry.operate(operation, () => this.#sender.sendMessages(sent));
   }
 
   async #fillBatch(
@@ -137,4 +158,9 @@ function isOfOne(error: unknown): error is Error {
 function isCommandRefusal(error: unknown): error is Error {
   const cause = error instanceof RetrainError ? error.cause : undefined;
   return isServiceBusError(cause) && cause.code === 'GeneralError' && !cause.retryable;
+}
+
+function carriedContext({ applicationProperties }: ServiceBusMessage): CarriedContext {
+  const traceparent = applicationProperties?.['Diagnostic-Id'];
+  return typeof traceparent === 'string' ? { traceparent } : {};
 }

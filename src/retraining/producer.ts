@@ -23,6 +23,7 @@ import { checkedGatherWindow, draftOf, draftOfEvent } from './request-draft.ts';
 import type { DraftContext, RequestDraft, RequestOptions, SentRequest } from './request-draft.ts';
 import { parseRequest } from './request.ts';
 import type { RetrainRequestInput } from './request.ts';
+import { MessagingTelemetry } from './telemetry/messaging-telemetry.ts';
 
 /** The default `source` of requests. */
 export const PRODUCER_SOURCE = '/retrain/producer';
@@ -93,6 +94,7 @@ export class RetrainingProducer {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #log: ProducerLog;
+  readonly #telemetry: MessagingTelemetry;
   #flushing: Promise<FlushResult> | undefined;
 
   constructor(options: ProducerOptions) {
@@ -102,7 +104,8 @@ export class RetrainingProducer {
     const { sender, ownClient, target } = openSender(options);
     this.#sender = sender;
     this.#ownClient = ownClient;
-    this.#sending = new RetryingSender({ sender, target, clock, random });
+    this.#telemetry = new MessagingTelemetry({ destination: target.entity, host: target.host, clock });
+    this.#sending = new RetryingSender({ sender, target, clock, random, telemetry: this.#telemetry });
     this.#source = source;
     this.#outbox = folder === undefined ? undefined : new Outbox({ folder, files });
     this.#gatherWindowMs = typeof gatherWindowMs === 'number' ? () => gatherWindowMs : gatherWindowMs;
@@ -218,7 +221,13 @@ export class RetrainingProducer {
 
   #context(): DraftContext {
     const gatherWindowMs = this.#gatherWindowMs;
-    return { source: this.#source, random: this.#random, nowMs: this.#clock.wallMs(), gatherWindowMs };
+    return {
+      source: this.#source,
+      random: this.#random,
+      nowMs: this.#clock.wallMs(),
+      gatherWindowMs,
+      telemetry: this.#telemetry,
+    };
   }
 
   #flush(signal?: AbortSignal): Promise<FlushResult> {

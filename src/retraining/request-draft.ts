@@ -8,6 +8,7 @@ import { requestId, requestKey } from './identity.ts';
 import { present } from './present.ts';
 import { isInstant } from './request.ts';
 import type { RetrainRequest } from './request.ts';
+import type { MessagingTelemetry } from './telemetry/messaging-telemetry.ts';
 
 /** What a caller may say about a request besides its data. */
 export interface RequestOptions {
@@ -48,14 +49,16 @@ export interface DraftContext {
   readonly random: Random;
   readonly nowMs: number;
   readonly gatherWindowMs: (model: string) => number;
+  readonly telemetry: MessagingTelemetry;
 }
 
 /** A request under an id from its evidence. Raises `REQUEST_INVALID`, `MESSAGE_TOO_LARGE` and `ARGUMENT_INVALID`. */
 export function draftOf(data: RetrainRequest, options: RequestOptions, context: DraftContext): RequestDraft {
-  const { dedupeKey, correlationId, expiryTime, traceparent, tracestate, dataref } = options;
-  const { source, random, nowMs } = context;
+  const { dedupeKey, correlationId, expiryTime, dataref } = options;
+  const { source, random, nowMs, telemetry } = context;
   const time = checkedInstant('time', options.time) ?? new Date(nowMs).toISOString();
   const id = requestId(data, { time, random, dedupeKey });
+  const { traceparent, tracestate } = telemetry.create(options, { messageId: id, model: data.model.name });
   const event: RequestEvent = {
     id,
     source,
@@ -78,7 +81,7 @@ export function draftOf(data: RetrainRequest, options: RequestOptions, context: 
 export function draftOfEvent(
   event: RequestEvent,
   { activeAt }: Pick<RequestOptions, 'activeAt'>,
-  { source, nowMs, gatherWindowMs }: DraftContext,
+  { source, nowMs, gatherWindowMs }: Omit<DraftContext, 'telemetry'>,
 ): RequestDraft {
   const activeAtMs = activeAt === undefined ? gatheredAtMs(event, { nowMs, gatherWindowMs }) : checkedTime(activeAt);
   // Ids are unique within a source only, but duplicate detection works on the whole queue.

@@ -69,20 +69,26 @@ export class RunExecution {
     const { reattaches = false } = policy.trainer;
     // Of a run that lives elsewhere more may be there than this worker knows: it has to be told that it is cancelled.
     if (this.#halt && !(reattaches && this.#halt === 'cancelled')) return stoppedBeforeStart(this.#halt, reattaches);
-    const { traceparent, tracestate } = events.find((event) => event.traceparent !== undefined) ?? {};
     const { champion } = registryState;
-    this.#handle = policy.trainer.start({
-      plan: {
-        ...coalesce(events.map(planRequestOf)),
-        runId: run.runId,
-        epoch: run.epoch,
-        champion: champion ? championOf(champion) : null,
-      },
-      planKey: planKey(run.requests),
-      ...(traceparent !== undefined && { traceparent }),
-      ...(tracestate !== undefined && { tracestate }),
-      onProgress: (progress) => this.#tellProgress(progress),
-    });
+    const { runId, epoch } = run;
+    const observed = context.telemetry.runs.begin({ model: lease.model, runId, epoch, from: events });
+    const asked = events.find((event) => event.traceparent !== undefined);
+    const { traceparent, tracestate } = observed.traceContext ?? asked ?? {};
+    const handle = observed.inside(() =>
+      policy.trainer.start({
+        plan: {
+          ...coalesce(events.map(planRequestOf)),
+          runId,
+          epoch,
+          champion: champion ? championOf(champion) : null,
+        },
+        planKey: planKey(run.requests),
+        ...(traceparent !== undefined && { traceparent }),
+        ...(tracestate !== undefined && { tracestate }),
+        onProgress: (progress) => this.#tellProgress(progress),
+      }),
+    );
+    this.#handle = handle;
     if (this.#halt) this.#stop(this.#halt);
     const onShutdown = (): void => this.#stop('shutdown');
     const onLost = (): void => this.#stop('lost');
@@ -90,7 +96,10 @@ export class RunExecution {
       if (signal.aborted) react();
       else signal.addEventListener('abort', react, { once: true });
     try {
-      return await this.#handle.result;
+      const end = await handle.result;
+      if (end.kind === 'succeeded') observed.end('succeeded');
+      else observed.end(end.meaning, end.reason);
+      return end;
     } finally {
       shutdown.removeEventListener('abort', onShutdown);
       lease.lost.removeEventListener('abort', onLost);

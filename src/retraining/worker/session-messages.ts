@@ -3,9 +3,11 @@ import type { Clock } from '../../runtime/clock.ts';
 import { readModelEvent } from '../envelope.ts';
 import type { CancelEvent, RequestEvent } from '../envelope.ts';
 import { requestKey } from '../identity.ts';
+import type { MessagingTelemetry } from '../telemetry/messaging-telemetry.ts';
 import type { LockKeeper } from './lock-keeper.ts';
 import { SessionRenewed, messageOf } from './session-errors.ts';
 import type { SessionLease } from './session-lease.ts';
+import type { WorkerContext } from './worker-context.ts';
 import type { WorkerLog } from './worker-log.ts';
 import type { Arrival, DeadLetterReason } from './worker-sort.ts';
 
@@ -37,17 +39,27 @@ export class SessionMessages {
   readonly #keeper: LockKeeper;
   readonly #clock: Clock;
   readonly #log: WorkerLog;
+  readonly #telemetry: MessagingTelemetry;
   #generation = 0;
   /** The link that has delivered a message already. */
   #receivedOver: number | undefined;
   #held: Arrival<Received>[] = [];
   #seen: RequestEvent[] = [];
 
-  constructor(options: { lease: SessionLease; keeper: LockKeeper; clock: Clock; log: WorkerLog }) {
-    this.#lease = options.lease;
-    this.#keeper = options.keeper;
-    this.#clock = options.clock;
-    this.#log = options.log;
+  constructor({
+    lease,
+    keeper,
+    context,
+  }: {
+    lease: SessionLease;
+    keeper: LockKeeper;
+    context: Pick<WorkerContext, 'clock' | 'log' | 'telemetry'>;
+  }) {
+    this.#lease = lease;
+    this.#keeper = keeper;
+    this.#clock = context.clock;
+    this.#log = context.log;
+    this.#telemetry = context.telemetry.messaging;
   }
 
   /** What can be settled now. Empty again when the link was renewed: then everything is delivered once more. */
@@ -71,7 +83,7 @@ export class SessionMessages {
    */
   async receive(): Promise<boolean> {
     const maxWaitTimeInMs = this.#receivedOver === this.#lease.generation ? ONE_MORE_WAIT_MS : FIRST_WAIT_MS;
-    const [first] = await this.#lease.operate((link) => link.receiveMessages(1, { maxWaitTimeInMs }));
+    const [first] = await this.#take(1, maxWaitTimeInMs);
     if (!first) return false;
     this.#receivedOver = this.#lease.generation;
     this.#hold([first]);
@@ -80,10 +92,17 @@ export class SessionMessages {
     const peeked = await this.#lease.operate((link) => link.peekMessages(RECEIVE_MAX, { fromSequenceNumber: from }));
     const nowMs = this.#clock.wallMs();
     const active = peeked.filter((message) => isActive(message, nowMs)).length;
-    if (active > 0)
-      this.#hold(await this.#lease.operate((link) => link.receiveMessages(active, { maxWaitTimeInMs: REST_WAIT_MS })));
+    if (active > 0) this.#hold(await this.#take(active, REST_WAIT_MS));
     if (this.#held.some(({ read }) => read.kind === 'cancel')) await this.#lookAround(from);
     return true;
+  }
+
+  #take(count: number, maxWaitTimeInMs: number): Promise<Received[]> {
+    return this.#telemetry.operate(
+      { name: 'receive', type: 'receive', model: this.#lease.model },
+      () => this.#lease.operate((link) => link.receiveMessages(count, { maxWaitTimeInMs })),
+      (messages) => messages.length,
+    );
   }
 
   /** Looks through the session, as what a cancel is meant for may wait as a clone; a clone may come before the cancel. */
@@ -125,7 +144,7 @@ export class SessionMessages {
 
   /** A message that cannot be completed is delivered again and recognised; that is no reason to stop. */
   async complete(message: Received): Promise<void> {
-    await this.#settle(message, (link) => link.completeMessage(message));
+    await this.#settle(message, 'complete', (link) => link.completeMessage(message));
   }
 
   async deadLetter(
@@ -133,7 +152,7 @@ export class SessionMessages {
     { reason, description }: { reason: DeadLetterReason; description: string },
   ): Promise<void> {
     const deadLetterErrorDescription = description.slice(0, DESCRIPTION_MAX_LENGTH);
-    const settled = await this.#settle(message, (link) =>
+    const settled = await this.#settle(message, 'dead_letter', (link) =>
       link.deadLetterMessage(message, { deadLetterReason: reason, deadLetterErrorDescription }),
     );
     const messageId = typeof message.messageId === 'string' ? { messageId: message.messageId } : {};
@@ -145,11 +164,17 @@ export class SessionMessages {
     this.#held = this.held.filter((held) => held.message !== message);
   }
 
-  async #settle(message: Received, settle: Parameters<SessionLease['settle']>[0]): Promise<boolean> {
+  async #settle(
+    message: Received,
+    name: 'complete' | 'dead_letter',
+    settle: Parameters<SessionLease['settle']>[0],
+  ): Promise<boolean> {
     if (!this.held.some((held) => held.message === message)) throw new SessionRenewed();
     this.#held = this.#held.filter((held) => held.message !== message);
     try {
-      await this.#lease.settle(settle);
+      const messageId = typeof message.messageId === 'string' ? message.messageId : undefined;
+      const operation = { name, type: 'settle', model: this.#lease.model, messageId } as const;
+      await this.#telemetry.operate(operation, () => this.#lease.settle(settle));
       return true;
     } catch (error) {
       if (error instanceof SessionRenewed || this.#lease.lost.aborted) throw error;

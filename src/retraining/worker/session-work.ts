@@ -48,7 +48,7 @@ export class SessionWork {
         this.#stages.execution?.cancel(event);
       },
     });
-    this.#messages = new SessionMessages({ lease, keeper: this.#keeper, clock, log });
+    this.#messages = new SessionMessages({ lease, keeper: this.#keeper, context });
     this.#disposals = new Disposals({ context, lease, messages: this.#messages });
     this.#stages = new RunStages({
       context,

@@ -5,6 +5,7 @@ import type { Random } from '../../runtime/random.ts';
 import type { Backoff } from '../backoff.ts';
 import type { GateRule } from '../gate.ts';
 import type { Owner } from './ledger-record.ts';
+import type { WorkerTelemetry } from '../telemetry/worker-telemetry.ts';
 import type { Registry } from '../registries/registry.ts';
 import type { Trainer } from '../trainers/trainer.ts';
 import type { WorkerLog } from './worker-log.ts';
@@ -60,4 +61,5 @@ export interface WorkerContext {
   readonly random: Random;
   readonly files: Files;
   readonly log: WorkerLog;
+  readonly telemetry: WorkerTelemetry;
 }

@@ -7,6 +7,8 @@ import { systemRandom } from '../../runtime/random.ts';
 import type { Random } from '../../runtime/random.ts';
 import { RETRY_BACKOFF } from '../backoff.ts';
 import type { Backoff } from '../backoff.ts';
+import type { ServiceBusMessage } from '@azure/service-bus';
+import { WorkerTelemetry } from '../telemetry/worker-telemetry.ts';
 import { DEFAULT_QUEUE, checkedConnection } from '../connection.ts';
 import type { Connection } from '../connection.ts';
 import type { LedgerEvent } from './ledger.ts';
@@ -76,6 +78,7 @@ export class RetrainingWorker implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #log: WorkerLog;
+  readonly #telemetry: WorkerTelemetry;
   readonly #stopping = new AbortController();
   readonly #givingUp = new AbortController();
   #starting: Promise<void> | undefined;
@@ -93,7 +96,12 @@ export class RetrainingWorker implements AsyncDisposable {
     this.#queue = options.queue ?? connection.entityPath ?? DEFAULT_QUEUE;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;
-    this.#log = options.log ?? (() => undefined);
+    const place = { destination: this.#queue, host: this.#host, clock: this.#clock };
+    this.#telemetry = new WorkerTelemetry(place);
+    this.#log = (fact) => {
+      this.#telemetry.runs.see(fact);
+      options.log?.(fact);
+    };
     this.#connection = new WorkerConnection({ connection, queue: this.#queue, operationMs, clock: this.#clock });
   }
 
@@ -167,6 +175,16 @@ export class RetrainingWorker implements AsyncDisposable {
     this.#log({ fact: 'worker-stopped' });
   }
 
+  /** Sends to a queue or topic, seen by OpenTelemetry. */
+  #sending(destination: string): (message: ServiceBusMessage) => Promise<void> {
+    const telemetry = this.#telemetry.messaging.at(destination);
+    return (message) => {
+      const messageId = typeof message.messageId === 'string' ? message.messageId : undefined;
+      const operation = { name: 'send', type: 'send', messageId, model: message.sessionId } as const;
+      return telemetry.operate(operation, () => this.#connection.send(destination, message));
+    };
+  }
+
   #context(me: WorkerContext['me']): WorkerContext {
     const { policyOf, registry, outcomes, outcomeFolder, graceMs = DEFAULT_GRACE_MS } = this.#options;
     const { backoff = RETRY_BACKOFF, files = systemFiles } = this.#options;
@@ -186,15 +204,16 @@ export class RetrainingWorker implements AsyncDisposable {
       clock,
       random,
       log,
+      telemetry: this.#telemetry,
       outcomes: new Outcomes({
-        send: outcomes === undefined ? undefined : (message) => this.#connection.send(outcomes, message),
+        send: outcomes === undefined ? undefined : this.#sending(outcomes),
         keep: kept && ((event) => kept.append(event)),
         clock,
         random,
         log,
       }),
       queue: this.#queue,
-      send: (message) => this.#connection.send(this.#queue, message),
+      send: this.#sending(this.#queue),
       shutdown: this.#stopping.signal,
     };
   }

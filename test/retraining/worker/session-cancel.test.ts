@@ -19,6 +19,7 @@ import { systemRandom } from '../../../src/runtime/random.ts';
 import { eventually, temporaryFolder } from '../trainers/run-fixture.ts';
 import { LinkDouble, ME, arrive, contentOf, leaseOn } from './session-double.ts';
 import { GATE, good, registryIn, registryWith, requestFor } from './worker-fixture.ts';
+import { WorkerTelemetry } from '../../../src/retraining/telemetry/worker-telemetry.ts';
 
 const REQUEST = { source: '/test', id: 'a' };
 const TIME = '2026-01-01T00:00:00Z';
@@ -50,6 +51,7 @@ function contextIn(t: TestContext, { runs, registry }: { runs: TrainerRun[]; reg
     backoff: { baseMs: 1, maxMs: 1 },
     graceMs: 0,
     executed: new Set(),
+    telemetry: new WorkerTelemetry({ destination: 'q', host: 'h', clock: systemClock }),
     shutdown: new AbortController().signal,
     clock: systemClock,
     random: systemRandom,

@@ -18,6 +18,7 @@ import { temporaryFolder } from '../trainers/run-fixture.ts';
 import { LinkDouble, ME, arrive, contentOf, leaseOn } from './session-double.ts';
 import type { SessionContent } from './session-double.ts';
 import { GATE, registryIn, requestFor, trainer } from './worker-fixture.ts';
+import { WorkerTelemetry } from '../../../src/retraining/telemetry/worker-telemetry.ts';
 
 // One model's session at a broker that is a double: no scheduling, no locks, no duplicates.
 
@@ -102,6 +103,7 @@ export function modelWith(
     backoff: { baseMs: 0, maxMs: 0 },
     graceMs: 0,
     executed: new Set(),
+    telemetry: new WorkerTelemetry({ destination: 'q', host: 'h', clock }),
     shutdown: shutdown.signal,
     clock,
     random,

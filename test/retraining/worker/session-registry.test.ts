@@ -23,6 +23,7 @@ import { temporaryFolder } from '../trainers/run-fixture.ts';
 import { LinkDouble, ME, contentOf, leaseOn } from './session-double.ts';
 import type { SessionContent } from './session-double.ts';
 import { GATE, registryIn, registryWith, requestFor, success, trainer } from './worker-fixture.ts';
+import { WorkerTelemetry } from '../../../src/retraining/telemetry/worker-telemetry.ts';
 
 // What a run does with the registry, by a worker whose session is a double.
 
@@ -61,6 +62,7 @@ function placeOf(t: TestContext): Place {
       backoff: { baseMs: 1, maxMs: 1 },
       graceMs: 0,
       executed: new Set(),
+      telemetry: new WorkerTelemetry({ destination: 'q', host: 'h', clock: systemClock }),
       shutdown: new AbortController().signal,
       clock: systemClock,
       // No backoff takes any time.

@@ -1,5 +1,7 @@
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
 import type { Command } from 'commander';
+import { readRequest } from '../retraining/envelope.ts';
+import type { RequestEvent } from '../retraining/envelope.ts';
 import { collect, count, instant, sequenceNumbers } from './option.ts';
 import { plainText, splitProperty } from './typed-value.ts';
 
@@ -10,6 +12,8 @@ export interface FilterFlags {
   readonly sequenceNumber?: readonly string[];
   readonly subject?: readonly string[];
   readonly session?: readonly string[];
+  readonly model?: readonly string[];
+  readonly request?: readonly string[];
   readonly enqueuedAfter?: Date;
   readonly enqueuedBefore?: Date;
   readonly property?: readonly string[];
@@ -25,6 +29,8 @@ export function addFilterOptions(command: Command): Command {
     .option('--sequence-number <n>', 'those with these sequence numbers, 17 or 17,18; repeatable', sequenceNumbers)
     .option('--subject <text>', 'those with this subject; repeatable', collect)
     .option('--session <id>', 'those of this session; repeatable', collect)
+    .option('--model <name>', 'retraining requests for this model; repeatable', collect)
+    .option('--request <id>', 'the retraining request with this id; repeatable', collect)
     .option('--enqueued-after <time>', 'those enqueued at this time or later, RFC 3339', instant)
     .option('--enqueued-before <time>', 'those enqueued before this time, RFC 3339', instant)
     .option(
@@ -46,11 +52,19 @@ export function filterOf(flags: FilterFlags): Test {
     ...one(flags.sequenceNumber, ({ sequenceNumber }) => sequenceNumber?.toString() ?? ''),
     ...one(flags.subject, ({ subject }) => subject ?? ''),
     ...one(flags.session, ({ sessionId }) => sessionId ?? ''),
+    // What cannot be read as a request lies in its model's session all the same.
+    ...one(flags.model, (message) => requestOf(message)?.subject ?? message.sessionId ?? ''),
+    ...one(flags.request, (message) => requestOf(message)?.id ?? ''),
     ...(after ? [(message: ServiceBusReceivedMessage) => (message.enqueuedTimeUtc ?? 0) >= after] : []),
     ...(before ? [(message: ServiceBusReceivedMessage) => (message.enqueuedTimeUtc ?? 0) < before] : []),
     ...propertyTests(flags.property ?? []),
   ];
   return (message) => tests.every((test) => test(message));
+}
+
+function requestOf(message: ServiceBusReceivedMessage): RequestEvent | undefined {
+  const read = readRequest(message);
+  return read.kind === 'valid' ? read.event : undefined;
 }
 
 /** Values of one property are alternatives, too. A value is compared by its text, whatever its type. */

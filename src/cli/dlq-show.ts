@@ -1,4 +1,9 @@
+import type { ServiceBusReceivedMessage } from '@azure/service-bus';
 import { Command } from 'commander';
+import { readRequest } from '../retraining/envelope.ts';
+import { evidenceOf } from '../retraining/evidence.ts';
+import { evidenceText } from '../retraining/explanation.ts';
+import { replayCommand } from '../retraining/replay-command.ts';
 import { withOpenClient } from './connection.ts';
 import { addFilterOptions } from './dead-letter-filter.ts';
 import { addDeadLetterOptions, deadLetterPlace, openDeadLetters, matching } from './dead-letter-selection.ts';
@@ -6,6 +11,7 @@ import type { DeadLetterFlags } from './dead-letter-selection.ts';
 import { ENTITY_ARGUMENT } from './entity-address.ts';
 import { messageBlock } from './message-block.ts';
 import { messageJson } from './message-json.ts';
+import { onOneLine } from './printable.ts';
 import { Terminal } from './terminal.ts';
 
 interface ShowFlags extends DeadLetterFlags {
@@ -36,13 +42,25 @@ async function runShow(entity: string, flags: ShowFlags): Promise<void> {
   const given = deadLetterPlace(entity, flags);
   const terminal = new Terminal(process.stdout);
   await withOpenClient(given.place, async (client) => {
-    const { from, place, receiver } = await openDeadLetters(client, given);
+    const { address, from, place, receiver } = await openDeadLetters(client, given);
+    const { path: name } = address;
     let seen = 0;
     for await (const message of matching(receiver, { limit: DEFAULT_LIMIT, ...flags }, place)) {
       seen += 1;
       if (flags.json) console.log(JSON.stringify(messageJson(message)));
-      else for (const line of messageBlock(message, terminal)) terminal.line(line);
+      else for (const line of [...requestLines(message, name), ...messageBlock(message, terminal)]) terminal.line(line);
     }
     if (seen === 0 && !flags.json) terminal.line(`no such dead letters in ${from}`);
   });
+}
+
+/** Of a retraining request: for which model, why it was asked for, and how it is tried again. */
+function requestLines(message: ServiceBusReceivedMessage, queue: string): string[] {
+  const read = readRequest(message);
+  if (read.kind === 'invalid') return [];
+  const { id, subject: model } = read.event;
+  return [
+    onOneLine(`request ${id} for ${model}: ${evidenceText(evidenceOf(read.event))}`),
+    onOneLine(`again: ${replayCommand({ queue, requestId: id })}`),
+  ];
 }

@@ -1,23 +1,25 @@
-import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { OutcomeLog } from '../retraining/outcome-log.ts';
+import { requestKey } from '../retraining/identity.ts';
 import { projectOutcomes } from '../retraining/projection.ts';
 import type { ModelStatus, RunStatus, Status } from '../retraining/projection.ts';
-import { files } from '../runtime/files.ts';
-import { addConnectionOptions, CONNECTION_VARIABLE, placeOf, withClient } from './connection.ts';
-import type { ConnectionOptions } from './connection.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { ageText } from './age-text.ts';
+import { placeOf, withClient } from './connection.ts';
+import { addOutcomeOptions, isConnected, readOutcomes } from './outcome-source.ts';
+import type { OutcomeFlags } from './outcome-source.ts';
+import { clip, onOneLine } from './printable.ts';
 import { PEEK_MAX_MESSAGES, viewQueue } from './queue-view.ts';
 import type { ModelQueue, QueueView } from './queue-view.ts';
-import { DEFAULT_STATE_FOLDER } from './state-folder.ts';
 import { table, Terminal } from './terminal.ts';
 
-interface StatusOptions extends ConnectionOptions {
-  readonly state: string;
+interface StatusOptions extends OutcomeFlags {
   readonly json?: true;
 }
 
 /** Runs that are shown to people, the newest. */
 const RUNS_SHOWN = 20;
+/** Characters of a reason in a table. */
+const REASON_SHOWN = 100;
 
 /** What `--json` prints; `queue` is null without a connection string. */
 export interface StatusReport extends Status {
@@ -25,45 +27,49 @@ export interface StatusReport extends Status {
 }
 
 export function statusCommand(): Command {
-  return addConnectionOptions(new Command('status'))
-    .description('Shows what waits in the queue, and what became of runs and models.')
-    .option('--state <dir>', "the worker's state folder, for runs and models", DEFAULT_STATE_FOLDER)
+  return addOutcomeOptions(new Command('status'))
+    .description('Shows what waits, what runs, and what became of runs and models.')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       `
-The queue is looked at, nothing is taken out of it (up to ${PEEK_MAX_MESSAGES} messages). Without a connection string only the state folder
-is shown.
+The queue is looked at, nothing is taken out of it (up to ${PEEK_MAX_MESSAGES} messages). Runs and models are told from the outcome events: of
+the subscription that --outcomes and --subscription name, by looking, and of the log of a worker of this host. Without a
+connection string only the state folder is shown.
 
-Example:
-  retrain status --state ${DEFAULT_STATE_FOLDER}`,
+Examples:
+  retrain status
+  retrain status --outcomes model-retraining-outcomes`,
     )
     .action(runStatus);
 }
 
 async function runStatus(options: StatusOptions): Promise<void> {
-  const folder = resolve(options.state);
-  const { events, skipped } = await new OutcomeLog({ folder, files }).read();
-  const queue = isConnected(options) || events.length === 0 ? await readQueue(options) : null;
-  const report: StatusReport = { queue, ...projectOutcomes(events) };
+  const { events, skipped, from } = await readOutcomes(options);
+  const status = projectOutcomes(events);
+  const running = new Set(runningOf(status).flatMap(({ requests }) => requests.map(requestKey)));
+  const queue = isConnected(options) || events.length === 0 ? await readQueue(options, running) : null;
+  const report: StatusReport = { queue, ...status };
   if (options.json) {
     console.log(JSON.stringify(report));
     return;
   }
   const terminal = new Terminal(process.stdout);
   showQueue(report.queue, terminal);
+  showRunning(runningOf(status), terminal);
   showModels(report.models, terminal);
   showRuns(report.runs, terminal);
-  if (skipped > 0) console.error(`retrain: ${skipped} lines of the outcome log in ${folder} could not be read`);
+  if (skipped > 0) console.error(`retrain: ${skipped} outcome events of ${from} could not be read`);
 }
 
-function isConnected(options: StatusOptions): boolean {
-  return options.connection !== undefined || process.env[CONNECTION_VARIABLE] !== undefined;
+function runningOf({ runs }: Status): RunStatus[] {
+  return runs.filter(({ state }) => state === 'running');
 }
 
-async function readQueue(options: StatusOptions): Promise<StatusReport['queue']> {
+async function readQueue(options: StatusOptions, running: ReadonlySet<string>): Promise<StatusReport['queue']> {
   const place = placeOf(options);
-  const view = await withClient(place, (client) => viewQueue(client, place.queue));
+  const nowMs = systemClock.wallMs();
+  const view = await withClient(place, (client) => viewQueue(client, place.queue, { running, nowMs }));
   return { name: place.queue, host: place.connection.host, ...view };
 }
 
@@ -71,27 +77,49 @@ function showQueue(queue: StatusReport['queue'], terminal: Terminal): void {
   if (!queue) return;
   terminal.line(terminal.paint('bold', `Queue ${queue.name} at ${queue.host}`));
   if (queue.models.length === 0) terminal.line('empty');
-  else
-    for (const line of table(['Model', ' Waiting', ' Scheduled', 'Dead-lettered'], queue.models.map(queueRow)))
-      terminal.line(line);
+  else {
+    const titles = ['Model', ' Waiting', ' Oldest', ' Scheduled', 'Dead-lettered'];
+    for (const line of table(titles, queue.models.map(queueRow))) terminal.line(line);
+  }
   if (queue.more) terminal.line(`There are more: only the first ${PEEK_MAX_MESSAGES} were counted.`);
   terminal.line();
 }
 
-function queueRow({ model, waiting, scheduled, deadLettered }: ModelQueue): string[] {
-  const dead = Object.entries(deadLettered).map(([reason, count]) => `${count} ${reason}`);
-  return [model || '(no session)', String(waiting), String(scheduled), dead.join(', ') || '0'];
+function queueRow({ model, waiting, oldestSince, scheduled, deadLettered }: ModelQueue): string[] {
+  const dead = Object.entries(deadLettered).map(([reason, count]) => `${count} ${onOneLine(reason)}`);
+  const oldest = oldestSince === undefined ? '' : ageText(systemClock.wallMs() - Date.parse(oldestSince));
+  return [onOneLine(model) || '(no session)', String(waiting), oldest, String(scheduled), dead.join(', ') || '0'];
+}
+
+function showRunning(runs: readonly RunStatus[], terminal: Terminal): void {
+  if (runs.length === 0) return;
+  terminal.line(terminal.paint('bold', 'Running'));
+  const nowMs = systemClock.wallMs();
+  const rows = runs.map((run) => [
+    onOneLine(run.model),
+    onOneLine(run.runId),
+    run.progress === undefined ? '' : `${Math.floor(100 * run.progress)} %`,
+    ageText(nowMs - Date.parse(run.startedAt)),
+    String(run.requests.length),
+    onOneLine(run.host ?? ''),
+  ]);
+  for (const line of table(['Model', 'Run', ' Progress', ' For', ' Requests', 'Host'], rows)) terminal.line(line);
+  terminal.line();
 }
 
 function showModels(models: readonly ModelStatus[], terminal: Terminal): void {
   if (models.length === 0) return;
   terminal.line(terminal.paint('bold', 'Models'));
+  const nowMs = systemClock.wallMs();
   const rows = models.map((model) => [
-    model.model,
+    onOneLine(model.model),
     ...[model.runs, model.promoted, model.rejected, model.failed, model.deadLettered].map(String),
-    model.champion ? `${model.champion.runId} since ${model.champion.promotedAt}` : 'none',
+    model.champion ? `${onOneLine(model.champion.runId)} since ${model.champion.promotedAt}` : 'none',
+    model.lastOutcome ? `${model.lastOutcome.outcome} ${ageText(nowMs - Date.parse(model.lastOutcome.at))} ago` : '',
+    model.waits && Date.parse(model.waits.until) > nowMs ? `${model.waits.cause} until ${model.waits.until}` : '',
   ]);
-  const titles = ['Model', ' Runs', ' Promoted', ' Rejected', ' Failed', ' Dead-lettered', 'Champion'];
+  const counts = [' Runs', ' Promoted', ' Rejected', ' Failed', ' Dead-lettered'];
+  const titles = ['Model', ...counts, 'Champion', 'Last outcome', 'Waits'];
   for (const line of table(titles, rows)) terminal.line(line);
   terminal.line();
 }
@@ -100,12 +128,21 @@ function showRuns(runs: readonly RunStatus[], terminal: Terminal): void {
   if (runs.length === 0) return;
   const hidden = runs.length > RUNS_SHOWN ? `, the newest ${RUNS_SHOWN} of ${runs.length}` : '';
   terminal.line(terminal.paint('bold', `Runs${hidden}`));
-  const rows = runs
-    .slice(-RUNS_SHOWN)
-    .map((run) => [run.startedAt, run.model, String(run.epoch), stateText(run), run.reason ?? '']);
-  for (const line of table(['Started', 'Model', ' Epoch', 'State', 'Why'], rows)) terminal.line(line);
+  for (const line of runsTable(runs.slice(-RUNS_SHOWN))) terminal.line(line);
 }
 
-function stateText({ state, progress }: RunStatus): string {
+/** A line for each run. */
+export function runsTable(runs: readonly RunStatus[]): string[] {
+  const rows = runs.map((run) => [
+    run.startedAt,
+    onOneLine(run.model),
+    onOneLine(run.runId),
+    stateText(run),
+    clip(onOneLine(run.reason ?? ''), REASON_SHOWN),
+  ]);
+  return table(['Started', 'Model', 'Run', 'State', 'Why'], rows);
+}
+
+export function stateText({ state, progress }: RunStatus): string {
   return state === 'running' && progress !== undefined ? `running ${Math.floor(100 * progress)} %` : state;
 }

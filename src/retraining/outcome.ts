@@ -255,8 +255,13 @@ export function runData(model: string, { runId, epoch, requests, startedAtMs, ow
     epoch,
     requests: requests.map(({ source, id }) => ({ source, id })),
     startedAt: new Date(startedAtMs).toISOString(),
-    host: owner.host,
+    host: hostName(owner),
   };
+}
+
+/** What an owner's identity begins with; the rest of it tells boots and containers apart. */
+function hostName({ host }: Run['owner']): string {
+  return host.split('/', 1)[0] ?? host;
 }
 
 function endData(run: DecidedRun | AppliedRun | ToldRun | StoppedRun): Partial<OutcomeData> {
@@ -304,4 +309,9 @@ export function readOutcome(received: ServiceBusReceivedMessage): ReadOutcome {
 /** The outcome that an event's type names. */
 export function outcomeOf({ type }: { type: OutcomeType }): Outcome {
   return type.slice('retrain.'.length, -'.v1'.length) as Outcome;
+}
+
+/** The event as a CloudEvent in JSON (structured mode), as it is printed and given to webhooks. */
+export function cloudEventJson({ data, ...attributes }: OutcomeEvent): Record<string, unknown> {
+  return { specversion: '1.0', ...attributes, datacontenttype: 'application/json', data };
 }

@@ -10,7 +10,7 @@ import type { ConnectionOptions } from './connection.ts';
 import { EventTail } from './event-tail.ts';
 import { Interrupt } from './interrupt.ts';
 import { collect, instant, span } from './option.ts';
-import { addOutcomeOptions } from './outcome-source.ts';
+import { addOutcomeOptions, settledFlags } from './outcome-source.ts';
 import type { OutcomeFlags } from './outcome-source.ts';
 import { onOneLine } from './printable.ts';
 import { Terminal } from './terminal.ts';
@@ -62,11 +62,12 @@ function timeOrSpan(value: string): Date {
 
 async function runEvents(flags: EventsFlags): Promise<void> {
   const place = placeOf(flags);
+  const settled = settledFlags(flags);
   using interrupt = new Interrupt();
   const terminal = new Terminal(process.stdout);
   await using tail = new EventTail({
     place,
-    flags: { ...flags, outcomes: flags.outcomes ?? DEFAULT_OUTCOMES },
+    flags: { ...settled, outcomes: settled.outcomes ?? DEFAULT_OUTCOMES },
     clock: systemClock,
     onAway: (reason) => console.error(`retrain: ${reason}; trying again`),
     onBack: () => console.error('retrain: the broker answers again'),

@@ -19,7 +19,7 @@ import { Terminal } from './terminal.ts';
 const DEFAULT_SUBSCRIPTION = 'status';
 
 export interface OutcomeFlags extends ConnectionOptions {
-  readonly state: string;
+  readonly state?: string;
   readonly outcomes?: string;
   readonly subscription?: string;
 }
@@ -27,16 +27,31 @@ export interface OutcomeFlags extends ConnectionOptions {
 /** Options of every command that tells from outcome events. */
 export function addOutcomeOptions(command: Command): Command {
   return addConnectionOptions(command)
-    .option('--outcomes <name>', 'topic or queue that workers tell outcomes to')
+    .option('--outcomes <name>', 'topic or queue that workers tell outcomes to (default: as configured)')
     .option(
       '--subscription <name>',
-      `subscription of the topic to look into; nothing is taken from it (default: ${DEFAULT_SUBSCRIPTION})`,
+      `subscription of the topic to look into; nothing is taken from it (default: as configured, or ${DEFAULT_SUBSCRIPTION})`,
     )
     .option(
       '--state <dir>',
-      "a worker's state folder: its log of outcomes, and what was read before",
-      DEFAULT_STATE_FOLDER,
+      `a worker's state folder: its log of outcomes, and what was read before (default: as configured, or ${DEFAULT_STATE_FOLDER})`,
     );
+}
+
+/** What the flags leave open, from the configuration. */
+export function settledFlags<F extends OutcomeFlags>(flags: F): F & { readonly state: string } {
+  const { outcomes: place, folders } = flags.configured?.configuration ?? {};
+  const outcomes = flags.outcomes ?? (place && ('queue' in place ? place.queue : place.topic));
+  const subscription =
+    flags.subscription ??
+    // A topic that is named is not the configured one.
+    (flags.outcomes === undefined && place && 'topic' in place ? place.statusSubscription : undefined);
+  return {
+    ...flags,
+    state: resolve(flags.state ?? folders?.state ?? DEFAULT_STATE_FOLDER),
+    ...(outcomes !== undefined && { outcomes }),
+    ...(subscription !== undefined && { subscription }),
+  };
 }
 
 /** Where a command's outcome events come from. */
@@ -49,13 +64,16 @@ export interface Outcomes {
   readonly from: string;
 }
 
-export function isConnected(flags: ConnectionOptions): boolean {
-  return flags.connection !== undefined || process.env[CONNECTION_VARIABLE] !== undefined;
+export function isConnected({ connection, configured }: ConnectionOptions): boolean {
+  return (
+    connection !== undefined || process.env[CONNECTION_VARIABLE] !== undefined || configured?.connection !== undefined
+  );
 }
 
 /** What is known: from the subscription by looking, from what was read of it before, and from the log of a worker of this host. */
-export async function readOutcomes(flags: OutcomeFlags): Promise<Outcomes> {
-  const folder = resolve(flags.state);
+export async function readOutcomes(given: OutcomeFlags): Promise<Outcomes> {
+  const flags = settledFlags(given);
+  const folder = flags.state;
   const local = await new OutcomeLog({ folder, files }).read();
   if (flags.outcomes === undefined || !isConnected(flags))
     return { events: inOrder(local.events), skipped: local.skipped, from: folder };

@@ -34,6 +34,6 @@ export function unknownTarget(
   const known =
     first === undefined
       ? 'there are no events there: name the topic with --outcomes, or the state folder of a worker with --state'
-      : `what it knows begins at ${first.time}`;
+      : `its first event is of ${first.time}`;
   throw new RetrainError('ENTITY_NOT_FOUND', `nothing is known of "${onOneLine(text)}" in ${from}; ${known}`);
 }

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { RetrainError } from '../errors.ts';
 import { modelPath } from '../retraining/model-name.ts';
@@ -6,7 +6,7 @@ import type { RunStatus } from '../retraining/projection.ts';
 import { pause, systemClock } from '../runtime/clock.ts';
 import { files } from '../runtime/files.ts';
 import { Interrupt } from './interrupt.ts';
-import { addOutcomeOptions, readOutcomes } from './outcome-source.ts';
+import { addOutcomeOptions, readOutcomes, settledFlags } from './outcome-source.ts';
 import type { OutcomeFlags } from './outcome-source.ts';
 import { RUN_ARGUMENT, targetOf } from './outcome-target.ts';
 import { onOneLine } from './printable.ts';
@@ -31,7 +31,7 @@ export function runLogsCommand(): Command {
 }
 
 async function runLogs(id: string, flags: LogsFlags): Promise<void> {
-  const { runs } = stateFolders(resolve(flags.state));
+  const { runs } = stateFolders(settledFlags(flags).state);
   const { events } = await readOutcomes(flags);
   const target = targetOf(events, id);
   if (target?.kind === 'request')

@@ -70,7 +70,7 @@ export class Auditor {
   }
 
   /** Waits until the queue has nothing active and nothing scheduled. */
-  async emptied(withinMs = 30_000): Promise<void> {
+  async emptied(withinMs = 90_000): Promise<void> {
     await eventually(async () => (await this.messages()).length === 0, { what: 'an empty queue', withinMs });
   }
 

@@ -52,7 +52,7 @@ export function runOf(plan: Partial<Plan> = {}, rest: Partial<TrainerRun> = {}):
 /** Looks every few milliseconds until `check` gives something; the bound only ends a test that would fail anyway. */
 export async function eventually<T>(
   check: () => T | Promise<T>,
-  { withinMs = 20_000, what = 'the condition' }: { withinMs?: number; what?: string } = {},
+  { withinMs = 60_000, what = 'the condition' }: { withinMs?: number; what?: string } = {},
 ): Promise<NonNullable<Exclude<T, false>>> {
   const deadline = performance.now() + withinMs;
   for (;;) {

@@ -24,6 +24,21 @@ export type {
 } from './retraining/request.ts';
 export { checkModelName, isModelName } from './retraining/model-name.ts';
 
+export { IntakeWorker } from './retraining/intake/intake-worker.ts';
+export type { IntakeWorkerOptions } from './retraining/intake/intake-worker.ts';
+export { intakeRulesSchema } from './retraining/intake/intake-settings.ts';
+export type { IntakeRule, IntakeRuleInput } from './retraining/intake/intake-settings.ts';
+export type { IntakeDeadLetterReason, IntakeFact, IntakeLog } from './retraining/intake/intake-log.ts';
+export { RetrainListener } from './retraining/listener/listener.ts';
+export type { ListenerOptions } from './retraining/listener/listener.ts';
+export { listenerSettingsSchema } from './retraining/listener/listener-settings.ts';
+export type { ListenerSettings } from './retraining/listener/listener-settings.ts';
+export type { ListenerFact, ListenerLog } from './retraining/listener/listener-log.ts';
+export { addRequestRoutes } from './retraining/listener/request-routes.ts';
+export type { RequestRoutesOptions } from './retraining/listener/request-routes.ts';
+export { addObservationRoutes } from './retraining/listener/observation-routes.ts';
+export type { ListenerAnswer, ListenerRequest, RouteHandler } from './retraining/listener/routes.ts';
+
 export { RetrainingWorker } from './retraining/worker/worker.ts';
 export type { WorkerOptions } from './retraining/worker/worker.ts';
 export type { OnceResult } from './retraining/worker/visit.ts';

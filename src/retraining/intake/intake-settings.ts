@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { TRIGGER_KINDS } from '../request.ts';
 import { MODEL_NAME_RULE } from '../model-name.ts';
+import { starsIn } from './glob.ts';
+import { highestCapture, templateProblem } from './template.ts';
 
 /** Rules of one intake; each event is held against them in order. */
 export const RULES_MAX = 1_000;
@@ -10,7 +12,14 @@ const PATTERN_MAX_LENGTH = 512;
 const NAME_MAX_LENGTH = 200;
 
 const pattern = z.string().min(1).max(PATTERN_MAX_LENGTH);
-const template = z.string().min(1).max(PATTERN_MAX_LENGTH);
+const template = z
+  .string()
+  .min(1)
+  .max(PATTERN_MAX_LENGTH)
+  .superRefine((text, context) => {
+    const problem = templateProblem(text);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+  });
 
 const textConditionSchema = z
   .strictObject({
@@ -91,6 +100,25 @@ export const intakeRuleSchema = z
   .refine(({ model, ignore }) => (model === undefined) === (ignore === true), {
     path: ['model'],
     error: 'name the model to retrain, or say ignore: true, one of the two',
+  })
+  .superRefine(({ when, model, trigger, parameters, data }, context) => {
+    const { subject } = when;
+    const stars = starsIn((typeof subject === 'string' ? subject : subject?.glob) ?? '');
+    const texts = [
+      model,
+      trigger?.metric,
+      trigger?.detector,
+      data?.uri,
+      data?.etag,
+      ...Object.values(parameters ?? {}),
+    ];
+    const highest = Math.max(...texts.map((text) => (typeof text === 'string' ? highestCapture(text) : 0)));
+    if (highest > stars)
+      context.addIssue({
+        code: 'custom',
+        path: ['when', 'subject'],
+        message: `{${highest}} is used, but subject has ${stars} *: give it as many`,
+      });
   });
 
 export const intakeRulesSchema = z

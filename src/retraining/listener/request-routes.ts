@@ -1,4 +1,6 @@
 import { RetrainError } from '../../errors.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { RetrainingProducer } from '../producer.ts';
 import type { RequestResult, Submission } from '../producer.ts';
 import type { RequestOptions } from '../request-draft.ts';
@@ -24,8 +26,7 @@ export interface RequestRoutesOptions {
   readonly producer: Pick<RetrainingProducer, 'submit' | 'forward' | 'requestAll' | 'cancel'>;
   /** Whether somebody will train this model; a request for another is refused at the door. Default: every one. */
   readonly knowsModel?: (model: string) => boolean;
-  /** Now, wall-clock milliseconds. */
-  readonly nowMs: () => number;
+  readonly clock?: Clock;
   readonly log?: ListenerLog;
 }
 
@@ -46,7 +47,7 @@ async function postRequests(
   if (body === undefined) return problem(400, 'there is no body: send a request as JSON');
   if (mediaType === 'application/cloudevents-batch+json')
     return problem(415, 'a batch of CloudEvents is not taken: send them one by one, or an array of requests as JSON');
-  const event = readHttpCloudEvent(request, options.nowMs());
+  const event = readHttpCloudEvent(request, (options.clock ?? systemClock).wallMs());
   const activeAt = activeAtOf(request);
   if (activeAt instanceof Date || activeAt === undefined) {
     if (event.kind === 'invalid') return problem(422, event.reason, { code: 'REQUEST_INVALID', errors: event.errors });

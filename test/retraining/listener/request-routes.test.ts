@@ -41,7 +41,7 @@ async function openSite(t: TestContext, options: Partial<RequestRoutesOptions> =
   const connection = world.server.connectionString.replace(`:${world.server.amqpPort}`, `:${proxy.port}`);
   const producer = new RetrainingProducer({ connection, queue: QUEUE, outboxFolder: folder, flushEveryMs: 100 });
   const listener = new RetrainListener({ settings: listenerSettingsSchema.parse({ port: 0, tokens: [TOKEN] }) });
-  addRequestRoutes(listener, { producer, nowMs: () => Date.UTC(2026, 0, 1), ...options });
+  addRequestRoutes(listener, { producer, ...options });
   await listener.start();
   t.after(async () => {
     await listener.stop();

@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { ServiceBusClient } from '@azure/service-bus';
+import type { ServiceBusMessage, ServiceBusReceivedMessage } from '@azure/service-bus';
+import { readRequest } from '../../../src/retraining/envelope.ts';
+import type { RequestEvent } from '../../../src/retraining/envelope.ts';
+import type { IntakeFact } from '../../../src/retraining/intake/intake-log.ts';
+import { intakeRulesSchema } from '../../../src/retraining/intake/intake-settings.ts';
+import type { IntakeRuleInput } from '../../../src/retraining/intake/intake-settings.ts';
+import { IntakeWorker } from '../../../src/retraining/intake/intake-worker.ts';
+import type { IntakeWorkerOptions } from '../../../src/retraining/intake/intake-worker.ts';
+import { RetrainingProducer } from '../../../src/retraining/producer.ts';
+import type { ProducerOptions } from '../../../src/retraining/producer.ts';
+import { startServer } from '../../../src/server/index.ts';
+import { parseQueueDescription } from '../../../src/topology/index.ts';
+import { TcpProxy } from '../tcp-proxy.ts';
+import { eventually, temporaryFolder } from '../trainers/run-fixture.ts';
+import { peekAll } from '../worker/worker-fixture.ts';
+import { blobCreated, thresholdBreached } from './azure-events.ts';
+
+const RULES: IntakeRuleInput[] = [
+  {
+    name: 'files',
+    when: { type: 'Microsoft.Storage.BlobCreated', subject: '*/containers/raw/*' },
+    model: '{container}',
+  },
+  { name: 'drift', when: { type: '*RunStatusChanged' }, model: 'births' },
+];
+
+interface Site {
+  readonly proxy: TcpProxy;
+  readonly facts: IntakeFact[];
+  start(options?: Partial<IntakeWorkerOptions> & { producing?: Partial<ProducerOptions> }): Promise<IntakeWorker>;
+  send(...messages: ServiceBusMessage[]): Promise<void>;
+  /** Messages in the queue of requests. */
+  sent(): Promise<ServiceBusReceivedMessage[]>;
+  requests(): Promise<RequestEvent[]>;
+  waiting(): Promise<ServiceBusReceivedMessage[]>;
+  dead(): Promise<ServiceBusReceivedMessage[]>;
+  fact<F extends IntakeFact['fact']>(fact: F, times?: number): Promise<Extract<IntakeFact, { fact: F }>>;
+}
+
+/** A broker with a queue for requests and one for events, behind a wire that can be cut. */
+async function openSite(t: TestContext, { lockDuration = 'PT1M' } = {}): Promise<Site> {
+  const folder = temporaryFolder(t);
+  const server = await startServer({
+    dataFolder: join(folder, 'data'),
+    amqpPort: 0,
+    httpPort: 0,
+    queues: [
+      parseQueueDescription({ name: 'requests', requiresSession: true, requiresDuplicateDetection: true }),
+      parseQueueDescription({ name: 'events', requiresDuplicateDetection: true, lockDuration, maxDeliveryCount: 3 }),
+    ],
+  });
+  const proxy = await TcpProxy.open(server.amqpPort);
+  const connection = server.connectionString.replace(`:${server.amqpPort}`, `:${proxy.port}`);
+  const client = new ServiceBusClient(server.connectionString);
+  const facts: IntakeFact[] = [];
+  const closing: AsyncDisposable[] = [];
+  t.after(async () => {
+    for (const each of closing) await each[Symbol.asyncDispose]();
+    await client.close();
+    await proxy.close();
+    await server.close();
+  });
+  return {
+    proxy,
+    facts,
+    async start({ producing, ...options } = {}) {
+      const producer = new RetrainingProducer({ connection, queue: 'requests', source: '/intake', ...producing });
+      const log = (fact: IntakeFact): void => void facts.push(fact);
+      const rules = intakeRulesSchema.parse(RULES);
+      const worker = new IntakeWorker({ connection, queue: 'events', producer, rules, log, ...options });
+      closing.push(worker, producer);
+      await worker.start();
+      return worker;
+    },
+    async send(...messages) {
+      await client.createSender('events').sendMessages(messages);
+    },
+    sent: () => peekAll(server.connectionString, 'requests'),
+    async requests() {
+      return (await peekAll(server.connectionString, 'requests')).map((message) => {
+        const read = readRequest(message);
+        assert.ok(read.kind === 'valid', JSON.stringify(read));
+        return read.event;
+      });
+    },
+    waiting: () => peekAll(server.connectionString, 'events'),
+    dead: () => peekAll(server.connectionString, 'events', 'deadLetter'),
+    fact: (name, times = 1) =>
+      eventually(
+        () => {
+          const found = facts.filter((fact) => fact.fact === name);
+          return found.length >= times && (found.at(times - 1) as never);
+        },
+        { what: `${times} times ${name}` },
+      ),
+  };
+}
+
+test('events become requests of their models, and leave the queue; an event that is told twice is one request', async (t) => {
+  const site = await openSite(t);
+  await site.start();
+  // Event Grid tells the same file twice, under two ids, in two schemas; and several events in one message.
+  await site.send(
+    { body: [blobCreated()] },
+    { body: blobCreated('raw/us/2024.csv', { id: 'again' }) },
+    { body: [blobCreated('raw/us/2025.csv'), thresholdBreached()], contentType: 'application/json' },
+  );
+  await site.fact('event-taken', 4);
+  await eventually(async () => (await site.waiting()).length === 0);
+  const requests = await site.requests();
+  assert.deepEqual(
+    requests
+      .map(({ subject, data }) => [subject, data.trigger.kind, data.data[0]?.uri.split('/').at(-1)].join(' '))
+      .sort(),
+    ['births data-drift ', 'raw new-data 2024.csv', 'raw new-data 2025.csv'],
+  );
+  const taken = await site.fact('event-taken');
+  assert.deepEqual([taken.model, taken.rule], ['raw', 'files']);
+  assert.deepEqual(await site.dead(), []);
+});
+
+test('what no rule is for and what is no event are dead-lettered with what it was; what else was in the message is done', async (t) => {
+  const site = await openSite(t);
+  await site.start();
+  await site.send(
+    { body: [blobCreated('other/a.csv'), blobCreated('raw/b.csv')] },
+    { body: 'not JSON' },
+    { body: { specversion: '1.0', id: '1', type: 'a.b', source: '/s' } },
+  );
+  await site.fact('event-dead-lettered', 3);
+  const dead = await site.dead();
+  assert.deepEqual(dead.map(({ deadLetterReason }) => String(deadLetterReason)).sort(), [
+    'InvalidEvent',
+    'NoMatchingRule',
+    'NoMatchingRule',
+  ]);
+  const texts = dead.map(({ deadLetterErrorDescription = '' }) => deadLetterErrorDescription).join('\n');
+  assert.match(
+    texts,
+    /Microsoft\.Storage\.BlobCreated blob-other\/a\.csv from .*files: subject; drift: type is Microsoft\.Storage/,
+  );
+  assert.match(texts, /the body is not JSON: it is neither a CloudEvent 1\.0 nor/);
+  assert.match(texts, /a\.b 1 from \/s: no rule is for it/);
+  assert.deepEqual(
+    (await site.requests()).map(({ subject }) => subject),
+    ['raw'],
+  );
+});
+
+test('a request that the model rules refuse is dead-lettered as invalid, and not sent', async (t) => {
+  const site = await openSite(t);
+  const rules = intakeRulesSchema.parse([{ when: { type: '*' }, model: '{subject}' }]);
+  await site.start({ rules });
+  await site.send({ body: blobCreated() });
+  const { reason, description } = await site.fact('event-dead-lettered');
+  assert.equal(reason, 'InvalidEvent');
+  assert.match(description, /rule 1: request: model\.name = "\/blobServices/);
+});
+
+test('new data gathers by the window of its model', async (t) => {
+  const site = await openSite(t);
+  await site.start({ producing: { gatherWindowMs: (model) => (model === 'raw' ? 3_600_000 : 0) } });
+  await site.send({ body: blobCreated('raw/a.csv') }, { body: thresholdBreached() });
+  await site.fact('event-taken', 2);
+  const states = (await site.sent()).map(({ sessionId, state }) => `${sessionId} ${state}`);
+  assert.deepEqual(states.sort(), ['births active', 'raw scheduled']);
+});
+
+test('a message is held, and its lock kept, until its request was accepted', async (t) => {
+  // Three deliveries are all it has; the lock is renewed many times.
+  const site = await openSite(t, { lockDuration: 'PT10S' });
+  let refusing = true;
+  let tries = 0;
+  const accepted: string[] = [];
+  const producer = {
+    request: async () => {
+      tries++;
+      if (refusing) throw Object.assign(new Error('connect ECONNREFUSED'), { errno: -111, syscall: 'connect' });
+      accepted.push('x');
+      return { id: 'x', messageId: 'x' };
+    },
+    forward: () => Promise.reject(new Error('unused')),
+  };
+  const random = { fraction: () => 0.5, bytes: (length: number) => Buffer.alloc(length) };
+  await site.start({ producer, slots: 1, random });
+  await site.send({ body: blobCreated() });
+  const waiting = await site.fact('event-waiting', 4);
+  assert.equal(waiting.code, 'UNREACHABLE');
+  refusing = false;
+  await site.fact('event-taken');
+  await eventually(async () => (await site.waiting()).length === 0);
+  assert.deepEqual([accepted.length, await site.dead()], [1, []]);
+  assert.ok(tries > 4);
+  assert.equal(site.facts.filter(({ fact }) => fact === 'event-unsettled').length, 0, 'delivered once, settled once');
+});
+
+test('a broker that goes away is waited for, told once, and nothing is lost or doubled', async (t) => {
+  const site = await openSite(t);
+  await site.start();
+  await site.send({ body: blobCreated('raw/before.csv') });
+  await site.fact('event-taken');
+  site.proxy.cut();
+  await site.fact('intake-unreachable');
+  await site.send({ body: blobCreated('raw/meanwhile.csv') });
+  site.proxy.mend();
+  await site.fact('intake-reachable');
+  await eventually(async () => (await site.requests()).length === 2);
+  await eventually(async () => (await site.waiting()).length === 0);
+  assert.equal(site.facts.filter(({ fact }) => fact === 'intake-unreachable').length, 1);
+});
+
+test('a stop gives back what could not be sent, and is over soon', async (t) => {
+  const site = await openSite(t);
+  const producer = {
+    request: () => Promise.reject(Object.assign(new Error('away'), { errno: -111, syscall: 'connect' })),
+    forward: () => Promise.reject(new Error('unused')),
+  };
+  const worker = await site.start({ producer });
+  await site.send({ body: blobCreated() });
+  await site.fact('event-waiting');
+  await worker.stop();
+  await site.start();
+  await site.fact('event-taken');
+  assert.equal((await site.requests()).length, 1);
+});
+
+test('numbers of slots that cannot be are refused', () => {
+  const producer = {} as IntakeWorkerOptions['producer'];
+  const connection = 'Endpoint=sb://localhost;SharedAccessKeyName=a;SharedAccessKey=b';
+  for (const slots of [0, 1.5, 65])
+    assert.throws(() => new IntakeWorker({ connection, producer, rules: [], slots }), { code: 'ARGUMENT_INVALID' });
+});

@@ -23,8 +23,11 @@ export const DEFAULT_INTAKE_QUEUE = 'retraining-intake';
 /** Messages that are worked on at the same time, each with a link of its own. */
 export const INTAKE_SLOTS = 4;
 const SLOTS_MAX = 64;
-/** How long the client may hold a receive; beyond it and a margin it counts as stuck, and is replaced. */
-const RECEIVE_WITHIN_MS = 30_000;
+/**
+ * How long the client may hold a receive, and so how long a stop takes at least: a receive that is aborted leaves credit behind,
+ * and what the broker still sends for it stays locked. Beyond it and a margin the client counts as stuck, and is replaced.
+ */
+const RECEIVE_MS = 3_000;
 const STUCK_MARGIN_MS = 15_000;
 /** Failures in a row after which a client is replaced, too. */
 const TRIES_OF_A_CLIENT = 5;
@@ -47,6 +50,8 @@ export interface IntakeWorkerOptions {
   readonly rules: readonly IntakeRule[];
   /** Messages at the same time, 1 to 64; default 4. */
   readonly slots?: number;
+  /** How long the client may wait for a message at a time, milliseconds; a stop takes as long. Default 3,000. */
+  readonly receiveMs?: number;
   readonly log?: IntakeLog;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -63,6 +68,7 @@ export class IntakeWorker {
   readonly #producer: IntakeWorkerOptions['producer'];
   readonly #rules: IntakeRules;
   readonly #slots: number;
+  readonly #receiveMs: number;
   readonly #log: IntakeLog;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -72,6 +78,9 @@ export class IntakeWorker {
   #running: Promise<void> | undefined;
   /** What was told of why nothing can be received. */
   #trouble: string | undefined;
+  /** Slots that may still be given a message. */
+  #listening = 0;
+  #quiet: (() => void)[] = [];
 
   constructor(options: IntakeWorkerOptions) {
     const { connection, queue = DEFAULT_INTAKE_QUEUE, slots = INTAKE_SLOTS } = options;
@@ -82,6 +91,7 @@ export class IntakeWorker {
     this.#producer = options.producer;
     this.#rules = new IntakeRules(options.rules);
     this.#slots = slots;
+    this.#receiveMs = options.receiveMs ?? RECEIVE_MS;
     this.#log = options.log ?? (() => undefined);
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;
@@ -117,26 +127,42 @@ export class IntakeWorker {
       const client = this.#client;
       if (!client) return;
       const receiver = client.createReceiver(this.#queue, RECEIVER_OPTIONS);
+      this.#listening++;
       try {
-        for (;;) {
+        while (!signal.aborted) {
           const message = await this.#receive(receiver);
           failures = 0;
           this.#reachable();
-          if (signal.aborted && !message) break;
-          if (message) await this.#handle(receiver, message);
+          if (!message) continue;
+          this.#deaf();
+          await this.#handle(receiver, message);
+          this.#listening++;
         }
       } catch (error) {
         if (!signal.aborted) await this.#unreachable(error, { client, failures: ++failures });
       } finally {
         await closeClient(receiver, { clock: this.#clock });
+        this.#deaf();
       }
     }
+  }
+
+  /** A slot can be given no message any more, or has one. */
+  #deaf(): void {
+    this.#listening--;
+    if (this.#listening > 0) return;
+    for (const tell of this.#quiet.splice(0)) tell();
+  }
+
+  /** Resolves when no slot listens: what is given back now goes to another intake. */
+  async #untilQuiet(): Promise<void> {
+    if (this.#listening > 0) await new Promise<void>((resolve) => this.#quiet.push(resolve));
   }
 
   /** The next message, or undefined when there was none for a while. */
   async #receive(receiver: ServiceBusReceiver): Promise<ServiceBusReceivedMessage | undefined> {
     const ended = new AbortController();
-    const limitMs = RECEIVE_WITHIN_MS + STUCK_MARGIN_MS;
+    const limitMs = this.#receiveMs + STUCK_MARGIN_MS;
     const stuck = pause(this.#clock, limitMs, ended.signal).then((): undefined => {
       if (!ended.signal.aborted)
         throw new RetrainError('UNREACHABLE', `the client did not come back within ${limitMs} ms`);
@@ -144,8 +170,8 @@ export class IntakeWorker {
     stuck.catch(() => undefined);
     try {
       // One at a time: for several the client waits a second after the first.
-      const options = { maxWaitTimeInMs: RECEIVE_WITHIN_MS, abortSignal: this.#stop.signal };
-      const messages = await Promise.race([receiver.receiveMessages(1, options), stuck]);
+      const receiving = receiver.receiveMessages(1, { maxWaitTimeInMs: this.#receiveMs });
+      const messages = await Promise.race([receiving, stuck]);
       return messages?.[0];
     } finally {
       ended.abort();
@@ -185,6 +211,7 @@ export class IntakeWorker {
     const lock = new MessageLock(receiver, message, this.#clock);
     try {
       const end = await this.#work(message, lock.lost);
+      if (end === 'given-back') await this.#untilQuiet();
       await lock.release();
       if (end === 'done') await receiver.completeMessage(message);
       else if (end === 'given-back') await receiver.abandonMessage(message);

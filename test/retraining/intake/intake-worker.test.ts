@@ -72,7 +72,15 @@ async function openSite(t: TestContext, { lockDuration = 'PT1M' } = {}): Promise
       const producer = new RetrainingProducer({ connection, queue: 'requests', source: '/intake', ...producing });
       const log = (fact: IntakeFact): void => void facts.push(fact);
       const rules = intakeRulesSchema.parse(RULES);
-      const worker = new IntakeWorker({ connection, queue: 'events', producer, rules, log, ...options });
+      const worker = new IntakeWorker({
+        connection,
+        queue: 'events',
+        producer,
+        rules,
+        log,
+        receiveMs: 300,
+        ...options,
+      });
       closing.push(worker, producer);
       await worker.start();
       return worker;

@@ -14,13 +14,28 @@ const MATRIX_ROWS_MAX = 140;
  */
 export function twoSampleTail(m: number, n: number, steps: number): number {
   if (steps === 0) return 1;
-  if (Math.max(m, n) <= EXACT_ROWS_MAX) return clipped(shareOfPathsOutside(m, n, steps));
+  if (Math.max(m, n) <= EXACT_ROWS_MAX)
+    return clipped(m === n ? reflectedShare(n, steps) : shareOfPathsOutside(m, n, steps));
   const distance = steps / ((m / greatestCommonDivisor(m, n)) * n);
   return oneSampleTail(halfToEven((m * n) / (m + n)), distance);
 }
 
 export function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+/**
+ * The same share for two samples of `n` by the reflection principle: 2 · Σ ± C(2n, n - k·steps) / C(2n, n), with the factors that a term
+ * has in common with the one before taken out. It takes n steps only, and rounds as SciPy does: a detector's limit may be such a p-value.
+ */
+function reflectedShare(n: number, steps: number): number {
+  let share = 0;
+  for (let start = Math.floor(n / steps) * steps; start >= 0; start -= steps) {
+    let ratio = 1;
+    for (let j = start; j < start + steps; j += 1) ratio = ((n - j) * ratio) / (n + j + 1);
+    share = ratio * (1 - share);
+  }
+  return 2 * share;
 }
 
 /**

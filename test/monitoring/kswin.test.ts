@@ -22,6 +22,15 @@ for (const known of fixture('kswin') as (DetectorCase & { draws?: readonly numbe
   });
 }
 
+test('a p-value that is the limit is a drift: three values above three others, of which one order in ten is as extreme', () => {
+  const detector = new Kswin({ windowSize: 6, statSize: 3, alpha: 0.1 });
+  const verdicts = [1, 2, 3, 4, 5, 6].map((value) => detector.update(value));
+  assert.deepEqual(
+    verdicts.map(({ drift }) => drift),
+    [false, false, false, false, false, true],
+  );
+});
+
 test('KSWIN sees a change of spread that leaves the mean where it is', () => {
   const detector = new Kswin({ seed: 3 });
   const verdicts = Array.from({ length: 400 }, (_, index) => {

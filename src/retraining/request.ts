@@ -22,21 +22,28 @@ const instant = z.iso.datetime({ offset: true, error: 'use RFC 3339 with an offs
 
 const modelSchema = z
   .strictObject({
-    name: z.string().regex(MODEL_NAME_PATTERN, { error: `use ${MODEL_NAME_RULE}` }),
-    version: name.optional(),
+    name: z
+      .string()
+      .regex(MODEL_NAME_PATTERN, { error: `use ${MODEL_NAME_RULE}` })
+      .describe(`The model: ${MODEL_NAME_RULE}.`),
+    version: name.optional().describe('Its version, when only this one is meant.'),
   })
   .describe('The model to retrain; its name is the ordering key (SessionId).');
 
 const triggerSchema = z
   .strictObject({
-    kind: z.enum(TRIGGER_KINDS),
-    detector: name.optional(),
-    metric: name.optional(),
-    baseline: z.number().optional(),
-    observed: z.number().optional(),
-    threshold: z.number().optional(),
+    kind: z.enum(TRIGGER_KINDS).describe('Why; manual is never held back to gather others.'),
+    detector: name.optional().describe('What noticed it.'),
+    metric: name.optional().describe('The metric that tells why.'),
+    baseline: z.number().optional().describe('Its reference.'),
+    observed: z.number().optional().describe('What was observed.'),
+    threshold: z.number().optional().describe('The limit that was crossed.'),
     window: z
-      .strictObject({ from: instant, to: instant, count: z.int().nonnegative().optional() })
+      .strictObject({
+        from: instant.describe('The first observation, RFC 3339 with an offset.'),
+        to: instant.describe('The last observation, not before the first.'),
+        count: z.int().nonnegative().optional().describe('How many there were.'),
+      })
       .refine(({ from, to }) => Date.parse(from) <= Date.parse(to), {
         path: ['to'],
         error: 'use an instant that is not before window.from',
@@ -48,14 +55,15 @@ const triggerSchema = z
 
 const dataItemSchema = z
   .strictObject({
-    uri: z.string().min(1).max(URI_MAX_LENGTH),
-    etag: name.optional(),
+    uri: z.string().min(1).max(URI_MAX_LENGTH).describe('Where it is.'),
+    etag: name.optional().describe('Changes with its content.'),
     sha256: z
       .string()
       .regex(/^[0-9a-f]{64}$/, { error: 'use 64 lower case hex digits' })
-      .optional(),
-    rows: z.int().nonnegative().optional(),
-    contentType: name.optional(),
+      .optional()
+      .describe('SHA-256 of its content, lower case hex.'),
+    rows: z.int().nonnegative().optional().describe('How many rows it has.'),
+    contentType: name.optional().describe('Its media type.'),
   })
   .describe('Data to train on. Give `etag` or `sha256`, so that changed content at the same address counts as new.');
 
@@ -70,13 +78,13 @@ const parameterSchema = z.unknown().refine((value) => isJson(value, PARAMETER_MA
 export const retrainRequestSchema = z.strictObject({
   model: modelSchema,
   trigger: triggerSchema,
-  data: z.array(dataItemSchema).max(DATA_ITEMS_MAX).default([]),
+  data: z.array(dataItemSchema).max(DATA_ITEMS_MAX).default([]).describe('Data to train on.'),
   parameters: z
     .record(name, parameterSchema)
     .default({})
     .describe('Handed to the trainer as they are; in a merged plan the later request wins, key by key.'),
   deadline: instant.optional().describe('A request that is not answered by then is dead-lettered, not trained.'),
-  requestedBy: name.optional(),
+  requestedBy: name.optional().describe('Who asks, for the record.'),
 });
 
 /** A request's data as a producer may write it: what has a default may be left out. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
 import { parseRequest, retrainRequestJsonSchema } from '../../src/retraining/request.ts';
 
 const full = {
@@ -96,4 +98,10 @@ test('the published schema is JSON Schema 2020-12 and carries the rule for names
   const pattern = new RegExp(schema.properties.model.properties.name.pattern);
   assert.ok(pattern.test('births/us') && !pattern.test('../us'));
   assert.ok(schema.properties.trigger.properties.kind.enum.includes('new-data'));
+});
+
+test('the published JSON Schema is that of the requests', () => {
+  const file = createRequire(import.meta.url).resolve('retrain/request.schema.json');
+  const published: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  assert.deepEqual(published, JSON.parse(JSON.stringify(retrainRequestJsonSchema())), 'npm run schema writes it anew');
 });

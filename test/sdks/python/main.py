@@ -29,6 +29,7 @@ MODULES = [
     "asynchronous",
     "recovery",
     "transports",
+    "producing",
 ]
 # Cases mostly wait.
 AT_A_TIME = 8

@@ -22,6 +22,7 @@ export class RunTelling {
   readonly #context: WorkerContext;
   readonly #lease: SessionLease;
   readonly #messages: SessionMessages;
+  readonly #stop: AbortSignal;
 
   constructor({
     context,
@@ -35,12 +36,13 @@ export class RunTelling {
     this.#context = context;
     this.#lease = lease;
     this.#messages = messages;
+    this.#stop = AbortSignal.any([context.shutdown, lease.lost]);
   }
 
   /** Told at every execution, again after a crash: under the same ids, but for the epoch of `started`. */
   async started(run: StartedRun, events: readonly RequestEvent[]): Promise<void> {
     const { model } = this.#lease;
-    await this.#context.outcomes.tell(startEvents(run, { model, events, details: this.#details(run) }));
+    await this.#context.outcomes.tell(startEvents(run, { model, events, details: this.#details(run) }), this.#stop);
   }
 
   /** @param event what the ledger will be told */
@@ -55,12 +57,12 @@ export class RunTelling {
     const known = present({ attempt, maxAttempts, interruptions });
     const data = { ...runData(model, run), ...told, ...known, ...evidenceData([...events.values()]) };
     const atMs = this.#context.clock.wallMs();
-    await this.#context.outcomes.tell([outcomeEvent('interrupted', { data, atMs, step: run.epoch })]);
+    await this.#context.outcomes.tell([outcomeEvent('interrupted', { data, atMs, step: run.epoch })], this.#stop);
   }
 
   async ended(run: AppliedRun | StoppedRun): Promise<void> {
     const { model } = this.#lease;
-    await this.#context.outcomes.tell(pendingOutcomes(run, { model, details: this.#details(run) }));
+    await this.#context.outcomes.tell(pendingOutcomes(run, { model, details: this.#details(run) }), this.#stop);
   }
 
   #details(run: Run): RunDetails {

@@ -10,6 +10,7 @@ import { evidenceData, outcomeEvent } from '../outcome.ts';
 import type { OutcomeData, OutcomeEvent } from '../outcome.ts';
 import { REASON_MAX_BYTES } from './ledger-record.ts';
 import type { RequestRef } from './ledger-record.ts';
+import { sendPatiently } from './patient-send.ts';
 import { SessionRenewed, isPassing, isTooLarge, messageOf } from './session-errors.ts';
 import type { SessionLease } from './session-lease.ts';
 import type { Carrier, SessionMessages } from './session-messages.ts';
@@ -39,12 +40,14 @@ export class Disposals {
   readonly #context: WorkerContext;
   readonly #lease: SessionLease;
   readonly #messages: SessionMessages;
+  readonly #stop: AbortSignal;
   #failure: unknown;
 
   constructor({ context, lease, messages }: DisposalsOptions) {
     this.#context = context;
     this.#lease = lease;
     this.#messages = messages;
+    this.#stop = AbortSignal.any([context.shutdown, lease.lost]);
   }
 
   /** Of a message that can never be disposed of, the others of the session do not have to suffer: see `failure`. */
@@ -144,13 +147,22 @@ export class Disposals {
     // It would come back only to be dead-lettered: whoever asked is told now.
     if (isOverdue(event, atMs)) return overdue(event, atMs);
     try {
-      await this.#context.send(cloneMessage(event, { hop, activeAtMs: atMs, nowMs: this.#nowMs() }));
+      const { clock, random } = this.#context;
+      const clone = cloneMessage(event, { hop, activeAtMs: atMs, nowMs: this.#nowMs() });
+      const onFailure = (error: unknown, tries: number): void => this.#logUnsent(id, error, tries);
+      await sendPatiently(() => this.#context.send(clone), { clock, random, stop: this.#stop, onFailure });
       return undefined;
     } catch (error) {
       if (hasCode(error, 'REQUEST_INVALID')) return overdue(event, atMs);
       if (isTooLarge(error)) return unsendable('its clone', error);
       throw error;
     }
+  }
+
+  #logUnsent(id: string, error: unknown, tries: number): void {
+    if (tries > 1) return;
+    const reason = `the clone of ${id} cannot be sent: ${messageOf(error)}`;
+    this.#context.log({ fact: 'operation-retried', model: this.#lease.model, reason });
   }
 
   async #replace(
@@ -213,7 +225,7 @@ export class Disposals {
   }
 
   #tell(events: readonly OutcomeEvent[]): Promise<void> {
-    return this.#context.outcomes.tell(events);
+    return this.#context.outcomes.tell(events, this.#stop);
   }
 
   #nowMs(): number {

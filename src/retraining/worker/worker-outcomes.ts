@@ -1,17 +1,12 @@
 import type { ServiceBusMessage } from '@azure/service-bus';
-import { pause } from '../../runtime/clock.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
-import { backoffMs } from '../backoff.ts';
-import type { Backoff } from '../backoff.ts';
 import { outcomeMessage, outcomeOf } from '../outcome.ts';
 import type { OutcomeEvent } from '../outcome.ts';
+import { sendPatiently } from './patient-send.ts';
 import { messageOf } from './session-errors.ts';
 import type { WorkerLog } from './worker-log.ts';
 
-/** Tries of one telling; after the last, the run stays at its stage, and whoever has the session next tells it. */
-const TELL_TRIES_MAX = 5;
-const TELL_BACKOFF: Backoff = { baseMs: 250, maxMs: 5000 };
 /** Messages sent at the same time. */
 const SEND_AT_ONCE = 16;
 
@@ -36,10 +31,14 @@ export class Outcomes {
     this.#options = options;
   }
 
-  /** Resolves when the broker has accepted every event; raises what the last try raised. */
-  async tell(events: readonly OutcomeEvent[]): Promise<void> {
+  /**
+   * Resolves when the broker has accepted every event; raises what the last try raised.
+   *
+   * @param stop aborts when the session is lost or the worker is to stop: then nothing is tried again
+   */
+  async tell(events: readonly OutcomeEvent[], stop: AbortSignal): Promise<void> {
     for (let at = 0; at < events.length; at += SEND_AT_ONCE)
-      await Promise.all(events.slice(at, at + SEND_AT_ONCE).map((event) => this.#send(event)));
+      await Promise.all(events.slice(at, at + SEND_AT_ONCE).map((event) => this.#send(event, stop)));
     for (const event of events) await this.#keep(event);
   }
 
@@ -64,17 +63,15 @@ export class Outcomes {
     this.#options.log({ fact: 'outcome-untold', model, outcome: outcomeOf(event), reason: messageOf(error) });
   }
 
-  async #send(event: OutcomeEvent): Promise<void> {
+  async #send(event: OutcomeEvent, stop: AbortSignal): Promise<void> {
     const { send, clock, random } = this.#options;
-    for (let tries = 1; ; tries++) {
-      try {
-        await send?.(outcomeMessage(event, { nowMs: clock.wallMs() }));
-        return;
-      } catch (error) {
-        this.#untold(event, error);
-        if (tries === TELL_TRIES_MAX) throw error;
-      }
-      await pause(clock, backoffMs(tries, TELL_BACKOFF, random));
-    }
+    if (!send) return;
+    const onFailure = (error: unknown): void => this.#untold(event, error);
+    await sendPatiently(() => send(outcomeMessage(event, { nowMs: clock.wallMs() })), {
+      clock,
+      random,
+      stop,
+      onFailure,
+    });
   }
 }

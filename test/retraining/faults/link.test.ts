@@ -117,6 +117,32 @@ describe('between worker and broker', { concurrency: 8 }, () => {
     assert.equal(runs.length, 1);
   });
 
+  test('a completion that the broker answers late is one completion, and the session is kept', async (t) => {
+    const world = await openFaultWorld(t);
+    let settlements = 0;
+    world.wire.onFrame = (frame) => {
+      const settles = frame.from === 'client' && carries(frame, PERFORMATIVE.disposition) && isSettled(world);
+      // What was asked goes on; the answer waits.
+      if (settles && ++settlements === 1) world.wire.freeze();
+      return 'pass';
+    };
+    await world.send();
+    await world.work({
+      connection: world.wire.connectionString,
+      operationMs: 500,
+      trainer: until(world, () => true),
+      log: (fact) => {
+        world.facts.push(fact);
+        if (fact.fact === 'operation-retried') world.wire.mend();
+      },
+    });
+    await world.told('promoted');
+    await world.auditor.emptied();
+    await world.fact('session-released');
+    await world.auditor.holds({ told: { started: 1, promoted: 1 } });
+    assert.ok(world.saw('operation-retried') && !world.saw('link-lost'));
+  });
+
   for (const when of ['cut-before', 'cut-after'] as const)
     test(`a connection that is cut at each write of the ledger and at the completion, ${when === 'cut-before' ? 'before' : 'after'} the broker has it`, async (t) => {
       const world = await openFaultWorld(t);
@@ -157,5 +183,7 @@ describe('between worker and broker', { concurrency: 8 }, () => {
       // Only a run that the broker never heard of, or whose start is not known to be, is executed under another epoch.
       assert.equal(runs.length, WRITES.length + 1);
       assert.ok(counted(world, 'link-renewed') >= WRITES.length);
+      // One for each cut: what came over an old link is not settled over the new one, which would cost that, too.
+      assert.equal(counted(world, 'link-lost'), WRITES.length + 1);
     });
 });

@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   worker: async () => (await import('./worker.ts')).workerCommand(),
   config: async () => (await import('./config.ts')).configCommand(),
   request: async () => (await import('./request.ts')).requestCommand(),
+  backtest: async () => (await import('./backtest.ts')).backtestCommand(),
   monitor: async () => (await import('./monitor.ts')).monitorCommand(),
   events: async () => (await import('./events.ts')).eventsCommand(),
   explain: async () => (await import('./explain.ts')).explainCommand(),

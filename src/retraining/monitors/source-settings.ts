@@ -40,7 +40,6 @@ export const sourceSettingsSchema = z
     error: 'give exactly one of csv, jsonLines and pushed',
   })
   .describe('Where the observations come from: `csv`, `jsonLines` or `pushed`.');
-export type SourceSettings = z.output<typeof sourceSettingsSchema>;
 
 /** A file with rows that stands for what was normal, as for data drift. */
 export const referenceSettingsSchema = z
@@ -53,4 +52,3 @@ export const referenceSettingsSchema = z
     error: 'give exactly one of csv and jsonLines',
   })
   .describe('Rows that stand for what was normal, such as those that the model was trained on.');
-export type ReferenceSettings = z.output<typeof referenceSettingsSchema>;

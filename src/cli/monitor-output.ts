@@ -25,8 +25,13 @@ export class MonitorOutput {
   tell(fact: MonitorFact | ProducerFact): void {
     const { json, verbose, clock } = this.#options;
     if (json) this.#print(JSON.stringify({ time: new Date(clock.wallMs()).toISOString(), ...fact }));
-    else if (verbose || fact.fact !== 'window-closed') this.#print(factLine(fact));
+    else if (verbose || !isRoutine(fact)) this.#print(factLine(fact));
   }
+}
+
+/** A window that was nothing special; one that could not be judged is. */
+function isRoutine(fact: MonitorFact | ProducerFact): boolean {
+  return fact.fact === 'window-closed' && !(fact.kind === 'discarded' && fact.note !== undefined);
 }
 
 /** A fact in one line for a person. */

@@ -12,6 +12,7 @@ import { backoffMs } from '../backoff.ts';
 import type { Backoff } from '../backoff.ts';
 import { outcomeOf } from '../outcome.ts';
 import type { OutcomeEvent } from '../outcome.ts';
+import { readReference } from './drift-reference.ts';
 import { Monitor, RequestNotSent } from './monitor.ts';
 import type { MonitorStatus, SendRequest } from './monitor.ts';
 import type { MonitorLog } from './monitor-log.ts';
@@ -143,6 +144,8 @@ export class MonitorRunner {
       for (const settings of monitors) {
         try {
           const source = sourceOf(model, settings, { ...this.#options, reader: fileReader });
+          const { baseFolder } = this.#options;
+          const reference = await readReference(settings, { baseFolder, reader: fileReader });
           const monitor = await Monitor.open({
             model,
             settings,
@@ -150,6 +153,7 @@ export class MonitorRunner {
             source,
             ...(send && { send }),
             ...(log && { log }),
+            ...(reference && { reference }),
           });
           this.#entries.push({ model, settings, monitor, failures: 0, reason: '', notBeforeMs: 0 });
         } catch (error) {

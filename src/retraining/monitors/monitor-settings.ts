@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { columnDriftOptionsSchema } from '../../monitoring/drift.ts';
 import { durationSchema } from '../configuration/duration.ts';
 import { RULE_NAMES, ruleFields, STREAMING_RULES } from './rule-settings.ts';
 import type { RuleName } from './rule-settings.ts';
@@ -40,13 +41,7 @@ const windowSchema = z
 
 const featureSchema = z.union([
   columnSchema,
-  z.strictObject({
-    name: columnSchema.describe('The column.'),
-    kind: z
-      .enum(['numeric', 'categorical'])
-      .optional()
-      .describe('Without it: numeric when all values of the reference are numbers, otherwise categorical.'),
-  }),
+  columnDriftOptionsSchema.extend({ name: columnSchema.describe('The column.') }),
 ]);
 
 /** What may be written, field by field; `monitorSettingsSchema` checks what belongs together. */
@@ -137,6 +132,7 @@ export const monitorSettingsSchema = monitorFields.superRefine((settings, contex
   }
   if (!settings.window && !STREAMING_RULES.has(rule)) tell('window', `${rule} needs windows: give count or every`);
   if (settings.atLeast && STREAMING_RULES.has(rule)) tell('atLeast', `${rule} tells of changes, not of windows`);
+  if (rule === 'ddm' && settings.window) tell('window', 'ddm takes single observations, 0 or 1: leave it out');
   if (rule === 'ratio' && settings.baseline !== undefined && settings.baseline <= 0)
     tell('baseline', 'a ratio needs a reference above 0');
   if (rule === 'sigma' && (settings.baseline === undefined) !== (settings.baselineStd === undefined))

@@ -1,7 +1,9 @@
 import { RetrainError } from '../../errors.ts';
+import type { Columns } from '../../monitoring/data-drift.ts';
 import { present } from '../present.ts';
 import type { RetrainRequestInput, Trigger } from '../request.ts';
 import { createWatch } from './create-watch.ts';
+import { featureNames } from './drift-watch.ts';
 import type { FilePositions, FollowedFiles, RowBatch } from './followed-files.ts';
 import type { MonitorFact, MonitorLog } from './monitor-log.ts';
 import type { MonitorSettings } from './monitor-settings.ts';
@@ -28,6 +30,8 @@ export interface MonitorOptions {
   readonly states: MonitorStates;
   /** The files that are followed; without them, observations only come from `observe`. */
   readonly source?: FollowedFiles;
+  /** Rows of the file that the settings name for data drift. */
+  readonly reference?: Columns;
   /** Without it nothing is requested, only told. */
   readonly send?: SendRequest;
   readonly log?: MonitorLog;
@@ -84,7 +88,7 @@ export class Monitor {
     this.#columns = columnsOf(options.settings);
     this.#state = state;
     this.#durable = state;
-    this.#watch = createWatch(options.settings, state.watch ?? undefined);
+    this.#watch = createWatch(options.settings, state.watch ?? undefined, options.reference);
   }
 
   /**
@@ -270,7 +274,8 @@ export class Monitor {
     } catch (error) {
       this.#state = this.#durable;
       this.#closed = 0;
-      this.#watch = createWatch(this.#options.settings, this.#durable.watch ?? undefined);
+      const { settings, reference } = this.#options;
+      this.#watch = createWatch(settings, this.#durable.watch ?? undefined, reference);
       throw error;
     }
   }
@@ -307,11 +312,12 @@ export class RequestNotSent extends Error {
 }
 
 /** The columns that a monitor reads. */
-export function columnsOf({ source, metric, value, features }: MonitorSettings): RowColumns {
+export function columnsOf(settings: MonitorSettings): RowColumns {
+  const { source, metric, value } = settings;
   return {
     time: source.time,
     value: value ?? metric,
-    features: features?.map((feature) => (typeof feature === 'string' ? feature : feature.name)),
+    features: settings.features && featureNames(settings),
     where: source.where,
   };
 }

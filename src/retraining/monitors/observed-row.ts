@@ -83,7 +83,8 @@ export function numberOf(value: unknown): number | undefined {
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
 }
 
-function cellOf(value: unknown): Cell {
+/** A number, a category, or nothing. */
+export function cellOf(value: unknown): Cell {
   if (value === undefined || value === null || value === '') return null;
   const number = numberOf(value);
   if (number !== undefined) return number;

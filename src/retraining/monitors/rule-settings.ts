@@ -1,42 +1,28 @@
 import { z } from 'zod';
+import { adwinOptionsSchema } from '../../monitoring/adwin.ts';
+import { ddmOptionsSchema } from '../../monitoring/ddm.ts';
+import { kswinOptionsSchema } from '../../monitoring/kswin.ts';
+import { pageHinkleyOptionsSchema } from '../../monitoring/page-hinkley.ts';
 
-const share = z.number().gt(0).max(1);
-
-const pageHinkley = z
-  .strictObject({
-    minInstances: z.int().min(1).max(1_000_000).default(30).describe('Values before anything is told.'),
-    delta: z.number().nonnegative().default(0.005).describe('Deviation from the mean that is no change.'),
-    threshold: z.number().positive().default(50).describe('Sum of deviations that is a change.'),
-    alpha: z.number().gt(0).max(1).default(0.9999).describe('How slowly the sum forgets.'),
-  })
-  .describe('Page-Hinkley test: the mean of the values has changed for the worse.');
-
-const adwin = z
-  .strictObject({
-    delta: z.number().gt(0).lt(1).default(0.002).describe('Confidence: smaller means fewer false alarms.'),
-  })
-  .describe('ADWIN: the mean of an adaptive window of the values has changed for the worse.');
-
-const ddm = z
-  .strictObject({
-    warmStart: z.int().min(1).max(1_000_000).default(30).describe('Values before anything is told.'),
-    warningThreshold: z.number().positive().default(2).describe('Standard deviations that are a warning.'),
-    driftThreshold: z.number().positive().default(3).describe('Standard deviations that are a change.'),
-  })
-  .describe('DDM: the rate of errors, observed as 0 (right) and 1 (wrong), has risen.');
-
-const kswin = z
-  .strictObject({
-    alpha: z.number().gt(0).lt(1).default(0.005).describe('Level of significance.'),
-    windowSize: z.int().min(2).max(10_000).default(100).describe('Values that are remembered.'),
-    statSize: z.int().min(1).max(5_000).default(30).describe('Newest values that are compared with older ones.'),
-    seed: z.int().nonnegative().default(1).describe('Of the sample of older values: the same seed, the same verdicts.'),
-  })
-  .describe('KSWIN: the newest values are distributed otherwise than those before them (Kolmogorov-Smirnov).');
+const pageHinkley = pageHinkleyOptionsSchema.describe(
+  'Page-Hinkley test: the values have moved away from their mean for the worse.',
+);
+const adwin = adwinOptionsSchema.describe(
+  'ADWIN: the mean of an adaptive window of the values has changed for the worse.',
+);
+const ddm = ddmOptionsSchema.describe('DDM: the rate of errors, observed as 0 (right) and 1 (wrong), has risen.');
+const kswin = kswinOptionsSchema.describe(
+  'KSWIN: the newest values are distributed otherwise than those before them, and larger (for scores: smaller).',
+);
 
 const drift = z
   .strictObject({
-    share: share.default(0.5).describe('The data has drifted when at least this share of the features has.'),
+    share: z
+      .number()
+      .gt(0)
+      .max(1)
+      .default(0.5)
+      .describe('The data has drifted when at least this share of the features has.'),
   })
   .describe(
     "The distributions of features differ from the reference, each by the test that Evidently's rule chooses for it.",

@@ -117,3 +117,14 @@ export type { ColumnDrift, ColumnDriftOptions, DriftTest } from './monitoring/dr
 export type { Cell, ColumnKind } from './monitoring/column-values.ts';
 export { DriftSample } from './monitoring/drift-sample.ts';
 export type { DriftSampleOptions, DriftSampleState } from './monitoring/drift-sample.ts';
+
+export { createMonitor } from './retraining/monitors/create-monitor.ts';
+export type { CreateMonitorOptions } from './retraining/monitors/create-monitor.ts';
+export type { GivenObservation, Monitor, MonitorStatus, SendRequest } from './retraining/monitors/monitor.ts';
+export { MonitorRunner } from './retraining/monitors/monitor-runner.ts';
+export type { MonitorRunnerOptions } from './retraining/monitors/monitor-runner.ts';
+export { monitorSettingsSchema } from './retraining/monitors/monitor-settings.ts';
+export type { MonitorSettings, MonitorSettingsInput } from './retraining/monitors/monitor-settings.ts';
+export type { MonitorFact, MonitorLog } from './retraining/monitors/monitor-log.ts';
+export { ObservationSink } from './retraining/monitors/observation-sink.ts';
+export type { AcceptedObservations, ObservationSinkOptions } from './retraining/monitors/observation-sink.ts';

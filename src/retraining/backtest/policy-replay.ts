@@ -93,6 +93,8 @@ class PolicyReplay<Model extends TrainedModel> {
   readonly #postponed = { coolDown: 0, budget: 0 };
   #champion: Model;
   #waiting: Waiting[] = [];
+  /** The least of those that wait. */
+  #nextActiveAtMs = Infinity;
   #running: Running<Model> | undefined;
   /** When the newest run ended. */
   #freeAtMs = -Infinity;
@@ -150,6 +152,7 @@ class PolicyReplay<Model extends TrainedModel> {
     this.#requests += 1;
     const { gatherWindowMs: windowMs } = this.#policy;
     const activeAtMs = windowMs === 0 ? nowMs : endOfGathering(model, { windowMs, nowMs });
+    this.#nextActiveAtMs = Math.min(this.#nextActiveAtMs, activeAtMs);
     this.#waiting.push({ source: SOURCE, id, time, seq: String(this.#requests), request, activeAtMs });
   }
 
@@ -161,8 +164,7 @@ class PolicyReplay<Model extends TrainedModel> {
         this.#end(this.#running);
         continue;
       }
-      const activeAtMs = Math.min(...this.#waiting.map((waiting) => waiting.activeAtMs));
-      const startMs = Math.max(this.#freeAtMs, activeAtMs);
+      const startMs = Math.max(this.#freeAtMs, this.#nextActiveAtMs);
       if (startMs > nowMs) return;
       await this.#begin(startMs);
     }
@@ -174,10 +176,13 @@ class PolicyReplay<Model extends TrainedModel> {
     if (later) {
       for (const waiting of due) waiting.activeAtMs = later.atMs;
       this.#postponed[later.why] += due.length;
+      this.#findNextActive();
       return;
     }
     const { taken } = takeForPlan(due, () => false, this.#policy.maxRequests);
-    this.#waiting = this.#waiting.filter((waiting) => !taken.includes(waiting));
+    const gone = new Set(taken);
+    this.#waiting = this.#waiting.filter((waiting) => !gone.has(waiting));
+    this.#findNextActive();
     this.#coalesced += taken.length > 1 ? taken.length : 0;
     this.#ledger.start(taken, nowMs);
     this.#running = {
@@ -186,6 +191,10 @@ class PolicyReplay<Model extends TrainedModel> {
       challenger: await this.#source.train(nowMs, this.#champion),
       taken,
     };
+  }
+
+  #findNextActive(): void {
+    this.#nextActiveAtMs = this.#waiting.reduce((least, { activeAtMs }) => Math.min(least, activeAtMs), Infinity);
   }
 
   #end({ startedAtMs, endsAtMs, challenger, taken }: Running<Model>): void {

@@ -71,6 +71,8 @@ export class FollowedFiles {
    */
   async next(positions: FilePositions): Promise<RowBatch | undefined> {
     const candidates = await this.#candidates(positions);
+    const names = new Set(candidates.map(({ name }) => name));
+    for (const name of this.#exhausted.keys()) if (!names.has(name)) this.#exhausted.delete(name);
     for (const [index, candidate] of candidates.entries()) {
       const { name, glance } = candidate;
       if (this.#exhausted.get(name) === seenAs(candidate)) continue;

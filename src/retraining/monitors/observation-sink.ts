@@ -42,6 +42,14 @@ interface Journal {
   readonly ids: Set<string>;
 }
 
+/** Observations of one model that are ready to be written. */
+interface Batch {
+  readonly journal: Journal;
+  readonly ids: ReadonlySet<string>;
+  readonly bytes: Buffer;
+  readonly count: number;
+}
+
 /**
  * Takes observations that are pushed, over HTTP or by a program, and keeps them on the disk until the monitors of their models have read them. Every
  * observation that was accepted is watched at least once; with an id, and within the newest `IDS_REMEMBERED` of its model, once.
@@ -73,7 +81,7 @@ export class ObservationSink {
   }
 
   /**
-   * Takes 1 to `OBSERVATIONS_MAX` observations, all or none of each model. When it resolves they are durable.
+   * Takes 1 to `OBSERVATIONS_MAX` observations. When it resolves they are durable. When it rejects none was taken, unless the disk failed between two models.
    *
    * @throws RetrainError `ARGUMENT_INVALID` for what is no observation, or of a model without a monitor for it, naming its place in the list; nothing
    * was taken then. `DISK_FULL` when monitors have not read what came before; the same call may be made again later.
@@ -104,8 +112,11 @@ export class ObservationSink {
       if (list) list.push(observation);
       else byModel.set(observation.model, [observation]);
     }
+    // Everything that can be refused is, before anything is written.
+    const batches: Batch[] = [];
+    for (const [model, list] of byModel) batches.push(await this.#prepare(model, list, now));
     let accepted = 0;
-    for (const [model, list] of byModel) accepted += await this.#keep(model, list, now);
+    for (const batch of batches) accepted += await this.#keep(batch);
     return { accepted, duplicates: observations.length - accepted };
   }
 
@@ -125,7 +136,7 @@ export class ObservationSink {
     return data;
   }
 
-  async #keep(model: string, observations: readonly ObservationInput[], now: string): Promise<number> {
+  async #prepare(model: string, observations: readonly ObservationInput[], now: string): Promise<Batch> {
     const journal = await this.#journalOf(model);
     const ids = new Set<string>();
     const lines: string[] = [];
@@ -142,16 +153,20 @@ export class ObservationSink {
         );
       lines.push(line);
     }
-    if (lines.length === 0) return 0;
-    const bytes = Buffer.from(`${lines.join('\n')}\n`);
+    const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
     await this.#checkRoom(model, journal.writer, bytes.length);
+    return { journal, ids, bytes, count: lines.length };
+  }
+
+  async #keep({ journal, ids, bytes, count }: Batch): Promise<number> {
+    if (count === 0) return 0;
     await journal.writer.append(bytes);
     for (const id of ids) journal.ids.add(id);
     for (const id of journal.ids) {
       if (journal.ids.size <= IDS_REMEMBERED) break;
       journal.ids.delete(id);
     }
-    return lines.length;
+    return count;
   }
 
   async #checkRoom(model: string, writer: JournalWriter, bytes: number): Promise<void> {

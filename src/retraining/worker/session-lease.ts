@@ -1,4 +1,4 @@
-import type { ServiceBusReceivedMessage, ServiceBusSessionReceiver } from '@azure/service-bus';
+import type { ServiceBusReceivedMessage } from '@azure/service-bus';
 import { RetrainError } from '../../errors.ts';
 import { pause } from '../../runtime/clock.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -8,6 +8,7 @@ import type { LedgerEvent } from './ledger.ts';
 import { decodeLedger, encodeLedger } from './ledger-codec.ts';
 import type { Ledger, Owner, Run } from './ledger-record.ts';
 import { SessionRenewed, Unanswered, isLockLost, isPassing, messageOf } from './session-errors.ts';
+import type { SessionLink } from './session-link.ts';
 import { isSameOwner } from './session-takeover.ts';
 import type { WorkerLog } from './worker-log.ts';
 
@@ -26,9 +27,9 @@ const DEFAULT_SETTLEMENT_MS = 5000;
 const ADOPTED = 'the broker gave the session to another link of this worker';
 
 export interface SessionLeaseOptions {
-  readonly receiver: ServiceBusSessionReceiver;
+  readonly receiver: SessionLink;
   /** Accepts this very session; rejects when another holds it. */
-  readonly accept: (model: string) => Promise<ServiceBusSessionReceiver>;
+  readonly accept: (model: string) => Promise<SessionLink>;
   readonly me: Owner;
   /** The queue's lock duration, milliseconds; taken from the session's expiry and this machine's clock when absent. */
   readonly lockDurationMs?: number | undefined;
@@ -58,14 +59,14 @@ export class SessionLease {
   readonly lockDurationMs: number;
   readonly #options: SessionLeaseOptions;
   readonly #lost = new AbortController();
-  #receiver: ServiceBusSessionReceiver;
+  #receiver: SessionLink;
   #ledger: Ledger;
   #generation = 0;
   #expiresAtMs: number;
   #recovering: Promise<void> | undefined;
   /** Aborts when the present link is given up. */
   #linkGone = new AbortController();
-  #offered: ServiceBusSessionReceiver | undefined;
+  #offered: SessionLink | undefined;
   #released = false;
   readonly #onGiveUp = (): void => {
     const reason = `the worker ends and waits no longer for the session of ${this.model}`;
@@ -143,7 +144,7 @@ export class SessionLease {
   }
 
   /** Settles a message. The client itself would wait a minute for the broker's answer, for one over a dead connection, too. */
-  settle(operation: (receiver: ServiceBusSessionReceiver) => Promise<unknown>): Promise<unknown> {
+  settle(operation: (receiver: SessionLink) => Promise<unknown>): Promise<unknown> {
     return this.operate(operation, { limitMs: this.#options.settlementMs ?? DEFAULT_SETTLEMENT_MS });
   }
 
@@ -153,7 +154,7 @@ export class SessionLease {
    * @param limitMs after which a try counts as failed, and may pass
    */
   async operate<T>(
-    operation: (receiver: ServiceBusSessionReceiver) => Promise<T>,
+    operation: (receiver: SessionLink) => Promise<T>,
     { limitMs }: { limitMs?: number } = {},
   ): Promise<T> {
     const { clock, random, log } = this.#options;
@@ -179,7 +180,7 @@ export class SessionLease {
    * Another slot of this worker was given the session: the broker has let go of our link, even if we do not know it yet.
    * False when nobody works with this lease any more: then the link is closed, and the session has to be accepted anew.
    */
-  async adopt(receiver: ServiceBusSessionReceiver): Promise<boolean> {
+  async adopt(receiver: SessionLink): Promise<boolean> {
     if (this.#released || this.#lost.signal.aborted) {
       await this.#close(receiver);
       return false;
@@ -321,7 +322,7 @@ export class SessionLease {
     if (this.#lost.signal.aborted) throw this.#lost.signal.reason;
   }
 
-  async #close(receiver: ServiceBusSessionReceiver): Promise<void> {
+  async #close(receiver: SessionLink): Promise<void> {
     const done = new AbortController();
     const closed = receiver.close().catch(() => undefined);
     await Promise.race([closed, pause(this.#options.clock, CLOSE_MS, done.signal)]);
@@ -338,7 +339,7 @@ export function jittered(ms: number, random: Random): number {
   return ms * (0.5 + random.fraction());
 }
 
-function lockDurationOf(receiver: ServiceBusSessionReceiver, nowMs: number): number {
+function lockDurationOf(receiver: SessionLink, nowMs: number): number {
   const leftMs = receiver.sessionLockedUntilUtc.getTime() - nowMs;
   return Math.min(LOCK_DURATION_MAX_MS, Math.max(LOCK_DURATION_MIN_MS, leftMs));
 }

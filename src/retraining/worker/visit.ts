@@ -6,7 +6,12 @@ export const FAILED_SESSIONS_MAX = 5;
 export const UNREACHED_TRIES_MAX = 5;
 
 /** What does not pass by waiting: then one try is enough. */
-const HOPELESS: ReadonlySet<ErrorCode> = new Set(['UNAUTHORIZED', 'ENTITY_NOT_FOUND', 'CONFIGURATION_INVALID']);
+const HOPELESS: ReadonlySet<ErrorCode> = new Set([
+  'UNAUTHORIZED',
+  'ENTITY_NOT_FOUND',
+  'CONFIGURATION_INVALID',
+  'DATA_LOCKED',
+]);
 
 /** How a worker that was to end by itself has ended. */
 export interface OnceResult {

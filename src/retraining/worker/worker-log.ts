@@ -17,6 +17,8 @@ export type WorkerFact =
   /** The broker answers again, after `unreachable`. */
   | { readonly fact: 'reachable' }
   | { readonly fact: 'client-replaced'; readonly reason: string }
+  /** The queue has no sessions: only this process is kept from running a model twice. */
+  | { readonly fact: 'queue-without-sessions'; readonly queue: string; readonly ledgerFolder: string }
   | { readonly fact: 'session-accepted'; readonly model: string; readonly lockDurationMs: number }
   | { readonly fact: 'session-released'; readonly model: string }
   /** Another worker's unfinished run: nothing was written. */

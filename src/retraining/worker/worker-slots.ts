@@ -8,10 +8,10 @@ import type { LedgerEvent } from './ledger.ts';
 import type { Ledger } from './ledger-record.ts';
 import { messageOf } from './session-errors.ts';
 import { SessionLease, jittered } from './session-lease.ts';
+import type { SessionLink, SessionSource } from './session-link.ts';
 import type { TakeOverWatch } from './session-takeover.ts';
 import { SessionWork } from './session-work.ts';
 import type { Visit } from './visit.ts';
-import type { WorkerConnection } from './worker-connection.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 /** Share of the lock duration for which a slot leaves alone what another worker holds. */
@@ -23,16 +23,16 @@ const REFUSED_MS = 250;
 /** Between two tries to reach a broker that does not answer. */
 const UNREACHABLE_BACKOFF: Backoff = { baseMs: 500, maxMs: 30_000 };
 
-type Receiver = Parameters<SessionLease['adopt']>[0];
-
 export interface WorkerSlotsOptions {
   readonly context: WorkerContext;
   readonly watch: TakeOverWatch;
-  readonly connection: WorkerConnection;
+  readonly sessions: SessionSource;
   readonly host: string;
   readonly queue: string;
   readonly lockDurationMs: number | undefined;
   readonly marginMs: number;
+  /** How long the broker has to answer a settlement, milliseconds. */
+  readonly settlementMs: number;
   /** Aborts when nothing is waited for any more: then every session counts as lost. */
   readonly giveUp: AbortSignal;
   readonly onLedgerWrite: ((moment: 'before' | 'after', event: LedgerEvent, ledger: Ledger) => void) | undefined;
@@ -66,12 +66,12 @@ export class WorkerSlots {
   }
 
   async #slot(visit: Visit | undefined): Promise<void> {
-    const { connection, context } = this.#options;
+    const { sessions, context } = this.#options;
     const { clock, log, shutdown: signal } = context;
     for (let [unreached, failed] = [0, 0]; !signal.aborted;) {
       try {
         const begunMs = clock.monotonicMs();
-        const next = await connection.acceptNext();
+        const next = await sessions.acceptNext();
         unreached = 0;
         if (this.#unreached) log({ fact: 'reachable' });
         this.#unreached = false;
@@ -96,7 +96,7 @@ export class WorkerSlots {
   }
 
   /** Works on a session; tells how long the slot should keep away from it. */
-  async #work(receiver: Receiver): Promise<{ turn: Turn; awayMs: number }> {
+  async #work(receiver: SessionLink): Promise<{ turn: Turn; awayMs: number }> {
     const { context, watch, marginMs } = this.#options;
     const { random, log } = context;
     const live = this.#leases.get(receiver.sessionId);
@@ -126,20 +126,20 @@ export class WorkerSlots {
     }
   }
 
-  #lease(receiver: Receiver): SessionLease {
-    const { context, connection, lockDurationMs, marginMs, giveUp, onLedgerWrite } = this.#options;
+  #lease(receiver: SessionLink): SessionLease {
+    const { context, sessions, lockDurationMs, marginMs, settlementMs, giveUp, onLedgerWrite } = this.#options;
     const { me, clock, random, log } = context;
     return new SessionLease({
       receiver,
       me,
       lockDurationMs,
       marginMs,
-      settlementMs: connection.operationMs,
+      settlementMs,
       giveUp,
       clock,
       random,
       log,
-      accept: (model) => connection.accept(model),
+      accept: (model) => sessions.accept(model),
       onWrite: onLedgerWrite,
     });
   }
@@ -162,8 +162,8 @@ export class WorkerSlots {
 
   /** Several slots notice a stuck client at once; it is replaced once. */
   async #replaceClient(reason: string): Promise<void> {
-    const { connection, context } = this.#options;
-    this.#replacing ??= connection.replace().finally(() => {
+    const { sessions, context } = this.#options;
+    this.#replacing ??= sessions.replace().finally(() => {
       this.#replacing = undefined;
       context.log({ fact: 'client-replaced', reason });
     });

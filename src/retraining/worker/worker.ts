@@ -11,11 +11,13 @@ import type { ServiceBusMessage } from '@azure/service-bus';
 import { WorkerTelemetry } from '../telemetry/worker-telemetry.ts';
 import { DEFAULT_QUEUE, checkedConnection } from '../connection.ts';
 import type { Connection } from '../connection.ts';
+import { DetectedSessions } from './detected-sessions.ts';
 import type { LedgerEvent } from './ledger.ts';
 import type { Ledger } from './ledger-record.ts';
 import { OutcomeLog } from '../outcome-log.ts';
 import { checkPolicy } from './policy-check.ts';
 import type { Registry } from '../registries/registry.ts';
+import { PlainSessions } from './plain-sessions.ts';
 import { TakeOverWatch, ownProcess } from './session-takeover.ts';
 import { Visit } from './visit.ts';
 import type { OnceResult } from './visit.ts';
@@ -37,8 +39,15 @@ const STOP_MARGIN_MS = 10_000;
 export interface WorkerOptions {
   /** Of Azure Service Bus or of `retrain broker`: a connection string, or what `credentialConnection` gives. */
   readonly connection: Connection | string;
-  /** Default: the connection string's EntityPath, or `model-retraining-queue`. It must have sessions and duplicate detection. */
+  /**
+   * Default: the connection string's EntityPath, or `model-retraining-queue`. It must have duplicate detection, and sessions
+   * unless there is a `ledgerFolder`.
+   */
   readonly queue?: string;
+  /** Absolute, local folder for the ledgers of a queue without sessions: then this is the only worker (docs/plain-queues.md). */
+  readonly ledgerFolder?: string;
+  /** Whether the queue has sessions. Default: with a `ledgerFolder` the broker is asked, without one it must have some. */
+  readonly sessions?: boolean;
   /** How a model is retrained; undefined when it is not this worker's business: its requests are dead-lettered `UnknownModel`. */
   readonly policyOf: (model: string) => ModelPolicy | undefined;
   readonly registry: Registry;
@@ -84,12 +93,18 @@ export class RetrainingWorker implements AsyncDisposable {
   #starting: Promise<void> | undefined;
   #slots: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
+  #locals: DetectedSessions | undefined;
 
   /** Raises `CONNECTION_STRING_INVALID` and `CONFIGURATION_INVALID`; nothing is connected yet. */
   constructor(options: WorkerOptions) {
     const { concurrency = DEFAULT_CONCURRENCY, operationMs = DEFAULT_OPERATION_MS } = options;
     if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > CONCURRENCY_MAX)
       throw new RetrainError('CONFIGURATION_INVALID', `concurrency = ${concurrency}: use 1 to ${CONCURRENCY_MAX}`);
+    if (options.sessions === false && options.ledgerFolder === undefined)
+      throw new RetrainError(
+        'CONFIGURATION_INVALID',
+        'ledgerFolder is missing: a queue without sessions keeps no ledgers, name a folder for them',
+      );
     const connection = checkedConnection(options.connection);
     this.#options = options;
     this.#host = connection.host;
@@ -102,7 +117,13 @@ export class RetrainingWorker implements AsyncDisposable {
       this.#telemetry.runs.see(fact);
       options.log?.(fact);
     };
-    this.#connection = new WorkerConnection({ connection, queue: this.#queue, operationMs, clock: this.#clock });
+    this.#connection = new WorkerConnection({
+      connection,
+      queue: this.#queue,
+      operationMs,
+      clock: this.#clock,
+      random: this.#random,
+    });
   }
 
   /** Begins to accept sessions; a second call does nothing. */
@@ -132,15 +153,17 @@ export class RetrainingWorker implements AsyncDisposable {
 
   async #open(visit: Visit | undefined): Promise<void> {
     const { concurrency = DEFAULT_CONCURRENCY, lockDurationMs, marginMs = DEFAULT_MARGIN_MS } = this.#options;
+    const sessions = this.#sessionsOf(this.#options) ?? this.#connection;
     const context = this.#context(await ownProcess({ random: this.#random }));
     const slots = new WorkerSlots({
       context,
       watch: new TakeOverWatch(context.me),
-      connection: this.#connection,
+      sessions,
       host: this.#host,
       queue: this.#queue,
       lockDurationMs,
       marginMs,
+      settlementMs: this.#connection.operationMs,
       giveUp: this.#givingUp.signal,
       onLedgerWrite: this.#options.onLedgerWrite,
     });
@@ -170,6 +193,7 @@ export class RetrainingWorker implements AsyncDisposable {
     await Promise.race([slots, pause(this.#clock, graceMs + STOP_MARGIN_MS, ended.signal)]);
     // A broker that is not there must not hold the process for a lock duration: whoever has the sessions next goes on.
     this.#givingUp.abort();
+    await this.#locals?.close();
     await this.#connection.close();
     await slots;
     this.#log({ fact: 'worker-stopped' });
@@ -183,6 +207,19 @@ export class RetrainingWorker implements AsyncDisposable {
       const operation = { name: 'send', type: 'send', messageId, model: message.sessionId } as const;
       return telemetry.operate(operation, () => this.#connection.send(destination, message));
     };
+  }
+
+  /** What gives sessions of a queue that has none, or may have none; undefined when it must have some. */
+  #sessionsOf({ ledgerFolder, sessions, operationMs: waitMs = DEFAULT_OPERATION_MS }: WorkerOptions) {
+    if (ledgerFolder === undefined || sessions === true) return undefined;
+    const { files = systemFiles } = this.#options;
+    const connection = this.#connection;
+    const [clock, log] = [this.#clock, this.#log];
+    const plain = (): PlainSessions =>
+      new PlainSessions({ connection, folder: ledgerFolder, waitMs, files, clock, log });
+    const onPlain = (): void => log({ fact: 'queue-without-sessions', queue: this.#queue, ledgerFolder });
+    this.#locals = new DetectedSessions({ connection, known: sessions, plain, onPlain });
+    return this.#locals;
   }
 
   #context(me: WorkerContext['me']): WorkerContext {

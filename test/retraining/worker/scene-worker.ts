@@ -16,10 +16,12 @@ export interface SceneConfig {
   readonly command: readonly [string, ...string[]];
   readonly killAt?: { readonly moment: 'before' | 'after'; readonly type: string };
   readonly cooldownMs?: number;
+  /** Of a queue without sessions. */
+  readonly ledgerFolder?: string;
 }
 
 export function sceneWorker(config: SceneConfig, options: Partial<WorkerOptions> = {}): RetrainingWorker {
-  const { connectionString, queue, outcomes, folder, command, cooldownMs } = config;
+  const { connectionString, queue, outcomes, folder, command, cooldownMs, ledgerFolder } = config;
   const clock = systemClock;
   const trainer = new CommandTrainer({
     command,
@@ -33,6 +35,7 @@ export function sceneWorker(config: SceneConfig, options: Partial<WorkerOptions>
     connection: connectionString,
     queue,
     outcomes,
+    ...(ledgerFolder !== undefined && { ledgerFolder }),
     registry: new FileRegistry({ folder: join(folder, 'registry'), files, clock, random: systemRandom }),
     policyOf: () => ({
       trainer,

@@ -126,9 +126,9 @@ export async function openWorld(
 
 export function openServer(
   folder: string,
-  { lockDuration = 'PT1M', amqpPort = 0, suffixes = [''], linkIdleMs }: ServerSettings = {},
+  { lockDuration = 'PT1M', amqpPort = 0, suffixes = [''], plain = false, linkIdleMs }: ServerSettings = {},
 ): Promise<RunningServer> {
-  const work = { requiresSession: true, requiresDuplicateDetection: true, lockDuration };
+  const work = { requiresSession: !plain, requiresDuplicateDetection: !plain, lockDuration };
   return startServer({
     dataFolder: join(folder, 'data'),
     amqpPort,
@@ -148,6 +148,8 @@ export interface ServerSettings {
   readonly suffixes?: readonly string[];
   /** After how long an idle link is detached, milliseconds. */
   readonly linkIdleMs?: number;
+  /** The work queues have neither sessions nor duplicate detection, as on the Basic tier. */
+  readonly plain?: boolean;
 }
 
 /** Reads what a queue of outcomes was told, without taking it; doubles are dropped by identity. */

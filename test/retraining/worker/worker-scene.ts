@@ -49,7 +49,12 @@ export class Scene {
   constructor(
     t: TestContext,
     server: Pick<RunningServer, 'connectionString'>,
-    { suffix = '', source = TRAINER, cooldownMs }: { suffix?: string; source?: string; cooldownMs?: number } = {},
+    {
+      suffix = '',
+      source = TRAINER,
+      cooldownMs,
+      plain = false,
+    }: { suffix?: string; source?: string; cooldownMs?: number; plain?: boolean } = {},
   ) {
     this.#t = t;
     this.folder = join(temporaryFolder(t), 'scene');
@@ -59,7 +64,10 @@ export class Scene {
     t.after(() => client.close());
     const [queue, outcomes] = [`${QUEUE}${suffix}`, `${OUTCOMES}${suffix}`];
     const command = program(this.folder, source);
-    const rest = cooldownMs === undefined ? {} : { cooldownMs };
+    const rest = {
+      ...(cooldownMs !== undefined && { cooldownMs }),
+      ...(plain && { ledgerFolder: join(this.folder, 'ledgers') }),
+    };
     this.config = { connectionString, queue, outcomes, folder: this.folder, command, ...rest };
     this.outcomes = outcomeReader(client, outcomes);
   }

@@ -52,6 +52,8 @@ export type { CommandTrainerOptions } from './retraining/trainers/command-traine
 export { HttpTrainer } from './retraining/trainers/http-trainer.ts';
 export type { HttpTrainerOptions } from './retraining/trainers/http-trainer.ts';
 export { trainerHttpJsonSchema } from './retraining/trainers/http-contract.ts';
+export { KubernetesTrainer } from './retraining/trainers/kubernetes-trainer.ts';
+export type { KubernetesTrainerOptions } from './retraining/trainers/kubernetes-trainer.ts';
 export { ModuleTrainer } from './retraining/trainers/module-trainer.ts';
 export type { ModuleTrainerOptions } from './retraining/trainers/module-trainer.ts';
 export type { TrainContext, TrainFunction, TrainResult } from './retraining/trainers/train-function.ts';

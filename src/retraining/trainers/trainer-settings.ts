@@ -5,9 +5,12 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Files } from '../../runtime/files.ts';
 import type { Random } from '../../runtime/random.ts';
 import { durationSchema } from '../configuration/duration.ts';
+import { present } from '../present.ts';
 import { CommandTrainer } from './command-trainer.ts';
 import { HttpTrainer } from './http-trainer.ts';
 import type { HttpTrainerOptions } from './http-trainer.ts';
+import { KubernetesTrainer } from './kubernetes-trainer.ts';
+import type { KubernetesTrainerOptions } from './kubernetes-trainer.ts';
 import { ModuleTrainer } from './module-trainer.ts';
 import type { Trainer } from './trainer.ts';
 
@@ -144,6 +147,10 @@ export function createTrainer(settings: TrainerSettings, parts: TrainerParts): T
     return new ModuleTrainer({ module: path, ...(exportName !== undefined && { exportName }), ...local, random });
   }
   if (settings.http) return new HttpTrainer(httpOptions(settings.http, { folder, ...limits, files, clock, random }));
+  if (settings.kubernetes)
+    return new KubernetesTrainer(
+      kubernetesOptions(settings.kubernetes, { baseFolder, folder, ...limits, files, clock, random }),
+    );
   throw new RetrainError('ARGUMENT_INVALID', ONE_KIND);
 }
 
@@ -151,13 +158,39 @@ function httpOptions(
   { url, token, headers, pollEvery, timeout, startWithin }: z.output<typeof httpSchema>,
   rest: Omit<HttpTrainerOptions, 'url'>,
 ): HttpTrainerOptions {
+  const times = { pollMs: pollEvery, timeoutMs: timeout, startWithinMs: startWithin };
+  return { url, ...present({ token, headers, ...times }), ...rest };
+}
+
+function kubernetesOptions(
+  settings: z.output<typeof kubernetesSchema>,
+  { baseFolder, ...rest }: Omit<KubernetesTrainerOptions, 'jobTemplate'> & { readonly baseFolder: string },
+): KubernetesTrainerOptions {
+  const {
+    jobTemplate,
+    namespace,
+    kubeconfig,
+    context,
+    container,
+    pollEvery,
+    timeout,
+    startWithin,
+    keepFinished,
+    logs,
+  } = settings;
   return {
-    url,
-    ...(token !== undefined && { token }),
-    ...(headers && { headers }),
-    ...(pollEvery !== undefined && { pollMs: pollEvery }),
-    ...(timeout !== undefined && { timeoutMs: timeout }),
-    ...(startWithin !== undefined && { startWithinMs: startWithin }),
+    jobTemplate: typeof jobTemplate === 'string' ? resolve(baseFolder, jobTemplate) : jobTemplate,
+    ...(kubeconfig !== undefined && { kubeconfig: resolve(baseFolder, kubeconfig) }),
+    ...present({
+      namespace,
+      context,
+      container,
+      pollMs: pollEvery,
+      timeoutMs: timeout,
+      startWithinMs: startWithin,
+      keepFinishedMs: keepFinished,
+      logs,
+    }),
     ...rest,
   };
 }

@@ -63,3 +63,16 @@ test('a command runs in the folder of the configuration, with the variables that
   const end = await trainer.start(runOf()).result;
   assert.equal(end.kind, 'succeeded', JSON.stringify(end));
 });
+
+test('a trainer is made for every kind, and those whose runs live elsewhere say so', () => {
+  const kinds = [
+    [{ command: ['a'] }, undefined],
+    [{ module: './a.mjs' }, undefined],
+    [{ http: { url: 'https://example.net/runs', token: 't', pollEvery: '1s' } }, true],
+    [{ kubernetes: { jobTemplate: './job.yaml', keepFinished: '2d' } }, true],
+  ] as const;
+  for (const [settings, reattaches] of kinds) {
+    const parts = { runFolder: '/r', baseFolder: '/b', files, clock: systemClock, random: systemRandom };
+    assert.equal(createTrainer(trainerSettingsSchema.parse(settings), parts).reattaches, reattaches);
+  }
+});

@@ -17,7 +17,7 @@ export type Training =
   /** Works until it is told to end. `deaf`: it does not listen. */
   | { readonly does: 'hang'; readonly deaf?: boolean }
   /** Works until it is released, then gives this result. */
-  | { readonly does: 'wait'; readonly result: unknown }
+  | { readonly does: 'wait'; readonly prints?: readonly string[]; readonly result: unknown }
   /** Prints so much, then gives this result. */
   | { readonly does: 'shout'; readonly bytes: number; readonly result: unknown }
   /** Gives its model, run id, epoch and trace context as notes. */

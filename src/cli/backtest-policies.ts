@@ -82,8 +82,9 @@ function policyOf(
 ): Policy {
   const parts = [
     ...name,
-    common.coolDown.length > 1 && `cool-down ${spanText(one.coolDown)}`,
-    common.gatherWindow.length > 1 && `gathering ${spanText(one.gatherWindow)}`,
+    common.coolDown.length > 1 && (one.coolDown === 0 ? 'no cool-down' : `cool-down ${spanText(one.coolDown)}`),
+    common.gatherWindow.length > 1 &&
+      (one.gatherWindow === 0 ? 'no gathering' : `gathering ${spanText(one.gatherWindow)}`),
     common.budget.length > 1 && `budget ${one.budget} a day`,
     common.minImprovement.length > 1 && `improvement ${one.minImprovement}`,
   ];

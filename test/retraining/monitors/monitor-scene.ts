@@ -46,9 +46,11 @@ export class MonitorScene {
   /** Adds a row for each value, a day apart. */
   async observe(...values: (number | string)[]): Promise<void> {
     const rows = values.map((value) => `${new Date(86_400_000 * this.#day++).toISOString()},${value}\n`);
-    await appendFile(this.errors, (this.#day === values.length ? 'time,mape\n' : '') + rows.join(''));
+    await appendFile(this.errors, (this.#begun ? '' : 'time,mape\n') + rows.join(''));
+    this.#begun = true;
   }
   #day = 0;
+  #begun = false;
 
   runner(
     monitors: MonitorSettingsInput | readonly MonitorSettingsInput[] = MAPE,

@@ -4,6 +4,7 @@ import type { Random } from '../../../src/runtime/random.ts';
 import { systemRandom } from '../../../src/runtime/random.ts';
 import { OUTCOMES, QUEUE, failure, success, trainer } from '../worker/worker-fixture.ts';
 import { openFaultWorld } from './fault-world.ts';
+import type { FaultWorld } from './fault-world.ts';
 
 // Queues that take nothing for a while: full, disabled, their access rule gone.
 
@@ -12,6 +13,16 @@ const hasty: Random = { bytes: (length) => systemRandom.bytes(length), fraction:
 /** More than are made of a send that fails for other reasons. */
 const TRIES = 12;
 const SETTINGS = { lockDuration: 'PT5S' } as const;
+
+/** The queue is closed, and nothing of what was sent is lost while it is. */
+async function untilItIsOpened(world: FaultWorld): Promise<void> {
+  const { reason } = await world.fact('operation-retried');
+  assert.match(reason, /the clone of .* cannot be sent/);
+  await world.auditor.holds({ waiting: true });
+  await world.server.admin.queues.update(QUEUE, { status: 'Active' });
+  await world.auditor.emptied();
+  assert.ok(!world.saw('session-failed'));
+}
 
 describe('queues that take nothing', { concurrency: 2 }, () => {
   test('an outcome queue that takes nothing for a while: the worker holds the session, and tells it later', async (t) => {
@@ -41,14 +52,27 @@ describe('queues that take nothing', { concurrency: 2 }, () => {
         return failure();
       }),
     });
-    const { reason } = await world.fact('operation-retried');
-    assert.match(reason, /the clone of .* cannot be sent/);
-    // Long enough for a worker that gives the session back to have taken it again.
-    await new Promise((resolve) => setTimeout(resolve, 2500));
-    await queues.update(QUEUE, { status: 'Active' });
-    await world.told('promoted');
-    await world.auditor.emptied();
+    await untilItIsOpened(world);
     await world.auditor.holds({ told: { failed: 1, promoted: 1, deadlettered: 0 } });
-    assert.ok(!world.saw('session-failed'));
+  });
+
+  test('a work queue that takes no clones during a cool-down: the request that has to wait waits in its session', async (t) => {
+    const world = await openFaultWorld(t, SETTINGS);
+    const { queues } = world.server.admin;
+    await world.send();
+    let executions = 0;
+    await world.work({
+      random: hasty,
+      policy: { cooldownMs: 1000 },
+      trainer: trainer(async (run) => {
+        if (++executions === 1) {
+          await world.send();
+          await queues.update(QUEUE, { status: 'SendDisabled' });
+        }
+        return success(world.folder, run, 10 / run.plan.epoch);
+      }),
+    });
+    await untilItIsOpened(world);
+    await world.auditor.holds({ told: { promoted: 2, deadlettered: 0 } });
   });
 });

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { promisify } from 'node:util';
 import type { Explanation } from '../../src/retraining/explanation.ts';
+import { notificationOf } from '../../src/retraining/notify/notify-text.ts';
+import type { OutcomeEvent } from '../../src/retraining/outcome.ts';
 import type { RunStatus } from '../../src/retraining/projection.ts';
 import type { StatusReport } from '../../src/cli/status.ts';
-import { assertFailure } from './cli-process.ts';
+import { MAIN, assertFailure } from './cli-process.ts';
 import type { Cli } from './cli-process.ts';
 import { CliBench, lines } from './cli-bench.ts';
 
@@ -62,7 +66,7 @@ class Operations {
   }
 
   async release(): Promise<void> {
-    await (await import('node:fs/promises')).rm(join(this.bench.folder, 'hold'));
+    await rm(join(this.bench.folder, 'hold'));
   }
 
   /** As an operator on another machine: nothing of the worker's folder is known. */
@@ -203,4 +207,24 @@ test('a request that no run has taken up is explained from the queue', async (t)
     await bench.ok(['status', '--json', '--state', join(bench.folder, 'none')]),
   ) as StatusReport;
   assert.ok(Date.parse(status.queue?.models[0]?.oldestSince ?? '') > 0);
+});
+
+test('the line of a notification can be pasted into a shell, whatever the request is called', async (t) => {
+  const operations = await Operations.open(t);
+  const { bench, worker } = operations;
+  const id = await operations.request('--model', 'rent', '--parameter', 'fail=true', '--dedupe-key', `it's;$(x)`);
+  await worker.printed(/rent: dead-lettered/);
+  const [event] = lines<OutcomeEvent>(
+    await bench.ok(operations.elsewhere('events', '--json', '--type', 'deadlettered')),
+  );
+  assert.ok(event);
+  const { text } = notificationOf([event], { rule: 'r', model: 'rent' });
+  const line = /^Again: (.*)$/m.exec(text)?.[1] ?? '';
+  const shell = `retrain() { "$NODE" "$MAIN" "$@"; }\n${line}`;
+  const env = { ...process.env, NODE: process.execPath, MAIN, RETRAIN_CONNECTION_STRING: bench.connectionString };
+  const { stdout } = await promisify(execFile)('bash', ['-c', shell], { env });
+  assert.match(stdout, /1 replayed to model-retraining-queue/);
+  await worker.printed(/rent: dead-lettered[^]*rent: dead-lettered/);
+  const replayed = await bench.ok(['dlq', 'show', QUEUE, '--model', 'rent']);
+  assert.ok(replayed.includes(`request ${id}~r`), replayed);
 });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { ServiceBusClient } from '@azure/service-bus';
+import Long from 'long';
 import { outcomeEvent, outcomeMessage } from '../../src/retraining/outcome.ts';
 import type { OutcomeData, OutcomeEvent } from '../../src/retraining/outcome.ts';
 import type { Outcome } from '../../src/retraining/worker/ledger-record.ts';
@@ -47,7 +48,8 @@ export class OutcomeWorld {
   async left(subscription: string, dead = false): Promise<{ id: string; reason: string | undefined }[]> {
     const options = dead ? ({ subQueueType: 'deadLetter' } as const) : {};
     const receiver = this.client.createReceiver(TOPIC, subscription, options);
-    const messages = await receiver.peekMessages(250);
+    // Without a number a client goes on behind what it has looked at last, over any receiver.
+    const messages = await receiver.peekMessages(250, { fromSequenceNumber: Long.ONE });
     await receiver.close();
     return messages.map(({ messageId, deadLetterReason }) => ({ id: String(messageId), reason: deadLetterReason }));
   }

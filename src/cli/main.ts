@@ -12,6 +12,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   broker: async () => (await import('./broker.ts')).brokerCommand(),
   worker: async () => (await import('./worker.ts')).workerCommand(),
   config: async () => (await import('./config.ts')).configCommand(),
+  intake: async () => (await import('./intake.ts')).intakeCommand(),
+  outbox: async () => (await import('./outbox.ts')).outboxCommand(),
   request: async () => (await import('./request.ts')).requestCommand(),
   backtest: async () => (await import('./backtest.ts')).backtestCommand(),
   monitor: async () => (await import('./monitor.ts')).monitorCommand(),

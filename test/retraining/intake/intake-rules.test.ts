@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { parse } from 'yaml';
 import { compileGlob } from '../../../src/retraining/intake/glob.ts';
 import { readIntakeEvents } from '../../../src/retraining/intake/intake-event.ts';
 import type { IntakeEvent } from '../../../src/retraining/intake/intake-event.ts';
@@ -212,6 +215,16 @@ test('rules that cannot work are refused with their place', () => {
     assert.equal(result.success, false, JSON.stringify(rule));
     assert.match(JSON.stringify(result.error?.issues.map((issue) => issue.message)), message);
   }
+});
+
+test('the rules that the documentation shows can be used', () => {
+  const page = readFileSync(join(import.meta.dirname, '..', '..', '..', '..', 'docs', 'intake.md'), 'utf8');
+  const shown = /```yaml\n([^]*?)```/.exec(page)?.[1] ?? '';
+  const { intake } = parse(shown) as { intake: { rules: IntakeRuleInput[] } };
+  const { input } = requestIn(decide(blobCreated(), intake.rules));
+  assert.equal(input.model.name, 'births/us');
+  const elsewhere = decide(blobCreated('other/a.csv'), intake.rules);
+  assert.deepEqual(elsewhere, { kind: 'ignored', rule: 'rule 4' });
 });
 
 test('a glob takes what a regular expression takes, and is never slow', () => {

@@ -1,0 +1,73 @@
+import type { IntakeFact } from '../retraining/intake/intake-log.ts';
+import type { ListenerFact } from '../retraining/listener/listener-log.ts';
+import type { ProducerFact } from '../retraining/producer-log.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/** What `retrain intake` tells. */
+export type IntakeOutputFact = IntakeFact | ListenerFact | ProducerFact;
+
+/**
+ * Prints what intake, listener and their producers tell: with `json` every fact as a line of JSON, otherwise a line for a person
+ * about those that matter to one; `verbose` adds the others as they are.
+ */
+export class IntakeOutput {
+  readonly #print: (line: string) => void;
+  readonly #options: { readonly json: boolean; readonly verbose: boolean; readonly clock: Clock };
+
+  constructor(print: (line: string) => void, options: { json: boolean; verbose: boolean; clock: Clock }) {
+    this.#print = print;
+    this.#options = options;
+  }
+
+  /** For people only. */
+  say(line: string): void {
+    if (!this.#options.json) this.#print(line);
+  }
+
+  tell(fact: IntakeOutputFact): void {
+    const { json, verbose, clock } = this.#options;
+    if (json) this.#print(JSON.stringify({ time: new Date(clock.wallMs()).toISOString(), ...fact }));
+    else {
+      const line = intakeLine(fact) ?? (verbose ? JSON.stringify(fact) : undefined);
+      if (line !== undefined) this.#print(line);
+    }
+  }
+}
+
+/** A fact in one line for a person, or undefined for what only matters when something is to be found out. */
+export function intakeLine(fact: IntakeOutputFact): string | undefined {
+  switch (fact.fact) {
+    case 'event-taken':
+      return `${fact.model}: request ${fact.id} by ${fact.rule} (${fact.type} ${fact.eventId})`;
+    case 'event-dead-lettered':
+      return `event dead-lettered, ${fact.reason}: ${fact.description.replaceAll('\n', '; ')}`;
+    case 'event-waiting':
+      return `${fact.model}: an event waits for the broker to take its request: ${fact.reason}; next try in ${seconds(fact.retryInMs)}`;
+    case 'event-unsettled':
+      return `an event was not settled, and comes again: ${fact.reason}`;
+    case 'intake-unreachable':
+      return `no events can be received: ${fact.reason}; next try in ${seconds(fact.retryInMs)}`;
+    case 'intake-reachable':
+      return 'events can be received again';
+    case 'request-taken':
+      return `${fact.model}: request ${fact.id} by HTTP, ${fact.state}`;
+    case 'cancel-taken':
+      return `${fact.model}: cancel of ${fact.id} by HTTP`;
+    case 'http-failed':
+      return `HTTP ${fact.method} ${fact.path} answered with ${fact.status}: ${fact.reason}`;
+    case 'outbox-unusable':
+      return `the outbox cannot be used: ${fact.reason}`;
+    case 'outbox-waiting':
+      return `the outbox waits: ${fact.reason}; next try in ${seconds(fact.retryInMs)}`;
+    case 'outbox-flushed':
+      return `sent from the outbox: ${fact.sent}${fact.expired > 0 ? `, expired and dropped: ${fact.expired}` : ''}`;
+    case 'outbox-entry-failed':
+      return `${fact.name} stays in the outbox, look at it, then remove it: ${fact.reason}`;
+    default:
+      return undefined;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,108 @@
+import { Command } from 'commander';
+import { RetrainError } from '../errors.ts';
+import type { Configuration } from '../retraining/configuration/configuration.ts';
+import { startIntake, startRequestListener } from '../retraining/configuration/intake-assembly.ts';
+import type { StartedIntake } from '../retraining/configuration/intake-assembly.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { partsOf } from './configured-parts.ts';
+import { requireConfiguration } from './configured.ts';
+import { addConnectionOptions, checkQueue, placeOf, withClient } from './connection.ts';
+import type { ConnectionOptions, Place } from './connection.ts';
+import { IntakeOutput } from './intake-output.ts';
+import type { IntakeOutputFact } from './intake-output.ts';
+import { Interrupt } from './interrupt.ts';
+
+interface IntakeFlags extends ConnectionOptions {
+  readonly events?: string;
+  readonly json?: true;
+  readonly verbose?: true;
+}
+
+export function intakeCommand(): Command {
+  return addConnectionOptions(new Command('intake'))
+    .description(
+      'Takes events of Azure and others from the intake queue, and requests by HTTP, and asks for retrainings.',
+    )
+    .option('--events <queue>', "queue that the events come in by (default: the configuration's)")
+    .option('--json', 'print every fact as a line of JSON')
+    .addHelpText(
+      'after',
+      `
+What it takes stands in the configuration: the rules under intake, and where it listens for HTTP under listen; either will do. It works
+in front of Azure Service Bus as well as of the embedded broker. Ctrl-C stops it in order; what is not done waits in the queue.
+
+Examples:
+  retrain intake
+  retrain intake --config deploy/retrain.yaml --json`,
+    )
+    .action(runIntake);
+}
+
+async function runIntake(flags: IntakeFlags): Promise<void> {
+  const configuration = flags.configured?.configuration ?? (await requireConfiguration(flags.config));
+  if (!configuration.intake && !configuration.listen)
+    throw new RetrainError(
+      'CONFIGURATION_INVALID',
+      `${configuration.file} has nothing to take: give rules under intake, or listen for HTTP (see docs/intake.md)`,
+    );
+  const place = placeOf(flags);
+  const events = flags.events ?? configuration.queues.intake;
+  const output = new IntakeOutput((line) => console.log(line), {
+    json: flags.json === true,
+    verbose: flags.verbose === true,
+    clock: systemClock,
+  });
+  using interrupt = new Interrupt(() => output.say('stopping, some seconds; Ctrl-C again ends at once'));
+  await check(place, configuration.intake ? events : undefined, output);
+  const started = await start(configuration, { place, events, output });
+  try {
+    output.say(`taking ${started.map(({ summary }) => summary).join(', ')}; Ctrl-C stops in order`);
+    await interrupt.happened;
+  } finally {
+    await stop(started);
+  }
+}
+
+async function start(
+  configuration: Configuration,
+  { place, events, output }: { place: Place; events: string; output: IntakeOutput },
+): Promise<StartedIntake[]> {
+  const parts = partsOf(configuration);
+  const places = { connection: place.connection, requests: place.queue, events };
+  const started: StartedIntake[] = [];
+  let trouble: string | undefined;
+  const log = (fact: IntakeOutputFact): void => {
+    if (fact.fact === 'intake-unreachable' || fact.fact === 'outbox-waiting') trouble = fact.reason;
+    if (fact.fact === 'intake-reachable' || fact.fact === 'outbox-flushed') trouble = undefined;
+    output.tell(fact);
+  };
+  const broker = (): void => {
+    if (trouble !== undefined) throw new RetrainError('UNREACHABLE', trouble);
+  };
+  try {
+    const { intake, listen: settings } = configuration;
+    if (settings) started.push(await startRequestListener(parts, { settings, places, checks: { broker }, log }));
+    if (intake) started.push(await startIntake(parts, places, log));
+  } catch (error) {
+    await stop(started);
+    throw error;
+  }
+  return started;
+}
+
+/** First what lets work in. */
+async function stop(started: readonly StartedIntake[]): Promise<void> {
+  for (const part of started) await part[Symbol.asyncDispose]();
+}
+
+/** What is wrong with key or queues is said at the start. A broker that is away is not: what comes in meanwhile is kept. */
+async function check(place: Place, events: string | undefined, output: IntakeOutput): Promise<void> {
+  try {
+    await checkQueue(place);
+    if (events !== undefined)
+      await withClient({ ...place, queue: events }, (client) => client.createReceiver(events).peekMessages(1));
+  } catch (error) {
+    if (!(error instanceof RetrainError) || error.code !== 'UNREACHABLE') throw error;
+    output.say(`${error.message}; going on, and trying again`);
+  }
+}

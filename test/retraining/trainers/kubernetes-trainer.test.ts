@@ -125,10 +125,13 @@ test('kubernetes: a plan that no ConfigMap holds is permanent, and says what to 
 
 test('kubernetes: a template in a file is read, YAML and all, at every start', async (t) => {
   const ground = await openGround(t, { does: 'succeed', result: GOOD });
-  const jobTemplate = join(temporaryFolder(t), 'job.yaml');
-  writeFileSync(jobTemplate, 'spec: { template: { spec: { containers: [{ name: train, image: "a:1" }] } } }');
+  const jobTemplate = join(import.meta.dirname, '../../../../examples/kubernetes-trainer/job.yaml');
   const end = await ground.trainer({ jobTemplate }).start(runOf()).result;
   assert.equal(end.kind, 'succeeded', JSON.stringify(end));
+  const { value: job } = await ground.player.api.call('GET', `${JOBS}/${jobName(runOf())}`);
+  const [container] = job['spec'].template.spec.containers;
+  assert.deepEqual(container.command, ['python', 'train.py']);
+  assert.equal(container.env.at(-1).value, 'https://store.example.net/checkpoints/$(RETRAIN_PLAN_KEY)');
 });
 
 test('kubernetes: a pod that the cluster ends was interrupted', async (t) => {

@@ -43,6 +43,8 @@ export { RetrainingWorker } from './retraining/worker/worker.ts';
 export type { WorkerOptions } from './retraining/worker/worker.ts';
 export type { OnceResult } from './retraining/worker/visit.ts';
 export type { Backoff } from './retraining/backoff.ts';
+export type { RunKeep } from './retraining/trainers/run-retention.ts';
+export type { SettledPlan } from './retraining/trainers/trainer.ts';
 export type { ModelPolicy } from './retraining/worker/worker-context.ts';
 export type { LedgerEvent } from './retraining/worker/ledger.ts';
 export type { Ledger } from './retraining/worker/ledger-record.ts';

@@ -4,6 +4,7 @@ import { describeExit, meaningOf } from './exit-code.ts';
 import type { ExitMeaning, TrainerExit } from './exit-code.ts';
 import { prepareRunFolder } from './run-folder.ts';
 import type { RunFolder } from './run-folder.ts';
+import type { RunKeep } from './run-retention.ts';
 import { ProgressReader, RunLog, StderrTail } from './run-output.ts';
 import { MAX_RESULT_BYTES, parseRunResult } from './run-result.ts';
 import type { StopCause, TrainerEnd, TrainerHandle, TrainerRun } from './trainer.ts';
@@ -23,6 +24,8 @@ export interface LocalRunOptions {
   readonly graceMs?: number;
   /** Milliseconds after which a run is ended and counts as failed. Default 24 hours. */
   readonly maxRunMs?: number;
+  /** What is kept of a model's runs: logs, artifacts, results. Defaults: 10 runs, 10 GiB, 90 days. */
+  readonly keep?: RunKeep;
   readonly files?: Files;
   readonly clock?: Clock;
 }
@@ -42,6 +45,7 @@ export interface LocalRunParts {
   readonly folder: string;
   readonly graceMs: number;
   readonly maxRunMs: number;
+  readonly keep?: RunKeep | undefined;
   readonly files: Files;
   readonly clock: Clock;
   /** How the end of a run that could not be started is introduced, such as `trainer "python"`. */

@@ -10,7 +10,8 @@ import type { LocalRunOptions, RunningProcess } from './local-run.ts';
 import { ModuleProcess } from './module-process.ts';
 import type { OutputSinks } from './module-process.ts';
 import type { TrainOrder } from './module-protocol.ts';
-import type { Trainer, TrainerHandle, TrainerRun } from './trainer.ts';
+import { settleRunFolders } from './run-folder.ts';
+import type { SettledPlan, Trainer, TrainerHandle, TrainerRun } from './trainer.ts';
 
 /** Idle processes that are kept for later runs; each ends itself after five minutes. */
 const IDLE_MAX = 16;
@@ -46,12 +47,13 @@ export class ModuleTrainer implements Trainer {
   }
 
   start(run: TrainerRun): TrainerHandle {
-    const { folder, files, clock, module, exportName = 'train' } = this.#options;
+    const { folder, keep, files, clock, module, exportName = 'train' } = this.#options;
     const { graceMs = DEFAULT_GRACE_MS, maxRunMs = DEFAULT_MAX_RUN_MS } = this.#options;
     return new LocalRun(run, {
       folder,
       graceMs,
       maxRunMs,
+      keep,
       files,
       clock,
       named: `module ${JSON.stringify(module)}`,
@@ -60,6 +62,10 @@ export class ModuleTrainer implements Trainer {
         return new ModuleRun({ order, sinks, take: () => this.#take(), keep: (idle) => this.#keep(idle) });
       },
     });
+  }
+
+  settled(plan: SettledPlan): Promise<void> {
+    return settleRunFolders(plan, this.#options);
   }
 
   /** Ends the idle processes. Those that still run end with their runs. */

@@ -4,10 +4,9 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Files } from '../../runtime/files.ts';
 import { modelPath } from '../model-name.ts';
 import { endGroup, isRunning } from './run-process.ts';
-import type { TrainerRun } from './trainer.ts';
-
-/** Run folders that a model keeps, for their logs and artifacts; older ones are removed when a new run starts. */
-export const RUN_FOLDERS_KEPT = 10;
+import { pruneRuns, removeCheckpoints } from './run-retention.ts';
+import type { RunKeep } from './run-retention.ts';
+import type { SettledPlan, TrainerRun } from './trainer.ts';
 
 /** Epochs in names are padded to this many digits, so that names sort as runs ran. */
 const EPOCH_DIGITS = 10;
@@ -28,6 +27,16 @@ export interface RunFolder {
   readonly process: string;
   /** The plan's key, by which the next attempt finds the checkpoint. */
   readonly planKey: string;
+  /** When it was made, RFC 3339. */
+  readonly madeAt: string;
+}
+
+interface RunFolderParts {
+  /** Of all models. */
+  readonly folder: string;
+  readonly keep?: RunKeep | undefined;
+  readonly files: Files;
+  readonly clock: Clock;
 }
 
 const processSchema = z.object({ pid: z.int().positive(), start: z.string() });
@@ -39,10 +48,10 @@ const processSchema = z.object({ pid: z.int().positive(), start: z.string() });
  */
 export async function prepareRunFolder(
   run: TrainerRun,
-  { folder, graceMs, files, clock }: { folder: string; graceMs: number; files: Files; clock: Clock },
+  { folder, graceMs, keep = {}, files, clock }: RunFolderParts & { graceMs: number },
 ): Promise<RunFolder> {
   const models = join(folder, modelPath(run.plan.model.name));
-  const earlier = (await files.list(models)).sort().map((name) => layout(join(models, name)));
+  const earlier = await runsIn(models, files);
   for (const old of earlier) await endLeftOver(old, { graceMs, files, clock });
   const epoch = String(run.plan.epoch).padStart(EPOCH_DIGITS, '0');
   const mine = layout(join(models, `${epoch}-${run.plan.runId}`));
@@ -53,9 +62,27 @@ export async function prepareRunFolder(
   await inheritCheckpoint(mine, { planKey: run.planKey, others, files });
   await files.makeFolder(mine.checkpoint);
   await files.writeAtomic(mine.planKey, run.planKey);
+  await files.writeAtomic(mine.madeAt, new Date(clock.wallMs()).toISOString());
   await files.writeAtomic(mine.request, JSON.stringify(run.plan, undefined, 2));
-  for (const old of others.slice(0, Math.max(0, others.length + 1 - RUN_FOLDERS_KEPT))) await files.remove(old.path);
+  await pruneRuns(others, { before: 1, keep, files, clock });
   return mine;
+}
+
+/** The plan with this key is settled: what an attempt at it would have gone on from is removed. */
+export async function settleRunFolders(
+  { model, planKey }: SettledPlan,
+  { folder, keep = {}, files, clock }: RunFolderParts,
+): Promise<void> {
+  const runs = await runsIn(join(folder, modelPath(model)), files);
+  await removeCheckpoints(runs, { planKey, files });
+  // One of them may have been kept for its checkpoint alone. The newest is that of the plan, if it ran here.
+  const [newest] = runs.slice(-1);
+  if (newest) await pruneRuns(runs.slice(0, -1), { before: 1, keep, files, clock });
+}
+
+/** The oldest first. */
+async function runsIn(models: string, files: Files): Promise<RunFolder[]> {
+  return (await files.list(models)).sort().map((name) => layout(join(models, name)));
 }
 
 function layout(path: string): RunFolder {
@@ -68,6 +95,7 @@ function layout(path: string): RunFolder {
     log: join(path, 'run.log'),
     process: join(path, 'process.json'),
     planKey: join(path, 'plan-key'),
+    madeAt: join(path, 'made-at'),
   };
 }
 

@@ -55,6 +55,12 @@ export interface TrainerHandle {
   stop(graceMs: number, cause: StopCause): void;
 }
 
+export interface SettledPlan {
+  readonly model: string;
+  /** As in `TrainerRun`. */
+  readonly planKey: string;
+}
+
 /** Where runs are executed. */
 export interface Trainer {
   /**
@@ -63,6 +69,11 @@ export interface Trainer {
    */
   readonly reattaches?: boolean;
   start(run: TrainerRun): TrainerHandle;
+  /**
+   * The plan will not be tried again: its checkpoint, and old runs beyond what is kept, can go. Called once or more, perhaps
+   * for a plan whose runs were elsewhere.
+   */
+  settled?(plan: SettledPlan): Promise<void>;
   /** Lets go of what it keeps for later runs; those that run are not touched. */
   close?(): Promise<void>;
 }

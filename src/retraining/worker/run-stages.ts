@@ -2,6 +2,7 @@ import { RetrainError } from '../../errors.ts';
 import { backoffMs } from '../backoff.ts';
 import type { CancelEvent } from '../envelope.ts';
 import { judge } from '../gate.ts';
+import { planKey } from '../identity.ts';
 import { INTERRUPTIONS_PER_ATTEMPT, advance } from './ledger.ts';
 import type { LedgerEvent } from './ledger.ts';
 import type { AppliedRun, DecidedRun, Run, StartedRun, StoppedRun, ToldRun, TrainedRun } from './ledger-record.ts';
@@ -14,6 +15,7 @@ import { keepResult } from './run-artifact.ts';
 import { failedEnd, verdictOn } from './run-verdict.ts';
 import type { FailedEnd } from './run-verdict.ts';
 import type { Disposals } from './session-disposals.ts';
+import { messageOf } from './session-errors.ts';
 import type { SessionLease } from './session-lease.ts';
 import type { Carrier, SessionMessages } from './session-messages.ts';
 import { NOBODY, isSameOwner } from './session-takeover.ts';
@@ -271,6 +273,7 @@ export class RunStages {
 
   async #settle(run: ToldRun): Promise<void> {
     await this.#lease.write({ type: 'settled', nextRunAtMs: this.#cooledDownAt(this.#nowMs()) });
+    await this.#tidyUp(run);
     await this.#completeAll(run);
   }
 
@@ -290,7 +293,18 @@ export class RunStages {
         if (letter) await this.#disposals.deadLetter(copies, { ...letter, request: event });
       }
     await this.#lease.write({ type: 'settled', nextRunAtMs: this.#cooledDownAt(run.stoppedAtMs) });
+    if (run.resolution !== 'retry') await this.#tidyUp(run);
     await this.#completeAll(run);
+  }
+
+  /** The plan comes back no more; what is left of it on a disk must not keep it from being completed. */
+  async #tidyUp({ runId, requests }: Run): Promise<void> {
+    const { model } = this.#lease;
+    try {
+      await this.#context.policyOf(model)?.trainer.settled?.({ model, planKey: planKey(requests) });
+    } catch (error) {
+      this.#context.log({ fact: 'tidying-failed', model, runId, reason: messageOf(error) });
+    }
   }
 
   /** Completes what the run has answered, or what has a clone after it; the clone itself may be at hand already. */

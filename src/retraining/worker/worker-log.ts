@@ -64,6 +64,8 @@ export type WorkerFact =
     }
   | { readonly fact: 'run-aborted'; readonly model: string; readonly runId: string; readonly reason: string }
   | { readonly fact: 'run-cancelled'; readonly model: string; readonly runId: string }
+  /** What is left of a settled plan, as its checkpoint, could not be removed. */
+  | { readonly fact: 'tidying-failed'; readonly model: string; readonly runId: string; readonly reason: string }
   /** A change of the ledger was acknowledged. */
   | {
       readonly fact: 'stage';

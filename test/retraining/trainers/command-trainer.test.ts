@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { CommandTrainer } from '../../../src/retraining/trainers/command-trainer.ts';
 import type { CommandTrainerOptions } from '../../../src/retraining/trainers/command-trainer.ts';
-import { RUN_FOLDERS_KEPT } from '../../../src/retraining/trainers/run-folder.ts';
+import { RUN_FOLDERS_KEPT } from '../../../src/retraining/trainers/run-retention.ts';
 import { RUN_LOG_BYTES } from '../../../src/retraining/trainers/run-output.ts';
 import type { TrainerEnd, TrainerProgress } from '../../../src/retraining/trainers/trainer.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';

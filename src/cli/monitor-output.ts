@@ -62,6 +62,8 @@ export function factLine(fact: MonitorFact | ProducerFact): string {
       return `${who}: left out: ${fact.reason}`;
     case 'monitor-restarted':
       return `${who}: starts afresh: what it remembered is of another rule, metric or kind of window`;
+    case 'champion-unknown':
+      return `${who}: goes on, but the registry does not tell which champion serves: ${fact.reason}`;
     case 'monitor-rebased':
       return `${who}: starts afresh: the champion of epoch ${fact.epoch} serves now`;
   }

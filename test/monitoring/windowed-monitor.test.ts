@@ -53,6 +53,21 @@ test('three sigma: the limit is the mean of the reference windows and their popu
   assert.equal(kinds(feed(given, seconds(11, 11.001))), 'steady decayed');
 });
 
+test('three sigma: the limits of the windows 0 to 9 are those in the documentation of NannyML', () => {
+  const options: WindowedMonitorOptions = { ...single, rule: { by: 'sigma', sigmas: 3 }, baselineWindows: 10 };
+  for (const [direction, limit] of [
+    ['minimize', 13.116843969807043],
+    ['maximize', -4.116843969807043],
+  ] as const) {
+    const closed = feed(
+      new WindowedMonitor({ ...options, direction }),
+      seconds(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 2 * limit),
+    );
+    const decayed = closed.at(-1);
+    assert.ok(decayed?.kind === 'decayed' && Math.abs(decayed.decay.threshold - limit) < 1e-9);
+  }
+});
+
 test('three sigma: each reference window counts once, however many observations it has', () => {
   const window = { by: 'time', durationMs: 10 } as const;
   const monitor = new WindowedMonitor({ ...single, window, rule: { by: 'sigma', sigmas: 3 }, baselineWindows: 2 });

@@ -43,6 +43,8 @@ export type MonitorFact =
   | (OfMonitor & { readonly fact: 'monitor-failed'; readonly reason: string })
   /** What was remembered belongs to another rule, metric or kind of window. */
   | (OfMonitor & { readonly fact: 'monitor-restarted' })
+  /** The registry does not tell which champion is served: should it be another one, it is still compared with the old reference. */
+  | (OfMonitor & { readonly fact: 'champion-unknown'; readonly reason: string })
   /** Another model is served: the monitor starts afresh. */
   | (OfMonitor & { readonly fact: 'monitor-rebased'; readonly epoch: number });
 

@@ -59,6 +59,8 @@ interface Entry {
   failures: number;
   /** Of the newest failure; told once as long as it stays the same. */
   reason: string;
+  /** Why the champion is not known; told once, too. */
+  championReason: string;
   /** Monotonic milliseconds. */
   notBeforeMs: number;
 }
@@ -155,7 +157,7 @@ export class MonitorRunner {
             ...(log && { log }),
             ...(reference && { reference }),
           });
-          this.#entries.push({ model, settings, monitor, failures: 0, reason: '', notBeforeMs: 0 });
+          this.#entries.push({ model, settings, monitor, failures: 0, reason: '', championReason: '', notBeforeMs: 0 });
         } catch (error) {
           this.#failed += 1;
           log?.({ fact: 'monitor-failed', model, monitor: settings.name, reason: messageOf(error) });
@@ -221,11 +223,23 @@ export class MonitorRunner {
     if (!championEpoch || nowMs < this.#champions.notBeforeMs) return;
     this.#champions = { notBeforeMs: nowMs + CHAMPION_MS };
     for (const model of new Set(this.#entries.map((entry) => entry.model))) {
-      const epoch = await championEpoch(model).catch(() => undefined);
+      const entries = this.#entries.filter((entry) => entry.model === model);
+      const epoch = await championEpoch(model).catch((error: unknown) => {
+        for (const entry of entries) this.#championUnknown(entry, messageOf(error));
+      });
       if (epoch === undefined) continue;
-      for (const entry of this.#entries)
-        if (entry.model === model) await entry.monitor.champion(epoch).catch((error) => this.#failure(entry, error));
+      for (const entry of entries) {
+        entry.championReason = '';
+        await entry.monitor.champion(epoch).catch((error: unknown) => this.#failure(entry, error));
+      }
     }
+  }
+
+  #championUnknown(entry: Entry, reason: string): void {
+    if (entry.championReason === reason) return;
+    entry.championReason = reason;
+    const { model, settings } = entry;
+    this.#options.log?.({ fact: 'champion-unknown', model, monitor: settings.name, reason });
   }
 
   /** What was pushed is removed when all monitors that it is for have read it. */

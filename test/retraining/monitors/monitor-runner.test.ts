@@ -149,6 +149,16 @@ test('another champion makes the monitor gather a new reference; the same one ag
   assert.equal(scene.told('monitor-rebased').length, 0);
 });
 
+test('a registry that cannot be read is told of, and does not hold up the monitor', async (t) => {
+  const scene = await MonitorScene.make(t);
+  await scene.observe(5, 5);
+  await scene.once(MAPE, { championEpoch: () => Promise.reject(new Error('no route to host')) });
+  assert.deepEqual(scene.told('champion-unknown'), [
+    { fact: 'champion-unknown', model: 'births', monitor: 'mape', reason: 'no route to host' },
+  ]);
+  assert.equal(scene.sent.length, 1);
+});
+
 test('an outcome event of a promotion does the same, once, and only for its model', async (t) => {
   const scene = await MonitorScene.make(t);
   const promoted = (model: string, epoch: number) =>

@@ -33,6 +33,8 @@ export interface AuditorOptions {
   readonly registry: Registry;
   /** Run folders lie somewhere below: processes that were given one are trainers. */
   readonly folder: string;
+  /** Without sessions, ledgers are files of the worker's. */
+  readonly sessions?: boolean;
 }
 
 export interface Expected {
@@ -101,7 +103,7 @@ export class Auditor {
       ...this.#epochs(events),
       ...(await this.#registry(events)),
       ...this.#memory(),
-      ...(waiting ? [] : await this.#ledgers()),
+      ...(waiting || this.#options.sessions === false ? [] : await this.#ledgers()),
     ];
     assert.deepEqual(violations, []);
     const counts = Object.keys(told).map((outcome) => [outcome, count(events, outcome)]);

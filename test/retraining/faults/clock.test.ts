@@ -4,6 +4,7 @@ import type { TrainerRun } from '../../../src/retraining/trainers/trainer.ts';
 import type { Clock } from '../../../src/runtime/clock.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { success, trainer } from '../worker/worker-fixture.ts';
+import { asksFor, refused } from './amqp-wire.ts';
 import { openFaultWorld } from './fault-world.ts';
 
 const DAY_MS = 86_400_000;
@@ -74,9 +75,15 @@ describe('a wall clock that is set', { concurrency: 4 }, () => {
       const world = await openFaultWorld(t, { lockDuration: 'PT5S' });
       const clock = new SteppedClock();
       clock.offsetMs = offsetMs;
+      let renewals = 0;
+      world.wire.onFrame = (frame) => {
+        if (!asksFor(frame, 'renew-session-lock')) return 'pass';
+        return ++renewals === 1 ? refused(frame, 'renew-session-lock') : 'pass';
+      };
       const runs: TrainerRun[] = [];
       await world.send();
       await world.work({
+        connection: world.wire.connectionString,
         clock,
         trainer: trainer(async (run) => {
           runs.push(run);
@@ -88,5 +95,8 @@ describe('a wall clock that is set', { concurrency: 4 }, () => {
       await world.auditor.emptied();
       await world.auditor.holds({ told: { started: 1, promoted: 1 } });
       assert.equal(runs.length, 1);
+      // A clock that is behind makes the lock seem longer than it is; it is lost, and taken again.
+      if (where === 'ahead') assert.ok(world.saw('renewal-failed') && !world.saw('link-lost'));
+      assert.ok(!world.saw('session-lost'));
     });
 });

@@ -31,6 +31,7 @@ export async function openFaultWorld(
     outcomes: () => world.outcomes(),
     registry,
     folder,
+    sessions: settings.plain !== true,
   });
   return {
     ...world,

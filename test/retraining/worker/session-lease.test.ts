@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceBusError } from '@azure/service-bus';
+import { SessionRenewed } from '../../../src/retraining/worker/session-errors.ts';
 import type { WorkerFact } from '../../../src/retraining/worker/worker-log.ts';
 import { systemRandom } from '../../../src/runtime/random.ts';
 import { FakeClock } from '../../fake-clock.ts';
@@ -129,4 +130,52 @@ test('an operation that may pass is tried again less and less often, and told on
   assert.equal((await reading).run, null);
   assert.deepEqual(pausesMs, [250, 500, 1000, 2000, 4000, 5000, 5000]);
   assert.deepEqual(facts, [{ fact: 'operation-retried', model: 'births', reason: 'busy' }]);
+});
+
+test('what is under way on a link that is given up is not waited for', async () => {
+  const link = new LinkDouble();
+  link.getSessionState = () => new Promise(() => undefined);
+  const lease = leaseOn(link, { accept: () => Promise.resolve(new LinkDouble().receiver) });
+  const reading = assert.rejects(lease.readLedger(), SessionRenewed);
+  await lease.recover('test');
+  await reading;
+  assert.equal((await lease.readLedger()).run, null);
+  await lease.release();
+});
+
+test('what is under way when a session is lost is not waited for', async () => {
+  const giveUp = new AbortController();
+  const link = new LinkDouble();
+  link.getSessionState = () => new Promise(() => undefined);
+  const lease = leaseOn(link, { giveUp: giveUp.signal });
+  const reading = assert.rejects(lease.readLedger(), { code: 'LOCK_LOST' });
+  giveUp.abort();
+  await reading;
+  await lease.release();
+});
+
+test('a settlement that is not answered in its time is tried again on the same link', async () => {
+  const clock = new FakeClock();
+  const facts: WorkerFact[] = [];
+  const lease = leaseOn(new LinkDouble(), {
+    clock,
+    lockDurationMs: LONG_MS,
+    settlementMs: 700,
+    log: (fact) => facts.push(fact),
+  });
+  const tries: number[] = [];
+  const settled = lease.settle(() =>
+    tries.push(clock.monotonicMs()) === 1 ? new Promise(() => undefined) : Promise.resolve(),
+  );
+  assert.equal(clock.nextDueMs(), 700);
+  clock.advance(700);
+  while (tries.length < 2) {
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(1000);
+  }
+  await settled;
+  assert.equal(clock.armed, 0);
+  assert.deepEqual(facts, [
+    { fact: 'operation-retried', model: 'births', reason: 'the broker did not answer within 700 ms' },
+  ]);
 });

@@ -77,6 +77,8 @@ export { AzureBlobRegistry } from './retraining/registries/azure-blob-registry.t
 export type { AzureBlobRegistryOptions } from './retraining/registries/azure-blob-registry.ts';
 export { FileRegistry } from './retraining/registries/file-registry.ts';
 export type { FileRegistryOptions } from './retraining/registries/file-registry.ts';
+export { MlflowRegistry } from './retraining/registries/mlflow-registry.ts';
+export type { MlflowRegistryOptions } from './retraining/registries/mlflow-registry.ts';
 export type {
   ArtifactRef,
   Challenger,

@@ -1,31 +1,20 @@
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
 import { RetrainError } from '../../errors.ts';
 import type { Files, TreeEntry } from '../../runtime/files.ts';
 import { modelPath } from '../model-name.ts';
+import { checkEntries, manifestText, parseManifest } from './artifact-manifest.ts';
+import type { ArtifactManifest } from './artifact-manifest.ts';
 import { eachOf } from './blob-container.ts';
 import type { BlobContainer } from './blob-container.ts';
-import type { ArtifactPlace, ArtifactStore } from './registry-stores.ts';
+import { placeName } from './registry-stores.ts';
+import type { ArtifactPlace, ArtifactStore, NewArtifact } from './registry-stores.ts';
 
-/** Files of one artifact; an archive has no limit. */
-export const ARTIFACT_FILES_MAX = 10_000;
 /** Files that are uploaded at the same time; each takes up to 12 MiB of memory. */
 const UPLOADS_AT_ONCE = 4;
 /** Characters of a blob's name, and what the service cannot keep apart or refuses in one (Naming containers, blobs). */
 const NAME_MAX_LENGTH = 1024;
 // oxlint-disable-next-line no-control-regex
 const UNFIT_NAME = /[\\\u0000-\u001f\u007f]|\.(?:\/|$)/;
-
-const FORMAT = 1;
-const manifestSchema = z.strictObject({
-  format: z.literal(FORMAT),
-  digest: z.string(),
-  /** Relative to the artifact; one with the path '' is the artifact itself. */
-  entries: z
-    .array(z.strictObject({ path: z.string(), kind: z.enum(['file', 'folder']), bytes: z.int().nonnegative() }))
-    .max(ARTIFACT_FILES_MAX),
-});
-type Manifest = z.output<typeof manifestSchema>;
 
 export interface BlobArtifactsOptions {
   readonly container: BlobContainer;
@@ -48,6 +37,10 @@ export class BlobArtifacts implements ArtifactStore {
     this.#container = container;
     this.#prefix = prefix;
     this.#files = files;
+  }
+
+  newPlace(_model: string, artifact: NewArtifact): Promise<ArtifactPlace> {
+    return Promise.resolve(placeName(artifact));
   }
 
   addressOf(model: string, place: ArtifactPlace): string {
@@ -88,8 +81,8 @@ export class BlobArtifacts implements ArtifactStore {
         'TRAINER_FAILED',
         `artifact ${from} has the digest ${present}, the run recorded ${digest}: it was changed since; train again`,
       );
-    const manifest: Manifest = { format: FORMAT, digest, entries };
-    await this.#container.writeText(this.#manifestName(model, dirname(place)), JSON.stringify(manifest));
+    const manifest = manifestText({ digest, entries });
+    await this.#container.writeText(this.#manifestName(model, dirname(place)), manifest);
   }
 
   async get(model: string, place: ArtifactPlace, to: string): Promise<boolean> {
@@ -123,11 +116,7 @@ export class BlobArtifacts implements ArtifactStore {
     model: string,
     { place, from, entries }: { place: ArtifactPlace; from: string; entries: readonly TreeEntry[] },
   ): void {
-    if (entries.length > ARTIFACT_FILES_MAX)
-      throw new RetrainError(
-        'ARGUMENT_INVALID',
-        `artifact ${from} has ${entries.length} files and folders, the limit is ${ARTIFACT_FILES_MAX}: have the trainer pack them into an archive`,
-      );
+    checkEntries(from, entries);
     for (const { path } of entries) {
       const name = this.#entryName(model, place, path);
       if (name.length <= NAME_MAX_LENGTH && !UNFIT_NAME.test(`${basename(place)}/${path}`.replace(/\/$/, ''))) continue;
@@ -138,22 +127,11 @@ export class BlobArtifacts implements ArtifactStore {
     }
   }
 
-  async #manifest(model: string, place: ArtifactPlace): Promise<Manifest | undefined> {
+  async #manifest(model: string, place: ArtifactPlace): Promise<ArtifactManifest | undefined> {
     const name = this.#manifestName(model, dirname(place));
     const blob = await this.#container.readText(name);
     if (!blob) return undefined;
-    let value: unknown;
-    try {
-      value = JSON.parse(blob.text);
-    } catch {
-      value = undefined;
-    }
-    const parsed = manifestSchema.safeParse(value);
-    if (parsed.success) return parsed.data;
-    throw new RetrainError(
-      'DATA_CORRUPT',
-      `${this.#container.addressOf(name)} is not a manifest of an artifact: restore it from a backup or remove it`,
-    );
+    return parseManifest(blob.text, this.#container.addressOf(name));
   }
 
   #name(model: string, place: string): string {

@@ -4,7 +4,8 @@ import { RetrainError } from '../../errors.ts';
 import type { Files } from '../../runtime/files.ts';
 import type { Random } from '../../runtime/random.ts';
 import { modelPath } from '../model-name.ts';
-import type { ArtifactPlace, ArtifactStore } from './registry-stores.ts';
+import { placeName } from './registry-stores.ts';
+import type { ArtifactPlace, ArtifactStore, NewArtifact } from './registry-stores.ts';
 
 export interface FileArtifactsOptions {
   readonly folder: string;
@@ -22,6 +23,10 @@ export class FileArtifacts implements ArtifactStore {
     this.#folder = folder;
     this.#files = files;
     this.#random = random;
+  }
+
+  newPlace(_model: string, artifact: NewArtifact): Promise<ArtifactPlace> {
+    return Promise.resolve(placeName(artifact));
   }
 
   addressOf(model: string, place: ArtifactPlace): string {

@@ -7,6 +7,7 @@ import type { Files } from '../../runtime/files.ts';
 import type { Random } from '../../runtime/random.ts';
 import { AzureBlobRegistry } from './azure-blob-registry.ts';
 import { FileRegistry } from './file-registry.ts';
+import { MlflowRegistry } from './mlflow-registry.ts';
 import { HISTORY_DEFAULT, HISTORY_MAX, REJECTED_DEFAULT, REJECTED_MAX } from './registry.ts';
 import type { Registry } from './registry.ts';
 
@@ -134,8 +135,6 @@ export function createRegistry({ file, azureBlob, mlflow }: RegistrySettings, pa
       folder: file.folder === undefined ? folder : resolve(baseFolder, file.folder),
     });
   if (azureBlob) return new AzureBlobRegistry({ ...parts, ...azureBlob });
-  throw new RetrainError(
-    'CONFIGURATION_INVALID',
-    `registry.${mlflow ? 'mlflow' : 'none'} is not there yet: use registry.file`,
-  );
+  if (mlflow) return new MlflowRegistry({ ...parts, ...mlflow });
+  throw new RetrainError('CONFIGURATION_INVALID', 'registry: give exactly one of file, azureBlob and mlflow');
 }

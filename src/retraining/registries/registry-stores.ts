@@ -1,3 +1,5 @@
+import { RetrainError } from '../../errors.ts';
+import type { Metrics } from '../gate.ts';
 import type { RegistryDocument } from './registry-document.ts';
 
 /** A document as it was read. */
@@ -21,11 +23,21 @@ export interface DocumentStore {
   publish(model: string): Promise<void>;
 }
 
-/** Where an artifact lies among those of its model: `<epoch, ten digits>-<run id>/<name of file or folder>`. */
+/** Where an artifact lies among those of its model: `<epoch, ten digits>-<run id>[@…]/<name of file or folder>`. */
 export type ArtifactPlace = string;
+
+export interface NewArtifact {
+  readonly epoch: number;
+  readonly runId: string;
+  readonly metrics: Metrics;
+  /** Of the file or folder. */
+  readonly name: string;
+}
 
 /** Keeps artifacts of models: files or folders, never changed once they are there. */
 export interface ArtifactStore {
+  /** Where an artifact of a run goes; the same each time it is asked. */
+  newPlace(model: string, artifact: NewArtifact): Promise<ArtifactPlace>;
   /** What the world calls the place: an absolute path or a URI. */
   addressOf(model: string, place: ArtifactPlace): string;
   /** The other way round; undefined for what is not one of the model's artifacts here. */
@@ -43,4 +55,15 @@ export interface ArtifactStore {
   runs(model: string): Promise<string[]>;
   /** Removes all that lies under the first part of a place. */
   remove(model: string, run: string): Promise<void>;
+}
+
+/** In the names of places; epochs are compared as numbers, people see them in order. */
+const EPOCH_DIGITS = 10;
+const RUN_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Raises `ARGUMENT_INVALID` for a run id that cannot be part of a path. */
+export function placeName({ epoch, runId, name }: NewArtifact): ArtifactPlace {
+  if (!RUN_ID.test(runId))
+    throw new RetrainError('ARGUMENT_INVALID', `run id ${runId} is not allowed: use 1 to 64 of A-Z a-z 0-9 . _ -`);
+  return `${String(epoch).padStart(EPOCH_DIGITS, '0')}-${runId}/${name}`;
 }

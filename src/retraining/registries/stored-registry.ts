@@ -21,7 +21,7 @@ import {
 import type { RecordedResult, RegistryDocument, Retention } from './registry-document.ts';
 import { rollbackTarget } from './rollback-target.ts';
 import { challengerIn, changeIn, stateIn } from './registry-state.ts';
-import type { ArtifactPlace, ArtifactStore, DocumentStore } from './registry-stores.ts';
+import type { ArtifactStore, DocumentStore } from './registry-stores.ts';
 import type {
   ArtifactRef,
   Challenger,
@@ -39,9 +39,6 @@ import type {
 /** Times that a change is tried again because somebody else changed the same model meanwhile. */
 const CHANGE_TRIES_MAX = 16;
 const NONCE_BYTES = 9;
-/** In the names of places: epochs are compared as numbers, people see them in order. */
-const EPOCH_DIGITS = 10;
-const RUN_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 export interface StoredRegistryOptions {
   readonly documents: DocumentStore;
@@ -221,7 +218,7 @@ export class StoredRegistry implements Registry {
 
   /** Sees to it that an artifact is in its place, and returns the place, or the URI of what lives elsewhere. */
   async #place(model: string, result: Promotion | RunResultToKeep, document: RegistryDocument): Promise<string> {
-    const { artifact, digest, epoch, runId } = result;
+    const { artifact, digest, epoch, runId, metrics } = result;
     const recorded = keptIn(document).find((one) => isOf(one, result))?.artifact;
     const place = recorded ?? this.#artifacts.placeOf(model, artifact);
     if (place !== undefined) {
@@ -233,7 +230,7 @@ export class StoredRegistry implements Registry {
     const from = artifact.startsWith('file://') ? fileURLToPath(artifact) : artifact;
     if (!isAbsolute(from))
       throw new RetrainError('ARGUMENT_INVALID', `artifact ${from} is a relative path: give an absolute one or a URI`);
-    const own = newPlace({ epoch, runId, name: basename(from) });
+    const own = await this.#artifacts.newPlace(model, { epoch, runId, metrics, name: basename(from) });
     if (!(await this.#artifacts.has(model, own, digest))) await this.#artifacts.put(model, own, { from, digest });
     return own;
   }
@@ -251,12 +248,6 @@ export class StoredRegistry implements Registry {
   #now(): string {
     return new Date(this.#clock.wallMs()).toISOString();
   }
-}
-
-function newPlace({ epoch, runId, name }: { epoch: number; runId: string; name: string }): ArtifactPlace {
-  if (!RUN_ID.test(runId))
-    throw new RetrainError('ARGUMENT_INVALID', `run id ${runId} is not allowed: use 1 to 64 of A-Z a-z 0-9 . _ -`);
-  return `${String(epoch).padStart(EPOCH_DIGITS, '0')}-${runId}/${name}`;
 }
 
 function isOf(

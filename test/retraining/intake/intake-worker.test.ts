@@ -32,7 +32,12 @@ const RULES: IntakeRuleInput[] = [
 interface Site {
   readonly proxy: TcpProxy;
   readonly facts: IntakeFact[];
-  start(options?: Partial<IntakeWorkerOptions> & { producing?: Partial<ProducerOptions> }): Promise<IntakeWorker>;
+  start(
+    options?: Partial<IntakeWorkerOptions> & {
+      producing?: Partial<ProducerOptions>;
+      wrap?: (producer: IntakeWorkerOptions['producer']) => IntakeWorkerOptions['producer'];
+    },
+  ): Promise<IntakeWorker>;
   send(...messages: ServiceBusMessage[]): Promise<void>;
   /** Messages in the queue of requests. */
   sent(): Promise<ServiceBusReceivedMessage[]>;
@@ -68,14 +73,14 @@ async function openSite(t: TestContext, { lockDuration = 'PT1M' } = {}): Promise
   return {
     proxy,
     facts,
-    async start({ producing, ...options } = {}) {
+    async start({ producing, wrap = (given: IntakeWorkerOptions['producer']) => given, ...options } = {}) {
       const producer = new RetrainingProducer({ connection, queue: 'requests', source: '/intake', ...producing });
       const log = (fact: IntakeFact): void => void facts.push(fact);
       const rules = intakeRulesSchema.parse(RULES);
       const worker = new IntakeWorker({
         connection,
         queue: 'events',
-        producer,
+        producer: wrap(producer),
         rules,
         log,
         receiveMs: 300,
@@ -220,6 +225,35 @@ test('a broker that goes away is waited for, told once, and nothing is lost or d
   await eventually(async () => (await site.requests()).length === 2);
   await eventually(async () => (await site.waiting()).length === 0);
   assert.equal(site.facts.filter(({ fact }) => fact === 'intake-unreachable').length, 1);
+});
+
+test('an intake that dies between the request and the settlement costs no second request', async (t) => {
+  const site = await openSite(t, { lockDuration: 'PT5S' });
+  // The request was accepted; then the wire breaks, as it does when the process dies.
+  let died = false;
+  await site.start({
+    wrap: (producer) => ({
+      async request(input, options) {
+        const sent = await producer.request(input, options);
+        if (!died) site.proxy.cut();
+        died = true;
+        return sent;
+      },
+      forward: (event) => producer.forward(event),
+    }),
+  });
+  await site.send({ body: thresholdBreached() });
+  await site.fact('event-unsettled');
+  const [first, ...none] = await site.requests();
+  assert.deepEqual([first?.subject, none], ['births', []]);
+  site.proxy.mend();
+  // It comes again when its lock is over, is sent again under the same id, and the queue drops it.
+  await eventually(async () => (await site.waiting()).length === 0);
+  assert.deepEqual(
+    (await site.requests()).map(({ id }) => id),
+    [first?.id],
+  );
+  assert.deepEqual(await site.dead(), []);
 });
 
 test('a stop gives back what could not be sent, and is over soon', async (t) => {

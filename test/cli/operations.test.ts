@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -63,10 +63,6 @@ class Operations {
 
   hold(): Promise<void> {
     return writeFile(join(this.bench.folder, 'hold'), '');
-  }
-
-  async release(): Promise<void> {
-    await rm(join(this.bench.folder, 'hold'));
   }
 
   /** As an operator on another machine: nothing of the worker's folder is known. */

@@ -1,0 +1,36 @@
+import { Argument, Command } from 'commander';
+import { RetrainError } from '../errors.ts';
+import { SHELLS, completionScript } from './completion-script.ts';
+import type { Shell } from './completion-script.ts';
+import { readConfiguration } from './configured.ts';
+
+interface CompletionFlags {
+  readonly models?: true;
+}
+
+/** @param whole makes the whole tree of commands */
+export function completionCommand(whole: () => Promise<Command>): Command {
+  return new Command('completion')
+    .description('Prints a script by which a shell completes commands, options, and what they take.')
+    .addArgument(new Argument('[shell]', 'the shell').choices([...SHELLS]))
+    .option('--models', 'print the models of the configuration that is here, as the scripts ask for them')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  source <(retrain completion bash)                 # in ~/.bashrc
+  retrain completion zsh > ~/.zfunc/_retrain        # a folder of $fpath
+  retrain completion fish > ~/.config/fish/completions/retrain.fish`,
+    )
+    .action(async (shell: Shell | undefined, flags: CompletionFlags) => {
+      if (flags.models) return printModels();
+      if (shell === undefined) throw new RetrainError('ARGUMENT_INVALID', `name the shell: ${SHELLS.join(', ')}`);
+      process.stdout.write(completionScript(await whole(), shell));
+    });
+}
+
+/** A configuration that is wrong, or none, is no reason to disturb who is typing. */
+async function printModels(): Promise<void> {
+  const configuration = await readConfiguration(undefined).catch(() => undefined);
+  for (const model of configuration?.models.keys() ?? []) console.log(model);
+}

@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   explain: async () => (await import('./explain.ts')).explainCommand(),
   runs: async () => (await import('./runs.ts')).runsCommand(),
   cancel: async () => (await import('./cancel.ts')).cancelCommand(),
+  notify: async () => (await import('./notify.ts')).notifyCommand(),
   completion: async () => (await import('./completion.ts')).completionCommand(() => program(undefined)),
   status: async () => (await import('./status.ts')).statusCommand(),
   models: async () => (await import('./models.ts')).modelsCommand(),

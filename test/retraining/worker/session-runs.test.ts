@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import type { TrainerEnd, TrainerRun } from '../../../src/retraining/trainers/trainer.ts';
 import { advance, emptyLedger } from '../../../src/retraining/worker/ledger.ts';
 import { encodeLedger } from '../../../src/retraining/worker/ledger-codec.ts';
 import { answerOf, cloneAfter } from '../../../src/retraining/worker/ledger-view.ts';
+import { files } from '../../../src/runtime/files.ts';
 import { ME, arrive } from './session-double.ts';
 import { SOURCE, acceptUntilEmpty, cancelOf, ledgerOf, modelWith, request } from './session-model.ts';
-import { failure, success } from './worker-fixture.ts';
+import { failure, registryIn, success } from './worker-fixture.ts';
 
 // What a slot does with a session and its runs.
 
@@ -117,6 +119,27 @@ test('a run that is resumed with a part of its requests answers that part, and t
   arrive(model.content, request('b'));
   await model.accept();
   assert.deepEqual(model.runs, [['a'], ['b']]);
+});
+
+test('a run that is taken up again comes after every champion, also after one that its ledger does not know of', async (t) => {
+  const epochs: number[] = [];
+  const train = (run: TrainerRun, folder: string): TrainerEnd => {
+    epochs.push(run.plan.epoch);
+    return success(folder, run, 1);
+  };
+  const model = modelWith(t, train, { messages: [request('a')] });
+  const artifact = join(model.folder, 'elsewhere');
+  writeFileSync(artifact, 'weights');
+  const digest = (await files.digest(artifact)) ?? '';
+  const metrics = { challenger: { mape: 9 } };
+  const promotion = { expectedEpoch: 0, epoch: 5, runId: 'elsewhere', artifact, digest, metrics };
+  await registryIn(model.folder).promote('births', promotion);
+  const requests = [{ source: SOURCE, id: 'a', hop: 0 }];
+  const started = { type: 'started', runId: 'r1', epoch: 1, owner: ME, atMs: 0, requests } as const;
+  model.content.state = encodeLedger(advance(emptyLedger('births'), started));
+  await model.accept();
+  assert.deepEqual(epochs, [6]);
+  assert.equal(answerOf(ledgerOf(model), { source: SOURCE, id: 'a' }), 'succeeded');
 });
 
 test('more requests than the ledger remembers are put off together, and each is answered', async (t) => {

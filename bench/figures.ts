@@ -9,6 +9,12 @@ export interface Row {
   readonly perSecond: number[];
 }
 
+/** The value below which so great a share of all lies. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >>> 1;
@@ -94,13 +100,13 @@ export function formatFilters(rows: readonly FilterRow[]): string {
 }
 
 /** Medians over the rounds. */
-export function formatRetraining(figures: readonly RetrainingFigures[]): string {
+export function formatRetraining(what: string, figures: readonly RetrainingFigures[]): string {
   const of = (pick: (one: RetrainingFigures) => number): number => median(figures.map(pick));
   const models = of((one) => one.models).toLocaleString('en');
   return [
-    'retraining, 8 slots, a trainer with nothing to do',
-    `  request accepted to trainer started: median ${of((one) => one.startMedianMs).toFixed(1)} ms, p99 ${of((one) => one.startP99Ms).toFixed(1)} ms`,
-    `  ${models} models with a request each: ${of((one) => one.modelsSeconds).toFixed(1)} s`,
+    `${what}, 8 slots, a trainer with nothing to do`,
+    `  accepted to started: median ${of((one) => one.startMedianMs).toFixed(1)} ms, p99 ${of((one) => one.startP99Ms).toFixed(1)} ms`,
+    `  a backlog of ${models}, a model each: ${of((one) => one.modelsSeconds).toFixed(1)} s`,
     `  idle worker: ${(of((one) => one.idleShare) * 100).toFixed(2)} % of a core`,
   ].join('\n');
 }

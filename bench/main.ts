@@ -18,6 +18,7 @@ import {
   type Row,
   type StartRow,
 } from './figures.ts';
+import { benchBullMq } from './bullmq.ts';
 import { benchFilters, type FilterRow } from './filters.ts';
 import { benchRecovery, type RecoveryBench } from './log.ts';
 import { benchManyQueues, benchStart } from './start.ts';
@@ -79,6 +80,7 @@ const starts: StartRow[] = [];
 const backlogs: BacklogFigures[] = [];
 const filters: FilterRow[] = [];
 const retrainings: RetrainingFigures[] = [];
+const bullmqs: RetrainingFigures[] = [];
 const folder = mkdtempSync(join(tmpdir(), 'retrain-bench-'));
 const options = { folder, quick: flags.quick, rounds, bodyBytes: BODY_BYTES, note };
 
@@ -108,7 +110,12 @@ const RUN: Record<Part, () => Promise<void>> = {
     for (let round = 0; round < rounds; round++) backlogs.push(await benchBacklog(backlog));
   },
   retraining: async () => {
-    for (let round = 0; round < rounds; round++) retrainings.push(await benchRetraining(folder, flags));
+    for (let round = 0; round < rounds; round++) {
+      retrainings.push(await benchRetraining(folder, flags));
+      const peer = await benchBullMq(folder, flags);
+      if (peer) bullmqs.push(peer);
+      else console.error('BullMQ is left out: there is no redis-server');
+    }
   },
 };
 
@@ -128,7 +135,7 @@ const machine = {
 };
 if (flags.json) {
   const figures = sorted.map((row) => ({ ...row, median: median(row.perSecond) }));
-  const results = { figures, recovery, starts, backlogs, filters, retrainings };
+  const results = { figures, recovery, starts, backlogs, filters, retrainings, bullmqs };
   console.log(JSON.stringify({ machine, bodyBytes: BODY_BYTES, rounds, floor: FLOOR, ...results }));
 } else {
   console.log(`\n1 KiB messages, ${rounds} round(s), Node ${machine.node}, ${machine.cores} × ${machine.cpu}\n`);
@@ -139,7 +146,8 @@ if (flags.json) {
     starts.length > 0 ? formatStarts(starts) : '',
     backlogs.length > 0 ? formatBacklog(backlogs) : '',
     filters.length > 0 ? formatFilters(filters) : '',
-    retrainings.length > 0 ? formatRetraining(retrainings) : '',
+    retrainings.length > 0 ? formatRetraining('retraining', retrainings) : '',
+    bullmqs.length > 0 ? formatRetraining('BullMQ, Redis with appendfsync always', bullmqs) : '',
   ];
   console.log(parts.filter((part) => part).join('\n\n'));
 }

@@ -4,17 +4,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { FileRegistry, RetrainingProducer, RetrainingWorker } from '../src/index.ts';
 import type { Trainer, TrainerRun, WorkerFact } from '../src/index.ts';
 import { BrokerProcess } from './broker-process.ts';
+import { quantile } from './figures.ts';
 
-const SLOTS = 8;
+export const SLOTS = 8;
 const GATE = { metric: 'error', direction: 'minimize', minImprovement: 0 } as const;
 /** Between two requests of which the time to the start of the trainer is taken: their slot is idle again. */
-const SPACING_MS = 25;
+export const SPACING_MS = 25;
 /** Requests sent at the same time. */
 const SEND_AT_ONCE = 50;
 /** What a worker's start leaves to do is over after this. */
-const SETTLE_MS = 2000;
+export const SETTLE_MS = 2000;
 /** How long an idle worker's use of the processor is watched. */
-const IDLE_MS = 20_000;
+export const IDLE_MS = 20_000;
 
 export interface RetrainingFigures {
   /** From the broker's acceptance of a request to the call of the trainer, with idle slots, milliseconds. */
@@ -135,9 +136,4 @@ async function idleUse(open: Open, spanMs: number): Promise<number> {
   await delay(spanMs);
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000 / (performance.now() - begunAt);
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }

@@ -186,7 +186,7 @@ test('new data gathers by the window of its model', async (t) => {
 
 test('a message is held, and its lock kept, until its request was accepted', async (t) => {
   // Three deliveries are all it has; the lock is renewed many times.
-  const site = await openSite(t, { lockDuration: 'PT10S' });
+  const site = await openSite(t, { lockDuration: 'PT5S' });
   let refusing = true;
   let tries = 0;
   const accepted: string[] = [];

@@ -96,11 +96,21 @@ export type {
 export { readRequest, replayMessage } from './retraining/envelope.ts';
 export type { ReadRequest, RequestEvent } from './retraining/envelope.ts';
 export type { Evidence } from './retraining/evidence.ts';
-export { outcomeOf, readOutcome } from './retraining/outcome.ts';
+export { cloudEventJson, outcomeOf, readOutcome } from './retraining/outcome.ts';
 export type { OutcomeData, OutcomeEvent, OutcomeType, ReadOutcome } from './retraining/outcome.ts';
 export type { Outcome, RequestRef } from './retraining/worker/ledger-record.ts';
 export { OutcomeLog } from './retraining/outcome-log.ts';
 export type { OutcomeLogOptions } from './retraining/outcome-log.ts';
+export { OutcomeHistory } from './retraining/outcome-history.ts';
+export type { History, HistoryOptions } from './retraining/outcome-history.ts';
+export { explainRequest, explainRun } from './retraining/explanation.ts';
+export type { ExplainedStep, Explanation } from './retraining/explanation.ts';
+export { Notifier } from './retraining/notify/notifier.ts';
+export type { NotifierOptions } from './retraining/notify/notifier.ts';
+export { notifySettingsSchema } from './retraining/notify/notify-settings.ts';
+export type { NotifyRule, NotifySettings } from './retraining/notify/notify-settings.ts';
+export type { NotifyFact, NotifyLog } from './retraining/notify/notify-log.ts';
+export type { NotifySource } from './retraining/notify/notify-inbox.ts';
 export { projectOutcomes } from './retraining/projection.ts';
 export type { ModelStatus, RequestStatus, RunStatus, Status } from './retraining/projection.ts';
 

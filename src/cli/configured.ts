@@ -5,6 +5,7 @@ import { credentialConnection, parseConnection } from '../retraining/connection.
 import type { Connection } from '../retraining/connection.ts';
 import { files } from '../runtime/files.ts';
 import { CONFIGURATION_FILE } from './configuration-file.ts';
+import { noConnection } from './connection.ts';
 import { entraCredential } from './entra-credential.ts';
 import { runningBroker } from './running-broker.ts';
 
@@ -50,6 +51,17 @@ export async function requireConfiguration(file: string | undefined): Promise<Co
     'CONFIGURATION_INVALID',
     `there is no ${CONFIGURATION_FILE} here: write one (see docs/configuration.md), or name it with --config`,
   );
+}
+
+/**
+ * The connection of a configuration.
+ *
+ * @throws RetrainError `CONNECTION_STRING_INVALID` when it names none and no `retrain up` of it runs here
+ */
+export async function readConnection(configuration: Configuration): Promise<Connection> {
+  const connection = await connectionIn(configuration);
+  if (connection) return connection;
+  throw noConnection(configuration.file);
 }
 
 async function connectionIn(configuration: Configuration): Promise<Connection | undefined> {

@@ -92,11 +92,18 @@ export function connectionOf({ connection, config, configured }: ConnectionFlags
   const text = process.env[CONNECTION_VARIABLE];
   if (text !== undefined) return parseConnection(text);
   if (configured?.connection) return configured.connection;
+  if (configured) throw noConnection(configured.configuration.file);
   throw new RetrainError(
     'CONNECTION_STRING_INVALID',
-    configured
-      ? `${configured.configuration.file} names no connection, and no retrain up of it runs here: start it, add the section connection, or give --connection`
-      : `no connection string: give --connection, or set ${CONNECTION_VARIABLE} to what retrain broker prints`,
+    `no connection string: give --connection, or set ${CONNECTION_VARIABLE} to what retrain broker prints`,
+  );
+}
+
+/** Neither does the configuration name a broker, nor does a `retrain up` of it run here. */
+export function noConnection(file: string): RetrainError {
+  return new RetrainError(
+    'CONNECTION_STRING_INVALID',
+    `${file} names no connection, and no retrain up of it runs here: start it, add the section connection, or give --connection`,
   );
 }
 

@@ -10,6 +10,7 @@ const { version } = createRequire(import.meta.url)('retrain/package.json') as { 
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import('./demo.ts')).demoCommand(),
   broker: async () => (await import('./broker.ts')).brokerCommand(),
+  up: async () => (await import('./up.ts')).upCommand(),
   worker: async () => (await import('./worker.ts')).workerCommand(),
   config: async () => (await import('./config.ts')).configCommand(),
   intake: async () => (await import('./intake.ts')).intakeCommand(),

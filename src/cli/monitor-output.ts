@@ -3,6 +3,7 @@ import type { MonitorFact } from '../retraining/monitors/monitor-log.ts';
 import type { ProducerFact } from '../retraining/producer-log.ts';
 import type { Trigger } from '../retraining/request.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { factLogger } from './fact-logger.ts';
 
 /**
  * Prints what monitors tell: with `json` every fact as a line of JSON, otherwise a line for a person about those that matter to one; `verbose`
@@ -11,10 +12,12 @@ import type { Clock } from '../runtime/clock.ts';
 export class MonitorOutput {
   readonly #print: (line: string) => void;
   readonly #options: { readonly json: boolean; readonly verbose: boolean; readonly clock: Clock };
+  readonly #log: ReturnType<typeof factLogger>;
 
   constructor(print: (line: string) => void, options: { json: boolean; verbose: boolean; clock: Clock }) {
     this.#print = print;
     this.#options = options;
+    this.#log = factLogger(print, options.clock);
   }
 
   /** For people only. */
@@ -23,14 +26,14 @@ export class MonitorOutput {
   }
 
   tell(fact: MonitorFact | ProducerFact): void {
-    const { json, verbose, clock } = this.#options;
-    if (json) this.#print(JSON.stringify({ time: new Date(clock.wallMs()).toISOString(), ...fact }));
+    const { json, verbose } = this.#options;
+    if (json) this.#log(fact);
     else if (verbose || !isRoutine(fact)) this.#print(factLine(fact));
   }
 }
 
 /** A window that was nothing special; one that could not be judged is. */
-function isRoutine(fact: MonitorFact | ProducerFact): boolean {
+export function isRoutine(fact: MonitorFact | ProducerFact): boolean {
   return fact.fact === 'window-closed' && !(fact.kind === 'discarded' && fact.note !== undefined);
 }
 

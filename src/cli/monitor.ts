@@ -1,18 +1,15 @@
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { RetrainError } from '../errors.ts';
-import { settingsOf } from '../retraining/configuration/configuration.ts';
+import { assembleMonitorRunner, assembleProducer, monitorsIn } from '../retraining/configuration/assembly.ts';
 import type { Configuration } from '../retraining/configuration/configuration.ts';
-import { MonitorRunner } from '../retraining/monitors/monitor-runner.ts';
-import type { MonitorRunnerOptions } from '../retraining/monitors/monitor-runner.ts';
+import type { MonitorRunner } from '../retraining/monitors/monitor-runner.ts';
 import type { MonitorSettings } from '../retraining/monitors/monitor-settings.ts';
 import type { SendRequest } from '../retraining/monitors/monitor.ts';
-import { RetrainingProducer } from '../retraining/producer.ts';
-import { createRegistry } from '../retraining/registries/registry-settings.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { configuredRegistry, partsOf } from './configured-parts.ts';
 import { requireConfiguration } from './configured.ts';
 import { addConnectionOptions, checkQueue, placeOf } from './connection.ts';
-import type { ConnectionOptions, Place } from './connection.ts';
+import type { ConnectionOptions } from './connection.ts';
 import { EXIT } from './exit-code.ts';
 import { Interrupt } from './interrupt.ts';
 import { MonitorOutput } from './monitor-output.ts';
@@ -25,9 +22,6 @@ interface MonitorFlags extends ConnectionOptions {
   readonly json?: true;
   readonly verbose?: true;
 }
-
-/** How often the outbox is looked at. */
-const FLUSH_MS = 5_000;
 
 export function monitorCommand(): Command {
   return addConnectionOptions(new Command('monitor'))
@@ -60,12 +54,16 @@ async function runMonitor(flags: MonitorFlags): Promise<void> {
   using interrupt = new Interrupt(() => output.say('stopping; Ctrl-C again ends at once'));
   const place = flags.dryRun ? undefined : placeOf(flags);
   if (place) await checkQueue(place);
-  await using producer = place && producerOf(place, configuration, { flags, output });
+  const parts = partsOf(configuration);
+  const log = output.tell.bind(output);
+  // Who ends at once leaves a request that was not taken to the next call, which comes to the same one.
+  await using producer = place && assembleProducer(parts, { ...place, outbox: !flags.once, log });
   const send: SendRequest | undefined = producer && (async (_, request) => await producer.submit(request));
-  await using runner = new MonitorRunner({
-    ...runnerOptions(configuration, models),
+  await using runner = assembleMonitorRunner(parts, {
+    registry: await configuredRegistry(configuration),
+    models,
     ...(send && { send }),
-    log: (fact) => output.tell(fact),
+    log,
   });
   if (flags.once) {
     void interrupt.happened.then(() => runner.stop());
@@ -81,37 +79,6 @@ async function runMonitor(flags: MonitorFlags): Promise<void> {
   await interrupt.happened;
 }
 
-/** What a `MonitorRunner` takes of a configuration. */
-export function runnerOptions(
-  configuration: Configuration,
-  models: ReadonlyMap<string, readonly MonitorSettings[]>,
-): Pick<MonitorRunnerOptions, 'models' | 'folder' | 'observationFolder' | 'baseFolder' | 'championEpoch'> {
-  const { folders, baseFolder } = configuration;
-  const registry = createRegistry(configuration.registry, { folder: folders.registry, baseFolder });
-  return {
-    models,
-    folder: folders.monitors,
-    observationFolder: join(folders.state, 'observations'),
-    baseFolder,
-    championEpoch: async (model) => (await registry.read(model)).epoch,
-  };
-}
-
-function producerOf(
-  { connection, queue }: Place,
-  configuration: Configuration,
-  { flags, output }: { flags: MonitorFlags; output: MonitorOutput },
-): RetrainingProducer {
-  return new RetrainingProducer({
-    connection,
-    queue,
-    gatherWindowMs: (model) => settingsOf(configuration, model)?.gatherWindow ?? 0,
-    // Who ends at once leaves a request that was not taken to the next call, which comes to the same one.
-    ...(!flags.once && { outboxFolder: configuration.folders.outbox, flushEveryMs: FLUSH_MS }),
-    log: (fact) => output.tell(fact),
-  });
-}
-
 function monitorsOf(
   configuration: Configuration,
   wanted: readonly string[] | undefined,
@@ -119,9 +86,7 @@ function monitorsOf(
   for (const model of wanted ?? [])
     if (!configuration.models.has(model))
       throw new RetrainError('ARGUMENT_INVALID', `--model ${model}: ${configuration.file} has no such model`);
-  const models = new Map<string, readonly MonitorSettings[]>();
-  for (const [model, { monitors }] of configuration.models)
-    if (monitors.length > 0 && (wanted?.includes(model) ?? true)) models.set(model, monitors);
+  const models = new Map([...monitorsIn(configuration)].filter(([model]) => wanted?.includes(model) ?? true));
   if (models.size > 0) return models;
   throw new RetrainError(
     'CONFIGURATION_INVALID',

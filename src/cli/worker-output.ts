@@ -1,6 +1,7 @@
 import type { LedgerEvent } from '../retraining/worker/ledger.ts';
 import type { WorkerFact } from '../retraining/worker/worker-log.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { factLogger } from './fact-logger.ts';
 
 /** What becomes of a run, as the ledger has it. */
 type RunEnd =
@@ -26,10 +27,12 @@ type RunEnd =
 export class WorkerOutput {
   readonly #print: (line: string) => void;
   readonly #options: { readonly json: boolean; readonly verbose: boolean; readonly clock: Clock };
+  readonly #log: ReturnType<typeof factLogger>;
 
   constructor(print: (line: string) => void, options: { json: boolean; verbose: boolean; clock: Clock }) {
     this.#print = print;
     this.#options = options;
+    this.#log = factLogger(print, options.clock);
   }
 
   /** For people only. */
@@ -38,8 +41,8 @@ export class WorkerOutput {
   }
 
   tell(fact: WorkerFact | RunEnd): void {
-    const { json, verbose, clock } = this.#options;
-    if (json) this.#print(JSON.stringify({ time: new Date(clock.wallMs()).toISOString(), ...fact }));
+    const { json, verbose } = this.#options;
+    if (json) this.#log(fact);
     else {
       const line = factLine(fact) ?? (verbose ? JSON.stringify(fact) : undefined);
       if (line !== undefined) this.#print(line);

@@ -25,7 +25,7 @@ async function site(t: TestContext, more = ''): Promise<Site> {
   const topology = join(folder, 'namespace.yaml');
   await writeFile(
     topology,
-    'queues: [{ name: q, requiresSession: true, requiresDuplicateDetection: true }]\ntopics: [{ name: told }]\n',
+    'queues: [{ name: q, requiresSession: true, requiresDuplicateDetection: true }]\ntopics: [{ name: told, subscriptions: [{ name: status }] }]\n',
   );
   const { env } = await startBroker(t, { data: join(folder, 'broker'), args: ['--config', topology] });
   const { RETRAIN_CONNECTION_STRING: connection = '' } = env;

@@ -3,6 +3,12 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Files } from '../../runtime/files.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Connection } from '../connection.ts';
+import { MonitorRunner } from '../monitors/monitor-runner.ts';
+import type { MonitorRunnerOptions } from '../monitors/monitor-runner.ts';
+import type { MonitorSettings } from '../monitors/monitor-settings.ts';
+import { ObservationSink } from '../monitors/observation-sink.ts';
+import { RetrainingProducer } from '../producer.ts';
+import type { ProducerLog } from '../producer-log.ts';
 import { createRegistry } from '../registries/registry-settings.ts';
 import type { Registry } from '../registries/registry.ts';
 import { createTrainer } from '../trainers/trainer-settings.ts';
@@ -11,6 +17,9 @@ import type { WorkerOptions } from '../worker/worker.ts';
 import { settingsOf } from './configuration.ts';
 import type { Configuration } from './configuration.ts';
 import type { ModelSettings } from './model-settings.ts';
+
+/** How often the outbox is looked at. */
+const FLUSH_MS = 5_000;
 
 /** What the parts that a configuration describes are made of. */
 export interface AssemblyParts {
@@ -36,6 +45,64 @@ export function assembleRegistry(
     folder: folders.registry,
     baseFolder,
     ...(credential && { credential }),
+  });
+}
+
+/** The configuration's producer: what cannot be sent waits in the outbox and goes out by itself. */
+export function assembleProducer(
+  { configuration, files, clock, random }: AssemblyParts,
+  {
+    connection,
+    queue = configuration.queues.requests,
+    outbox = true,
+    log,
+  }: { connection: Connection; queue?: string; outbox?: boolean; log?: ProducerLog },
+): RetrainingProducer {
+  return new RetrainingProducer({
+    connection,
+    queue,
+    ...(log && { log }),
+    gatherWindowMs: (model) => settingsOf(configuration, model)?.gatherWindow ?? 0,
+    ...(outbox && { outboxFolder: configuration.folders.outbox, flushEveryMs: FLUSH_MS }),
+    files,
+    clock,
+    random,
+  });
+}
+
+/** The monitors of each model that has some. */
+export function monitorsIn({ models }: Configuration): ReadonlyMap<string, readonly MonitorSettings[]> {
+  return new Map(
+    [...models].flatMap(([name, { monitors }]) => (monitors.length > 0 ? [[name, monitors] as const] : [])),
+  );
+}
+
+/** A runner of monitors; without `send` nothing is requested and nothing remembered. */
+export function assembleMonitorRunner(
+  { configuration, files, clock, random }: AssemblyParts,
+  { registry, ...options }: { registry: Registry } & Pick<MonitorRunnerOptions, 'models' | 'send' | 'log'>,
+): MonitorRunner {
+  const { folders, baseFolder } = configuration;
+  return new MonitorRunner({
+    ...options,
+    folder: folders.monitors,
+    observationFolder: folders.observations,
+    baseFolder,
+    championEpoch: async (model) => (await registry.read(model)).epoch,
+    files,
+    clock,
+    random,
+  });
+}
+
+/** Where pushed observations are kept until their monitors have read them. */
+export function openObservationSink({ configuration, files, clock }: AssemblyParts): Promise<ObservationSink> {
+  const models = [...monitorsIn(configuration)].filter(([, monitors]) => monitors.some(({ source }) => source.pushed));
+  return ObservationSink.open({
+    folder: configuration.folders.observations,
+    models: models.map(([name]) => name),
+    files,
+    clock,
   });
 }
 

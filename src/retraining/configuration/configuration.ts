@@ -24,6 +24,7 @@ export interface Folders {
   readonly registry: string;
   readonly outbox: string;
   readonly monitors: string;
+  readonly observations: string;
   readonly notify: string;
   readonly broker: string;
 }
@@ -103,6 +104,7 @@ export function foldersIn(state: string): Folders {
     registry: resolve(state, 'registry'),
     outbox: resolve(state, 'outbox'),
     monitors: resolve(state, 'monitors'),
+    observations: resolve(state, 'observations'),
     notify: resolve(state, 'notify'),
     broker: resolve(state, 'broker'),
   };

@@ -31,3 +31,9 @@ async function credentialFor({ registry, connection }: Configuration): Promise<T
   if (azureBlob?.accountUrl === undefined || azureBlob.sas !== undefined) return undefined;
   return entraCredential(connection?.clientId);
 }
+
+/** Metrics of this process for Prometheus; they have to be there before whatever measures is made. */
+export async function metricsText(): Promise<() => Promise<string>> {
+  const { prometheusMetrics } = await import('../retraining/telemetry/prometheus-metrics.ts');
+  return prometheusMetrics();
+}

@@ -25,6 +25,17 @@ const WARNINGS: ReadonlySet<string> = new Set([
   'outbox-waiting',
   'outbox-entry-failed',
   'http-failed',
+  'intake-unreachable',
+  'event-waiting',
+  'event-unsettled',
+  'event-dead-lettered',
+  'notifier-unreachable',
+  'notify-failed',
+  'notify-given-up',
+  'notify-unreadable',
+  'notify-unsettled',
+  'notify-state-unkept',
+  'backlog-unseen',
 ]);
 
 /** What only matters when something is to be found out. */

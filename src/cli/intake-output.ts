@@ -2,6 +2,7 @@ import type { IntakeFact } from '../retraining/intake/intake-log.ts';
 import type { ListenerFact } from '../retraining/listener/listener-log.ts';
 import type { ProducerFact } from '../retraining/producer-log.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { factLogger } from './fact-logger.ts';
 
 /** What `retrain intake` tells. */
 export type IntakeOutputFact = IntakeFact | ListenerFact | ProducerFact;
@@ -13,10 +14,12 @@ export type IntakeOutputFact = IntakeFact | ListenerFact | ProducerFact;
 export class IntakeOutput {
   readonly #print: (line: string) => void;
   readonly #options: { readonly json: boolean; readonly verbose: boolean; readonly clock: Clock };
+  readonly #log: ReturnType<typeof factLogger>;
 
   constructor(print: (line: string) => void, options: { json: boolean; verbose: boolean; clock: Clock }) {
     this.#print = print;
     this.#options = options;
+    this.#log = factLogger(print, options.clock);
   }
 
   /** For people only. */
@@ -25,8 +28,8 @@ export class IntakeOutput {
   }
 
   tell(fact: IntakeOutputFact): void {
-    const { json, verbose, clock } = this.#options;
-    if (json) this.#print(JSON.stringify({ time: new Date(clock.wallMs()).toISOString(), ...fact }));
+    const { json, verbose } = this.#options;
+    if (json) this.#log(fact);
     else {
       const line = intakeLine(fact) ?? (verbose ? JSON.stringify(fact) : undefined);
       if (line !== undefined) this.#print(line);

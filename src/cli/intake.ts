@@ -1,16 +1,18 @@
 import { Command } from 'commander';
 import { RetrainError } from '../errors.ts';
+import { assembleProducer } from '../retraining/configuration/assembly.ts';
 import type { Configuration } from '../retraining/configuration/configuration.ts';
 import { startIntake, startRequestListener } from '../retraining/configuration/intake-assembly.ts';
-import type { StartedIntake } from '../retraining/configuration/intake-assembly.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { partsOf } from './configured-parts.ts';
+import { metricsText, partsOf } from './configured-parts.ts';
 import { requireConfiguration } from './configured.ts';
 import { addConnectionOptions, checkQueue, placeOf, withClient } from './connection.ts';
 import type { ConnectionOptions, Place } from './connection.ts';
 import { IntakeOutput } from './intake-output.ts';
 import type { IntakeOutputFact } from './intake-output.ts';
 import { Interrupt } from './interrupt.ts';
+import { Readiness } from './readiness.ts';
+import { StartedParts } from './started-parts.ts';
 
 interface IntakeFlags extends ConnectionOptions {
   readonly events?: string;
@@ -54,45 +56,44 @@ async function runIntake(flags: IntakeFlags): Promise<void> {
   });
   using interrupt = new Interrupt(() => output.say('stopping, some seconds; Ctrl-C again ends at once'));
   await check(place, configuration.intake ? events : undefined, output);
-  const started = await start(configuration, { place, events, output });
-  try {
-    output.say(`taking ${started.map(({ summary }) => summary).join(', ')}; Ctrl-C stops in order`);
-    await interrupt.happened;
-  } finally {
-    await stop(started);
-  }
+  await using started = new StartedParts();
+  const summaries = await start(configuration, { place, events, output, started });
+  output.say(`taking ${summaries.join(', ')}; Ctrl-C stops in order`);
+  await interrupt.happened;
 }
 
 async function start(
   configuration: Configuration,
-  { place, events, output }: { place: Place; events: string; output: IntakeOutput },
-): Promise<StartedIntake[]> {
+  { place, events, output, started }: { place: Place; events: string; output: IntakeOutput; started: StartedParts },
+): Promise<string[]> {
   const parts = partsOf(configuration);
-  const places = { connection: place.connection, requests: place.queue, events };
-  const started: StartedIntake[] = [];
-  let trouble: string | undefined;
+  const { connection, queue } = place;
+  const readiness = new Readiness();
   const log = (fact: IntakeOutputFact): void => {
-    if (fact.fact === 'intake-unreachable' || fact.fact === 'outbox-waiting') trouble = fact.reason;
-    if (fact.fact === 'intake-reachable' || fact.fact === 'outbox-flushed') trouble = undefined;
+    readiness.see(fact);
     output.tell(fact);
   };
-  const broker = (): void => {
-    if (trouble !== undefined) throw new RetrainError('UNREACHABLE', trouble);
-  };
-  try {
-    const { intake, listen: settings } = configuration;
-    if (settings) started.push(await startRequestListener(parts, { settings, places, checks: { broker }, log }));
-    if (intake) started.push(await startIntake(parts, places, log));
-  } catch (error) {
-    await stop(started);
-    throw error;
+  const { intake, listen: settings } = configuration;
+  const summaries: string[] = [];
+  // Before whatever measures.
+  const metrics = settings && (await metricsText());
+  if (intake) {
+    const places = { connection, requests: queue, events };
+    summaries.push(started.add(await startIntake(parts, places, log)).summary);
   }
-  return started;
-}
-
-/** First what lets work in. */
-async function stop(started: readonly StartedIntake[]): Promise<void> {
-  for (const part of started) await part[Symbol.asyncDispose]();
+  if (settings) {
+    const producer = started.add(assembleProducer(parts, { connection, queue, log }));
+    const checks = { broker: () => readiness.check() };
+    const listener = await startRequestListener(parts, {
+      settings,
+      producer,
+      checks,
+      ...(metrics && { metrics }),
+      log,
+    });
+    summaries.push(started.add(listener).summary);
+  }
+  return summaries;
 }
 
 /** What is wrong with key or queues is said at the start. A broker that is away is not: what comes in meanwhile is kept. */

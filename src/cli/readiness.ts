@@ -10,11 +10,13 @@ export class Readiness {
       case 'unreachable':
       case 'intake-unreachable':
       case 'notifier-unreachable':
+      case 'outbox-waiting':
         this.#trouble = fact.reason ?? 'the broker does not answer';
         return;
       case 'reachable':
       case 'intake-reachable':
       case 'notifier-reachable':
+      case 'outbox-flushed':
       case 'session-accepted':
         this.#trouble = undefined;
         return;

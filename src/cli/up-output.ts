@@ -1,14 +1,19 @@
+import type { IntakeFact } from '../retraining/intake/intake-log.ts';
 import type { ListenerFact } from '../retraining/listener/listener-log.ts';
 import type { MonitorFact } from '../retraining/monitors/monitor-log.ts';
+import type { NotifyFact } from '../retraining/notify/notify-log.ts';
 import type { ProducerFact } from '../retraining/producer-log.ts';
 import type { LedgerEvent } from '../retraining/worker/ledger.ts';
 import type { WorkerFact } from '../retraining/worker/worker-log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { factLogger } from './fact-logger.ts';
+import { intakeLine } from './intake-output.ts';
+import type { IntakeOutputFact } from './intake-output.ts';
 import { factLine as monitorLine, isRoutine } from './monitor-output.ts';
+import { notifyLine } from './notify-line.ts';
 import { WorkerOutput } from './worker-output.ts';
 
-export type UpFact = WorkerFact | MonitorFact | ProducerFact | ListenerFact;
+export type UpFact = WorkerFact | MonitorFact | ProducerFact | ListenerFact | IntakeFact | NotifyFact;
 
 /**
  * Prints what all parts of `retrain up` tell: with `json` every fact as a line of JSON, otherwise one line with its time for each that matters
@@ -38,38 +43,20 @@ export class UpOutput {
 
   tell(fact: UpFact): void {
     if (this.#log) return this.#log(fact);
-    if (isListenerFact(fact)) return this.#listener(fact);
     if (isOfMonitors(fact)) {
       if (this.#verbose || !isRoutine(fact)) this.#print(monitorLine(fact));
       return;
     }
-    this.#worker.tell(fact);
+    // Each knows its own facts and has no line for those of others; of the worker's, the details are told, too.
+    const line = notifyLine(fact as NotifyFact) ?? intakeLine(fact as IntakeOutputFact);
+    if (line === undefined) this.#worker.tell(fact as WorkerFact);
+    else this.#print(line);
   }
 
   /** Takes what a ledger has acknowledged. */
   written(event: LedgerEvent, model: string): void {
     this.#worker.written(event, model);
   }
-
-  #listener(fact: ListenerFact): void {
-    if (fact.fact === 'http-failed')
-      this.#print(`HTTP ${fact.method} ${fact.path} answered with ${fact.status}: ${fact.reason}`);
-    else if (fact.fact === 'request-taken') this.#print(`${fact.model}: request ${fact.id} taken by HTTP`);
-    else if (this.#verbose) this.#print(JSON.stringify(fact));
-  }
-}
-
-const LISTENER_FACTS: ReadonlySet<string> = new Set<ListenerFact['fact']>([
-  'listening',
-  'http-failed',
-  'http-refused',
-  'request-taken',
-  'cancel-taken',
-  'listener-stopped',
-]);
-
-function isListenerFact(fact: UpFact): fact is ListenerFact {
-  return LISTENER_FACTS.has(fact.fact);
 }
 
 function isOfMonitors(fact: UpFact): fact is MonitorFact | ProducerFact {

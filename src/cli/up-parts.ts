@@ -1,26 +1,22 @@
 import {
   assembleMonitorRunner,
+  assembleNotifier,
   assembleProducer,
   assembleWorkerOptions,
   monitorsIn,
-  openObservationSink,
 } from '../retraining/configuration/assembly.ts';
 import type { AssemblyParts } from '../retraining/configuration/assembly.ts';
-import { settingsOf } from '../retraining/configuration/configuration.ts';
 import type { Configuration } from '../retraining/configuration/configuration.ts';
+import { startIntake, startRequestListener } from '../retraining/configuration/intake-assembly.ts';
 import type { Connection } from '../retraining/connection.ts';
-import { RetrainListener } from '../retraining/listener/listener.ts';
-import type { ListenerSettings } from '../retraining/listener/listener-settings.ts';
-import { addObservationRoutes } from '../retraining/listener/observation-routes.ts';
-import { addRequestRoutes } from '../retraining/listener/request-routes.ts';
+import type { NotifyFact } from '../retraining/notify/notify-log.ts';
 import type { RetrainingProducer } from '../retraining/producer.ts';
 import type { Registry } from '../retraining/registries/registry.ts';
 import { RetrainingWorker } from '../retraining/worker/worker.ts';
-import { systemClock } from '../runtime/clock.ts';
-import { configuredRegistry, partsOf } from './configured-parts.ts';
+import { configuredRegistry, metricsText, partsOf } from './configured-parts.ts';
 import { Readiness } from './readiness.ts';
 import { StartedParts } from './started-parts.ts';
-import type { UpOutput } from './up-output.ts';
+import type { UpFact, UpOutput } from './up-output.ts';
 
 /** What parts have in common while they are started. */
 interface Starting {
@@ -52,7 +48,8 @@ export async function startParts(
     const summary = [
       await startWorker(starting, registry),
       await startMonitors(starting, { registry, producer }),
-      await startListener(starting, { producer, metrics }),
+      await startNotifier(starting),
+      ...(await startTaking(starting, { producer, metrics })),
     ];
     const lines = summary.filter((line) => line !== undefined);
     return { summary: lines.join(', '), [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() };
@@ -60,11 +57,6 @@ export async function startParts(
     await started[Symbol.asyncDispose]().catch(() => undefined);
     throw error;
   }
-}
-
-async function metricsText(): Promise<() => Promise<string>> {
-  const { prometheusMetrics } = await import('../retraining/telemetry/prometheus-metrics.ts');
-  return prometheusMetrics();
 }
 
 async function startWorker(
@@ -107,29 +99,35 @@ async function startMonitors(
   return `${count} ${count === 1 ? 'monitor' : 'monitors'}`;
 }
 
-async function startListener(
-  { parts, output, started, readiness }: Starting,
+async function startNotifier({ parts, connection, output, started, readiness }: Starting): Promise<string | undefined> {
+  const { notify: rules } = parts.configuration;
+  if (rules.length === 0) return undefined;
+  const log = (fact: NotifyFact): void => {
+    readiness.see(fact);
+    output.tell(fact);
+  };
+  await started.add(assembleNotifier(parts, { connection, log })).start();
+  return `${rules.length} ${rules.length === 1 ? 'notify rule' : 'notify rules'}`;
+}
+
+async function startTaking(
+  { parts, connection, output, started, readiness }: Starting,
   { producer, metrics }: { producer: RetrainingProducer; metrics: (() => Promise<string>) | undefined },
-): Promise<string | undefined> {
-  const { configuration } = parts;
-  if (!configuration.listen) return undefined;
-  const log = (fact: Parameters<UpOutput['tell']>[0]): void => output.tell(fact);
-  const sink = started.add(await openObservationSink(parts));
-  const listener = started.add(
-    new RetrainListener({
-      settings: configuration.listen satisfies ListenerSettings,
-      checks: { broker: () => readiness.check() },
-      ...(metrics && { metrics }),
-      log,
-      clock: systemClock,
-    }),
-  );
-  addRequestRoutes(listener, {
-    producer,
-    knowsModel: (model) => settingsOf(configuration, model) !== undefined,
-    log,
-  });
-  addObservationRoutes(listener, { sink });
-  await listener.start();
-  return `HTTP at ${listener.url}`;
+): Promise<string[]> {
+  const { intake, listen: settings, queues } = parts.configuration;
+  const summaries: string[] = [];
+  const log = (fact: UpFact & { readonly reason?: string }): void => {
+    readiness.see(fact);
+    output.tell(fact);
+  };
+  if (intake) {
+    const places = { connection, requests: queues.requests, events: queues.intake };
+    summaries.push(started.add(await startIntake(parts, places, log)).summary);
+  }
+  if (settings) {
+    const checks = { broker: () => readiness.check() };
+    const options = { settings, producer, checks, log, ...(metrics && { metrics }) };
+    summaries.push(started.add(await startRequestListener(parts, options)).summary);
+  }
+  return summaries;
 }

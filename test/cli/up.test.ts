@@ -48,7 +48,7 @@ models:
 test('up runs everything by one configuration: broker, listener, monitor and worker; the other commands find it', async (t) => {
   const { folder, config, up } = await site(t);
   const running = up();
-  const [, url = ''] = await running.printed(/ready: 1 models?, .*1 monitor, HTTP at (http:\S+);/);
+  const [, url = ''] = await running.printed(/ready: 1 models?, .*1 monitor, requests at (http:\S+);/);
   const run = (...args: string[]): ReturnType<typeof runCli> =>
     runCli([...args, '--config', config], { env: { TOKEN } });
 

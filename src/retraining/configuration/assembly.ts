@@ -7,6 +7,8 @@ import { MonitorRunner } from '../monitors/monitor-runner.ts';
 import type { MonitorRunnerOptions } from '../monitors/monitor-runner.ts';
 import type { MonitorSettings } from '../monitors/monitor-settings.ts';
 import { ObservationSink } from '../monitors/observation-sink.ts';
+import { Notifier } from '../notify/notifier.ts';
+import type { NotifyLog } from '../notify/notify-log.ts';
 import { RetrainingProducer } from '../producer.ts';
 import type { ProducerLog } from '../producer-log.ts';
 import { createRegistry } from '../registries/registry-settings.ts';
@@ -103,6 +105,27 @@ export function openObservationSink({ configuration, files, clock }: AssemblyPar
     models: models.map(([name]) => name),
     files,
     clock,
+  });
+}
+
+/** The configuration's notifier; every command in its texts names the configuration. */
+export function assembleNotifier(
+  { configuration, files, clock, random }: AssemblyParts,
+  { connection, log }: { connection: Connection; log: NotifyLog },
+): Notifier {
+  const { outcomes, queues, notify, folders, baseFolder, file } = configuration;
+  return new Notifier({
+    connection,
+    from: 'queue' in outcomes ? outcomes : { topic: outcomes.topic, subscription: outcomes.notifySubscription },
+    requests: queues.requests,
+    rules: notify,
+    folder: folders.notify,
+    baseFolder,
+    replayOptions: ['--config', file],
+    log,
+    files,
+    clock,
+    random,
   });
 }
 

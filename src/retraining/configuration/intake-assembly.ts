@@ -5,14 +5,13 @@ import { RetrainListener } from '../listener/listener.ts';
 import type { ListenerOptions } from '../listener/listener.ts';
 import type { ListenerLog } from '../listener/listener-log.ts';
 import type { ListenerSettings } from '../listener/listener-settings.ts';
+import { addObservationRoutes } from '../listener/observation-routes.ts';
 import { addRequestRoutes } from '../listener/request-routes.ts';
-import { RetrainingProducer } from '../producer.ts';
-import type { ProducerLog } from '../producer-log.ts';
+import type { ObservationSink } from '../monitors/observation-sink.ts';
+import type { RetrainingProducer } from '../producer.ts';
+import { assembleProducer, openObservationSink } from './assembly.ts';
 import type { AssemblyParts } from './assembly.ts';
 import { settingsOf } from './configuration.ts';
-
-/** How often a listener's producer looks into the outbox, milliseconds. */
-const FLUSH_MS = 5_000;
 
 export interface IntakePlaces {
   readonly connection: Connection;
@@ -33,13 +32,13 @@ export interface StartedIntake extends AsyncDisposable {
  * accepted, so the queue itself keeps it.
  */
 export async function startIntake(
-  { configuration, files, clock, random }: AssemblyParts,
+  parts: AssemblyParts,
   { connection, requests, events }: IntakePlaces,
   log: IntakeLog,
 ): Promise<StartedIntake> {
+  const { configuration, clock, random } = parts;
   const rules = configuration.intake?.rules ?? [];
-  const gatherWindowMs = (model: string): number => settingsOf(configuration, model)?.gatherWindow ?? 0;
-  const producer = new RetrainingProducer({ connection, queue: requests, gatherWindowMs, files, clock, random });
+  const producer = assembleProducer(parts, { connection, queue: requests, outbox: false });
   const worker = new IntakeWorker({ connection, queue: events, producer, rules, log, clock, random });
   await worker.start();
   return {
@@ -53,40 +52,39 @@ export async function startIntake(
 
 export interface RequestListenerOptions extends Pick<ListenerOptions, 'checks' | 'metrics'> {
   readonly settings: ListenerSettings;
-  readonly places: Pick<IntakePlaces, 'connection' | 'requests'>;
-  readonly log: (fact: Parameters<ListenerLog>[0] | Parameters<ProducerLog>[0]) => void;
+  /** One that keeps in the outbox what the broker does not take. */
+  readonly producer: RetrainingProducer;
+  readonly log: ListenerLog;
 }
 
-/** Starts a listener for requests alone, with a producer that keeps in the outbox what the broker does not take. */
+/** Starts a listener for requests, and for observations where a monitor has them pushed. */
 export async function startRequestListener(
-  { configuration, files, clock, random }: AssemblyParts,
-  { settings, places, log, ...options }: RequestListenerOptions,
+  parts: AssemblyParts,
+  { settings, producer, log, ...options }: RequestListenerOptions,
 ): Promise<StartedIntake> {
-  const producer = new RetrainingProducer({
-    connection: places.connection,
-    queue: places.requests,
-    outboxFolder: configuration.folders.outbox,
-    flushEveryMs: FLUSH_MS,
-    gatherWindowMs: (model) => settingsOf(configuration, model)?.gatherWindow ?? 0,
-    log,
-    files,
-    clock,
-    random,
-  });
+  const { configuration, clock } = parts;
   const listener = new RetrainListener({ settings, log, clock, ...options });
   const knowsModel = (model: string): boolean => settingsOf(configuration, model) !== undefined;
   addRequestRoutes(listener, { producer, knowsModel, clock, log });
+  const sink = await sinkFor(parts);
+  if (sink) addObservationRoutes(listener, { sink });
   try {
     await listener.start();
   } catch (error) {
-    await producer[Symbol.asyncDispose]();
+    await sink?.[Symbol.asyncDispose]();
     throw error;
   }
   return {
-    summary: `requests at ${listener.url}`,
+    summary: `requests${sink ? ' and observations' : ''} at ${listener.url}`,
     async [Symbol.asyncDispose]() {
       await listener.stop();
-      await producer[Symbol.asyncDispose]();
+      await sink?.[Symbol.asyncDispose]();
     },
   };
+}
+
+async function sinkFor(parts: AssemblyParts): Promise<ObservationSink | undefined> {
+  const models = [...parts.configuration.models.values()];
+  const isPushed = models.some(({ monitors }) => monitors.some(({ source }) => source.pushed));
+  return isPushed ? openObservationSink(parts) : undefined;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { outliveClientRejections } from './client-rejections.ts';
 import { EXIT, EXIT_CODES_HELP } from './exit-code.ts';
 import { explainFailure, stackOf } from './failure.ts';
 
@@ -79,6 +80,8 @@ async function run(): Promise<number> {
     return exitCode;
   }
 }
+
+outliveClientRejections((line) => process.stderr.write(`retrain: ${line}\n`));
 
 // Whoever reads our output may have seen enough, as `head` does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) =>

@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { outliveClientRejections } from '../../../src/cli/client-rejections.ts';
 import { FileRegistry } from '../../../src/retraining/registries/file-registry.ts';
 import { CommandTrainer } from '../../../src/retraining/trainers/command-trainer.ts';
 import type { Trainer, TrainerEnd, TrainerRun } from '../../../src/retraining/trainers/trainer.ts';
@@ -74,5 +75,7 @@ const worker = new RetrainingWorker({
   backoff: { baseMs: 100, maxMs: 300 },
   log: (fact) => appendFileSync(join(folder, `facts-${process.pid}.jsonl`), `${JSON.stringify(fact)}\n`),
 });
+// As the command line does.
+outliveClientRejections((line) => appendFileSync(join(folder, `facts-${process.pid}.jsonl`), `${line}\n`));
 process.on('SIGTERM', () => void worker.stop().then(() => process.exit(0)));
 await worker.start();

@@ -58,7 +58,10 @@ class ScenarioWorker {
 
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (!child) return;
+    this.#child = undefined;
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`a worker ended by itself, with ${child.signalCode ?? `exit code ${child.exitCode}`}`);
     const ended = once(child, 'exit');
     child.kill(signal);
     await ended;
@@ -120,7 +123,7 @@ export class Scenario {
     });
     for (let i = 0; i < WORKERS; i++) {
       const worker = new ScenarioWorker(await AmqpWire.open(t, this.#server), this.#folder);
-      t.after(() => worker.end('SIGKILL'));
+      t.after(() => worker.end('SIGKILL').catch(() => undefined));
       worker.start();
       this.#workers.push(worker);
     }

@@ -143,9 +143,10 @@ export async function answered<T>(work: Promise<T>, place: Place): Promise<T> {
  * Raises the reason when broker, key or queue cannot be used by a worker, which otherwise waits for a broker forever. It asks
  * for a session that is in nobody's way: no model can have its name, and no other worker asks for the same.
  */
-export async function checkQueue(place: Place): Promise<void> {
+export async function checkQueue(place: Place, { sessions = true }: { sessions?: boolean } = {}): Promise<void> {
   await withClient(place, async (client) => {
     await client.createReceiver(place.queue).peekMessages(1);
+    if (!sessions) return;
     const session = `/check-${systemRandom.bytes(8).toString('hex')}`;
     const receiver = await client.acceptSession(place.queue, session).catch((error: unknown) => {
       if (isServiceBusError(error) && SESSION_REFUSALS.has(error.code)) throw withoutSessions(place);

@@ -9,11 +9,13 @@ import {
 import type { DeclaredTopic, NamespaceDescription } from '../topology/index.ts';
 
 /** How far back status, runs, events and explain can look. */
-const STATUS_TIME_TO_LIVE = 'P30D';
+const STATUS_TIME_TO_LIVE = 'P14D';
+/** An event is delivered anew whenever a notifier that holds it ends. */
+const NOTIFY_DELIVERIES_MAX = 1_000;
 
 /** What the embedded broker has to have for a configuration. */
 export function embeddedEntities({ queues, outcomes }: Configuration): NamespaceDescription {
-  const requests = { ...DEFAULT_QUEUE, name: queues.requests };
+  const requests = { ...DEFAULT_QUEUE, name: queues.requests, requiresSession: queues.sessions };
   const intake = parseQueueDescription({ name: queues.intake, requiresDuplicateDetection: true });
   if ('queue' in outcomes)
     return { queues: [requests, intake, parseQueueDescription({ name: outcomes.queue })], topics: [] };
@@ -25,7 +27,12 @@ export function embeddedEntities({ queues, outcomes }: Configuration): Namespace
       name: statusSubscription,
       defaultMessageTimeToLive: STATUS_TIME_TO_LIVE,
     }),
-    parseSubscriptionDescription({ topicName: topic, name: notifySubscription, lockDuration: 'PT5M' }),
+    parseSubscriptionDescription({
+      topicName: topic,
+      name: notifySubscription,
+      lockDuration: 'PT5M',
+      maxDeliveryCount: NOTIFY_DELIVERIES_MAX,
+    }),
   ].map((one) => ({ description: one }));
   return { queues: [requests, intake], topics: [{ description, subscriptions }] };
 }

@@ -55,7 +55,7 @@ async function runIntake(flags: IntakeFlags): Promise<void> {
     clock: systemClock,
   });
   using interrupt = new Interrupt(() => output.say('stopping, some seconds; Ctrl-C again ends at once'));
-  await check(place, configuration.intake ? events : undefined, output);
+  await check(place, { events: configuration.intake ? events : undefined, queues: configuration.queues, output });
   await using started = new StartedParts();
   const summaries = await start(configuration, { place, events, output, started });
   output.say(`taking ${summaries.join(', ')}; Ctrl-C stops in order`);
@@ -97,9 +97,12 @@ async function start(
 }
 
 /** What is wrong with key or queues is said at the start. A broker that is away is not: what comes in meanwhile is kept. */
-async function check(place: Place, events: string | undefined, output: IntakeOutput): Promise<void> {
+async function check(
+  place: Place,
+  { events, queues, output }: { events: string | undefined; queues: Configuration['queues']; output: IntakeOutput },
+): Promise<void> {
   try {
-    await checkQueue(place);
+    await checkQueue(place, queues);
     if (events !== undefined)
       await withClient({ ...place, queue: events }, (client) => client.createReceiver(events).peekMessages(1));
   } catch (error) {

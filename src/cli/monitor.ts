@@ -53,7 +53,7 @@ async function runMonitor(flags: MonitorFlags): Promise<void> {
   });
   using interrupt = new Interrupt(() => output.say('stopping; Ctrl-C again ends at once'));
   const place = flags.dryRun ? undefined : placeOf(flags);
-  if (place) await checkQueue(place);
+  if (place) await checkQueue(place, configuration.queues);
   const parts = partsOf(configuration);
   const log = output.tell.bind(output);
   // Who ends at once leaves a request that was not taken to the next call, which comes to the same one.

@@ -1,5 +1,9 @@
 import type { NotifyFact } from '../retraining/notify/notify-log.ts';
 
+export function isOfNotifier(fact: { readonly fact: string }): fact is NotifyFact {
+  return fact.fact.startsWith('notif') || fact.fact === 'backlog-unseen';
+}
+
 /** A fact of the notifier in one line for a person. */
 export function notifyLine(fact: NotifyFact): string {
   switch (fact.fact) {

@@ -1,16 +1,16 @@
-import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { RetrainError } from '../errors.ts';
-import type { Configuration } from '../retraining/configuration/configuration.ts';
+import { assembleNotifier, notifySource } from '../retraining/configuration/assembly.ts';
 import type { Connection } from '../retraining/connection.ts';
-import { Notifier } from '../retraining/notify/notifier.ts';
-import type { NotifierOptions } from '../retraining/notify/notifier.ts';
+import type { NotifySource } from '../retraining/notify/notify-inbox.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { partsOf } from './configured-parts.ts';
 import { requireConfiguration } from './configured.ts';
 import { addConnectionOption, answered, connectionOf, withOpenClient } from './connection.ts';
 import type { ConnectionFlags } from './connection.ts';
 import { receiverOf } from './entity-address.ts';
 import type { EntityAddress } from './entity-address.ts';
+import { factLogger } from './fact-logger.ts';
 import { Interrupt } from './interrupt.ts';
 import { notifyLine } from './notify-output.ts';
 import { onOneLine } from './printable.ts';
@@ -43,42 +43,22 @@ async function runNotify(flags: NotifyFlags): Promise<void> {
       `${configuration.file} has no rules under notify: add one (see docs/notify.md)`,
     );
   const connection = connectionOf(flags);
-  const options = notifierOptions(configuration, connection);
-  await checkSource(connection, options);
+  await checkSource(connection, notifySource(configuration));
   const say = (line: string): void => {
     if (!flags.json) console.log(onOneLine(line));
   };
   using interrupt = new Interrupt(() => say('stopping; Ctrl-C again ends at once'));
-  await using notifier = new Notifier({
-    ...options,
-    log: (fact) => {
-      if (flags.json) console.log(JSON.stringify({ time: new Date(systemClock.wallMs()).toISOString(), ...fact }));
-      else say(notifyLine(fact));
-    },
+  const log = factLogger((line) => console.log(line), systemClock);
+  await using notifier = assembleNotifier(partsOf(configuration), {
+    connection,
+    log: (fact) => (flags.json ? log(fact) : say(notifyLine(fact))),
   });
   await notifier.start();
   await interrupt.happened;
 }
 
-/** What a `Notifier` takes of a configuration; the lines that it tells people name the same file. */
-export function notifierOptions(configuration: Configuration, connection: Connection): NotifierOptions {
-  const { outcomes, queues, folders, baseFolder, notify, file } = configuration;
-  return {
-    connection,
-    from:
-      'queue' in outcomes
-        ? { queue: outcomes.queue }
-        : { topic: outcomes.topic, subscription: outcomes.notifySubscription },
-    requests: queues.requests,
-    rules: notify,
-    folder: folders.notify,
-    baseFolder,
-    replayOptions: ['--config', resolve(file)],
-  };
-}
-
 /** A notifier waits for its subscription forever: a person who starts it is told at once when it cannot be had. */
-async function checkSource(connection: Connection, { from }: NotifierOptions): Promise<void> {
+async function checkSource(connection: Connection, from: NotifySource): Promise<void> {
   const address: EntityAddress =
     'queue' in from
       ? { path: from.queue }

@@ -10,7 +10,7 @@ import { factLogger } from './fact-logger.ts';
 import { intakeLine } from './intake-output.ts';
 import type { IntakeOutputFact } from './intake-output.ts';
 import { factLine as monitorLine, isRoutine } from './monitor-output.ts';
-import { notifyLine } from './notify-line.ts';
+import { isOfNotifier, notifyLine } from './notify-output.ts';
 import { WorkerOutput } from './worker-output.ts';
 
 export type UpFact = WorkerFact | MonitorFact | ProducerFact | ListenerFact | IntakeFact | NotifyFact;
@@ -47,8 +47,8 @@ export class UpOutput {
       if (this.#verbose || !isRoutine(fact)) this.#print(monitorLine(fact));
       return;
     }
-    // Each knows its own facts and has no line for those of others; of the worker's, the details are told, too.
-    const line = notifyLine(fact as NotifyFact) ?? intakeLine(fact as IntakeOutputFact);
+    // Of the other two, each knows its own facts and has no line for those of the other.
+    const line = isOfNotifier(fact) ? notifyLine(fact) : intakeLine(fact as IntakeOutputFact);
     if (line === undefined) this.#worker.tell(fact as WorkerFact);
     else this.#print(line);
   }

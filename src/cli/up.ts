@@ -91,6 +91,7 @@ async function embedBroker(
 
 /** What is wrong with a broker elsewhere is said at the start, not tried for ever. */
 async function checkPlaces(configuration: Configuration, connection: Connection): Promise<void> {
-  await checkQueue({ connection, queue: configuration.queues.requests });
+  const { requests, sessions } = configuration.queues;
+  await checkQueue({ connection, queue: requests }, { sessions });
   await checkTarget({ connection, queue: outcomeTarget(configuration) });
 }

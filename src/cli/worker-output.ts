@@ -72,6 +72,8 @@ function factText(fact: WorkerFact | RunEnd): string | undefined {
       return `${fact.reason}; next try in ${seconds(fact.retryInMs)}`;
     case 'reachable':
       return 'the broker answers again';
+    case 'queue-without-sessions':
+      return `queue ${fact.queue} has no sessions: this has to be its only worker, with the lesser guarantee of docs/plain-queues.md`;
     case 'session-left':
       return `run ${fact.runId} belongs to another worker; left alone`;
     case 'session-failed':

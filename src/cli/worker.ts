@@ -66,7 +66,7 @@ async function runWorker(trainer: readonly string[], flags: WorkerFlags): Promis
   checkWorkerFlags(trainer, flags);
   const place = placeOf(flags);
   const options = await optionsOf(trainer, { place, flags });
-  await checkQueue(place);
+  await checkQueue(place, { sessions: options.sessions !== false });
   if (options.outcomes !== undefined) await checkTarget({ ...place, queue: options.outcomes });
 
   const output = new WorkerOutput((line) => console.log(line), {

@@ -20,7 +20,7 @@ interface Site {
 }
 
 /** A folder with a configuration of one model, which a monitor watches. */
-async function site(t: TestContext, { ports = 'amqpPort: 0, httpPort: 0' } = {}): Promise<Site> {
+async function site(t: TestContext, { ports = 'amqpPort: 0, httpPort: 0', more = '' } = {}): Promise<Site> {
   const folder = await temporaryFolder(t);
   const config = join(folder, 'retrain.yaml');
   const env = { TOKEN, DATA: pathToFileURL(join(folder, 'visitors.txt')).href };
@@ -28,7 +28,7 @@ async function site(t: TestContext, { ports = 'amqpPort: 0, httpPort: 0' } = {})
   await writeFile(join(folder, 'errors.csv'), 'time,mae\n2026-01-01,1\n2026-01-02,1\n');
   await writeFile(
     config,
-    `broker: { ${ports} }
+    `${more}broker: { ${ports} }
 listen: { port: 0, tokens: ["\${TOKEN}"] }
 models:
   visitors:
@@ -91,6 +91,20 @@ test('up runs everything by one configuration: broker, listener, monitor and wor
     /names no connection, and no retrain up of it runs here/,
   );
   await assertNoneLeft(folder);
+});
+
+test('a queue without sessions serves, too, and says that its guarantee is a lesser one', async (t) => {
+  const { folder, config, up } = await site(t, { more: 'queues: { sessions: false }\n' });
+  const running = up();
+  await running.printed(/has no sessions: this has to be its only worker/);
+  const data = pathToFileURL(join(folder, 'visitors.txt')).href;
+  const args = ['request', '--model', 'visitors', '--data', data, '--config', config];
+  const { code, stderr } = await runCli(args, { env: { TOKEN } });
+  assert.equal(code, 0, stderr);
+  await running.printed(/visitors: promoted/);
+  running.child.kill('SIGTERM');
+  assert.equal((await running.finished).code, 0);
+  assert.ok((await readdir(join(folder, '.retrain'))).includes('ledgers'));
 });
 
 test('a port that is taken ends it with one line, and leaves nothing running', async (t) => {

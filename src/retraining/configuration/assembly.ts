@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { TokenCredential } from '@azure/service-bus';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Files } from '../../runtime/files.ts';
@@ -8,11 +9,13 @@ import type { MonitorRunnerOptions } from '../monitors/monitor-runner.ts';
 import type { MonitorSettings } from '../monitors/monitor-settings.ts';
 import { ObservationSink } from '../monitors/observation-sink.ts';
 import { Notifier } from '../notify/notifier.ts';
+import type { NotifySource } from '../notify/notify-inbox.ts';
 import type { NotifyLog } from '../notify/notify-log.ts';
 import { RetrainingProducer } from '../producer.ts';
 import type { ProducerLog } from '../producer-log.ts';
 import { createRegistry } from '../registries/registry-settings.ts';
 import type { Registry } from '../registries/registry.ts';
+import type { RunKeep } from '../trainers/run-retention.ts';
 import { createTrainer } from '../trainers/trainer-settings.ts';
 import type { ModelPolicy } from '../worker/worker-context.ts';
 import type { WorkerOptions } from '../worker/worker.ts';
@@ -108,20 +111,25 @@ export function openObservationSink({ configuration, files, clock }: AssemblyPar
   });
 }
 
+/** What the notifier takes outcome events from. */
+export function notifySource({ outcomes }: Configuration): NotifySource {
+  return 'queue' in outcomes ? outcomes : { topic: outcomes.topic, subscription: outcomes.notifySubscription };
+}
+
 /** The configuration's notifier; every command in its texts names the configuration. */
 export function assembleNotifier(
   { configuration, files, clock, random }: AssemblyParts,
   { connection, log }: { connection: Connection; log: NotifyLog },
 ): Notifier {
-  const { outcomes, queues, notify, folders, baseFolder, file } = configuration;
+  const { queues, notify, folders, baseFolder, file } = configuration;
   return new Notifier({
     connection,
-    from: 'queue' in outcomes ? outcomes : { topic: outcomes.topic, subscription: outcomes.notifySubscription },
+    from: notifySource(configuration),
     requests: queues.requests,
     rules: notify,
     folder: folders.notify,
     baseFolder,
-    replayOptions: ['--config', file],
+    replayOptions: ['--config', resolve(file)],
     log,
     files,
     clock,
@@ -145,7 +153,7 @@ export function assemblePolicies(parts: AssemblyParts): (model: string) => Model
 
 function assemblePolicy(settings: ModelSettings, { configuration, ...parts }: AssemblyParts): ModelPolicy {
   const { folders, baseFolder, worker } = configuration;
-  const { gate, maxRuntime, maxRequests, coolDown, budgetPerDay, attempts, killedAttempts, backoff } = settings;
+  const { gate, maxRuntime, maxRequests, coolDown, budgetPerDay, attempts, killedAttempts, backoff, keep } = settings;
   return {
     trainer: createTrainer(settings.trainer, {
       ...parts,
@@ -153,6 +161,7 @@ function assemblePolicy(settings: ModelSettings, { configuration, ...parts }: As
       baseFolder,
       graceMs: worker.grace,
       ...(maxRuntime !== undefined && { maxRunMs: maxRuntime }),
+      ...(keep && { keep: runKeep(keep) }),
     }),
     gate,
     ...(attempts !== undefined && { maxAttempts: attempts }),
@@ -161,6 +170,14 @@ function assemblePolicy(settings: ModelSettings, { configuration, ...parts }: As
     ...(budgetPerDay !== undefined && { maxRunsPerDay: budgetPerDay }),
     ...(maxRequests !== undefined && { maxRequests }),
     ...(backoff && { backoff: { baseMs: backoff.base, maxMs: backoff.max } }),
+  };
+}
+
+function runKeep({ runs, megabytes, age }: NonNullable<ModelSettings['keep']>): RunKeep {
+  return {
+    ...(runs !== undefined && { runs }),
+    ...(megabytes !== undefined && { bytes: megabytes * 1_048_576 }),
+    ...(age !== undefined && { ageMs: age }),
   };
 }
 
@@ -177,6 +194,7 @@ export function assembleWorkerOptions(
     registry,
     outcomes: outcomeTarget(configuration),
     outcomeFolder: configuration.folders.state,
+    ...(!configuration.queues.sessions && { sessions: false, ledgerFolder: configuration.folders.ledgers }),
     concurrency: configuration.worker.concurrency,
     graceMs: configuration.worker.grace,
     files,

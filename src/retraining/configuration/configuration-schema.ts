@@ -78,6 +78,12 @@ export const configurationSchema = z
         requests: entity
           .default('model-retraining-queue')
           .describe('Queue of the requests, with sessions and duplicate detection.'),
+        sessions: z
+          .boolean()
+          .default(true)
+          .describe(
+            'false: the queue of the requests has no sessions, as in the tier Basic; then this is the only worker (docs/plain-queues.md).',
+          ),
         intake: entity
           .default('retraining-intake')
           .describe('Queue that events from elsewhere come in by, without sessions, with duplicate detection.'),

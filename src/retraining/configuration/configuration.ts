@@ -26,6 +26,8 @@ export interface Folders {
   readonly monitors: string;
   readonly observations: string;
   readonly notify: string;
+  /** For a queue without sessions. */
+  readonly ledgers: string;
   readonly broker: string;
 }
 
@@ -106,6 +108,7 @@ export function foldersIn(state: string): Folders {
     monitors: resolve(state, 'monitors'),
     observations: resolve(state, 'observations'),
     notify: resolve(state, 'notify'),
+    ledgers: resolve(state, 'ledgers'),
     broker: resolve(state, 'broker'),
   };
 }

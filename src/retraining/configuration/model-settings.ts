@@ -12,6 +12,9 @@ const REQUESTS_MAX = 100;
 const ATTEMPTS_MAX = 1_000;
 const RUNS_PER_DAY_MAX = 10_000;
 
+/** Runs of a model whose folders are kept. */
+const KEPT_RUNS_MAX = 100_000;
+
 /** How a model is retrained: what `defaults` may say for all and each model for itself. */
 const policyFields = {
   trainer: trainerSettingsSchema.optional().describe('What trains: a command, a module, an HTTP service or a Job.'),
@@ -53,6 +56,14 @@ const policyFields = {
     .refine(({ base, max }) => base <= max, { path: ['max'], error: 'must not be less than base' })
     .optional()
     .describe('Pause between attempts, with jitter. Default 30s up to 1h.'),
+  keep: z
+    .strictObject({
+      runs: z.int().min(1).max(KEPT_RUNS_MAX).optional().describe('So many, the newest. Default 10.'),
+      megabytes: z.int().min(1).optional().describe('Together, in units of 1,048,576 bytes. Default 10240.'),
+      age: durationSchema.optional().describe('For so long. Default 90d.'),
+    })
+    .optional()
+    .describe('Folders of runs that are kept on the worker’s disk, with their logs; of a command or a module.'),
 };
 
 /** `defaults`: what holds for every model that does not say otherwise. */

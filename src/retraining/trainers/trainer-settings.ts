@@ -12,6 +12,7 @@ import type { HttpTrainerOptions } from './http-trainer.ts';
 import { KubernetesTrainer } from './kubernetes-trainer.ts';
 import type { KubernetesTrainerOptions } from './kubernetes-trainer.ts';
 import { ModuleTrainer } from './module-trainer.ts';
+import type { RunKeep } from './run-retention.ts';
 import type { Trainer } from './trainer.ts';
 
 const KINDS = ['command', 'module', 'http', 'kubernetes'] as const;
@@ -128,6 +129,8 @@ export interface TrainerParts {
   readonly graceMs?: number;
   /** Milliseconds after which a run is ended and counts as failed. */
   readonly maxRunMs?: number;
+  /** Run folders of a command or a module that are kept. */
+  readonly keep?: RunKeep;
   readonly files: Files;
   readonly clock: Clock;
   readonly random: Random;
@@ -135,11 +138,19 @@ export interface TrainerParts {
 
 /** Makes the trainer that `settings` describe. Nothing is started or reached before a run is. */
 export function createTrainer(settings: TrainerSettings, parts: TrainerParts): Trainer {
-  const { runFolder: folder, baseFolder, graceMs, maxRunMs, files, clock, random } = parts;
+  const { runFolder: folder, baseFolder, graceMs, maxRunMs, keep, files, clock, random } = parts;
   const { command, module, environment, workingFolder = '.' } = settings;
   const limits = { ...(graceMs !== undefined && { graceMs }), ...(maxRunMs !== undefined && { maxRunMs }) };
   const cwd = resolve(baseFolder, workingFolder);
-  const local = { folder, cwd, ...(environment && { extraEnv: environment }), ...limits, files, clock };
+  const local = {
+    folder,
+    cwd,
+    ...(environment && { extraEnv: environment }),
+    ...(keep && { keep }),
+    ...limits,
+    files,
+    clock,
+  };
   if (command) return new CommandTrainer({ command, ...local });
   if (module !== undefined) {
     const { export: exportName } = settings;

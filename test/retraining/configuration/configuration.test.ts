@@ -29,7 +29,11 @@ async function problemsOf(text: string, environment: Record<string, string> = {}
 test('a small configuration says little and means much', async () => {
   const configuration = await parse(SMALL);
   assert.equal(configuration.connection, undefined);
-  assert.deepEqual(configuration.queues, { requests: 'model-retraining-queue', intake: 'retraining-intake' });
+  assert.deepEqual(configuration.queues, {
+    requests: 'model-retraining-queue',
+    sessions: true,
+    intake: 'retraining-intake',
+  });
   assert.deepEqual(configuration.outcomes, {
     topic: 'model-retraining-outcomes',
     statusSubscription: 'status',

@@ -70,7 +70,7 @@ test('a person reads lines; the listener alone does without an intake queue', as
     body: JSON.stringify({ model: { name: 'raw' }, trigger: { kind: 'manual' } }),
   });
   assert.equal(answer.status, 202);
-  await intake.printed(/^raw: request raw\/k by HTTP, accepted$/m);
+  await intake.printed(/^raw: request raw\|k by HTTP, accepted$/m);
   intake.child.kill('SIGTERM');
   assert.equal((await intake.finished).code, 0);
 });
@@ -114,12 +114,12 @@ test('a request that came in while no broker answered waits in the outbox, is li
   const outbox = join(bench.folder, '.retrain', 'outbox');
   assert.equal((await readdir(outbox)).length, 1);
   const listed = await bench.ok(['outbox', 'list', '--outbox', outbox]);
-  assert.match(listed, /^\d{4}-\S+ {2}raw {2}manual {2}raw\/k\n$/);
+  assert.match(listed, /^\d{4}-\S+ {2}raw {2}manual {2}raw\|k\n$/);
   assert.equal(await bench.ok(['outbox', 'flush', '--outbox', outbox]), '1 sent\n');
   assert.equal(await bench.ok(['outbox', 'list', '--outbox', outbox]), `nothing waits in ${outbox}\n`);
   assert.deepEqual(
     (await bench.peek('model-retraining-queue')).map(({ messageId }) => messageId),
-    ['raw/k'],
+    ['raw|k'],
   );
 });
 

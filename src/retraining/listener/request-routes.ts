@@ -143,7 +143,10 @@ function accepted(model: string, sent: Submission, { log }: RequestRoutesOptions
   return { status: 202, json: sent };
 }
 
-/** What the headers say of a request. The id that an Idempotency-Key gives names the model, as ids are for the whole queue. */
+/**
+ * What the headers say of a request. The id that an Idempotency-Key gives names the model, as ids are for the whole queue; it is
+ * parted by signs that no model's name has, or `a/b` with the key `c` would be taken for a duplicate of `a` with the key `b/c`.
+ */
 function optionsOf(
   { headers }: ListenerRequest,
   model: string,
@@ -157,7 +160,7 @@ function optionsOf(
   const traced = typeof traceparent === 'string' && TRACEPARENT.test(traceparent);
   const state = traced && typeof tracestate === 'string' && tracestate.length <= TRACESTATE_MAX_LENGTH;
   return {
-    ...(key !== undefined && { dedupeKey: `${model}/${key}${item}` }),
+    ...(key !== undefined && { dedupeKey: `${model}${item}|${key}` }),
     ...(traced && { traceparent }),
     ...(state && { tracestate }),
     ...(activeAt && { activeAt }),

@@ -67,7 +67,7 @@ test('a request that was accepted is in the queue, with its trace; the same Idem
   const { post, arrived } = await openSite(t);
   const headers = { 'idempotency-key': 'order-1', traceparent: TRACE, tracestate: 'v=1' };
   const first = await answer(await post(request, headers), 202);
-  assert.deepEqual(first, { id: 'births/us/order-1', messageId: 'births/us/order-1', state: 'accepted' });
+  assert.deepEqual(first, { id: 'births/us|order-1', messageId: 'births/us|order-1', state: 'accepted' });
   await answer(await post(request, headers), 202);
   await answer(await post({ ...request, model: { name: 'other' } }, headers), 202);
   const messages = await arrived();
@@ -77,6 +77,15 @@ test('a request that was accepted is in the queue, with its trace; the same Idem
   const { event } = read;
   assert.deepEqual([event.subject, event.traceparent, event.tracestate], ['births/us', TRACE, 'v=1']);
   assert.equal(event.data.requestedBy, 'ada');
+});
+
+test('the key of one model is never that of another, however their names are put together', async (t) => {
+  const { post, arrived } = await openSite(t);
+  const ask = (name: string, key: string): Promise<Response> =>
+    post({ ...request, model: { name } }, { 'idempotency-key': key });
+  await answer(await ask('births/us', 'k'), 202);
+  await answer(await ask('births', 'us/k'), 202);
+  assert.equal((await arrived()).length, 2);
 });
 
 test('a trace context that is not one is passed over; a request can be for later', async (t) => {
@@ -120,9 +129,9 @@ test('an array of requests: each has its own result, and what is wrong with one 
   assert.deepEqual(
     results.map(({ index, status, id }) => [index, status, id]),
     [
-      [0, 202, 'births/us/k#0'],
+      [0, 202, 'births/us#0|k'],
       [1, 422, undefined],
-      [2, 202, 'other/k#2'],
+      [2, 202, 'other#2|k'],
     ],
   );
   assert.deepEqual(results[1]?.['errors'], [{ pointer: '#/1/trigger', detail: 'trigger is missing: add it' }]);
@@ -168,7 +177,7 @@ test('while the broker is away a request is queued, and goes out by itself when 
   const { post, arrived, proxy, folder } = await openSite(t);
   proxy.cut();
   const queued = await answer(await post(request, { 'idempotency-key': 'k' }), 202);
-  assert.deepEqual([queued['id'], queued['state']], ['births/us/k', 'queued']);
+  assert.deepEqual([queued['id'], queued['state']], ['births/us|k', 'queued']);
   assert.match(String(queued['reason']), /check that the broker runs/);
   assert.equal((await readdir(folder)).length, 1);
   proxy.mend();
@@ -178,7 +187,7 @@ test('while the broker is away a request is queued, and goes out by itself when 
   });
   assert.deepEqual(
     messages.map(({ messageId }) => messageId),
-    ['births/us/k'],
+    ['births/us|k'],
   );
   await eventually(async () => (await readdir(folder)).length === 0);
 });

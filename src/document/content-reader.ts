@@ -25,8 +25,17 @@ export class ContentReader {
     this.remarks.push(this.#problem(path, reason, 'value'));
   }
 
-  /** The value with what the schema makes of it; undefined when it is wrong, which has then been noted. */
-  read<S extends z.ZodType>(schema: S, value: unknown, inFile: PathInFile): z.output<S> | undefined {
+  /**
+   * The value with what the schema makes of it; undefined when it is wrong, which has then been noted.
+   *
+   * @param written the value as the file has it, when parts of it come from elsewhere: its texts are what is shown, as those from elsewhere may be secrets
+   */
+  read<S extends z.ZodType>(
+    schema: S,
+    value: unknown,
+    inFile: PathInFile,
+    written: unknown = value,
+  ): z.output<S> | undefined {
     const result = schema.safeParse(value);
     if (result.success) return result.data;
     for (const issue of result.error.issues) {
@@ -34,7 +43,7 @@ export class ContentReader {
       if (issue.code !== 'unrecognized_keys')
         this.refuse(
           inFile(path),
-          issueReason(issue, valueAt(value, path)),
+          issueReason(issue, shownValue(valueAt(value, path), valueAt(written, path))),
           issue.code === 'invalid_key' ? 'key' : 'value',
         );
       else for (const name of issue.keys) this.#refuseUnknown(inFile([...path, name]), propertiesAt(schema, path));
@@ -78,6 +87,10 @@ export class ContentReader {
     const position = this.#content.locate(path, what);
     return { path, reason, ...(position && { position }) };
   }
+}
+
+function shownValue(value: unknown, written: unknown): unknown {
+  return typeof value === 'string' ? written : value;
 }
 
 /** The names that a schema knows at a place within it. */

@@ -12,6 +12,7 @@ const TYPE_NAMES: Record<string, string> = {
   object: 'properties with their values',
   record: 'properties with their values',
   array: 'a list',
+  tuple: 'a list',
 };
 
 /** What is wrong with the value that an issue is about, with the value and the limit. `unrecognized_keys` is said elsewhere. */

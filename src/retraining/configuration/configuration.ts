@@ -72,7 +72,8 @@ export async function parseConfiguration(text: string, { file, environment }: Pa
   for (const { path, reason } of filled.problems) reader.refuse(path, reason);
   const value = withScalars(filled.value, filled.fromVariables);
   // With a variable missing, its place would be refused a second time.
-  const written = reader.problems.length === 0 ? reader.read(configurationSchema, value, (path) => path) : undefined;
+  const written =
+    reader.problems.length === 0 ? reader.read(configurationSchema, value, (path) => path, content.value) : undefined;
   const models = written && modelsOf(reader, written);
   if (written && models) checkReferences(reader, written);
   if (!written || !models || reader.problems.length > 0)

@@ -22,7 +22,10 @@ const policyFields = {
     .extend({ minImprovement: gateRuleSchema.shape.minImprovement.default(0) })
     .optional()
     .describe('The rule by which a challenger replaces the champion.'),
-  maxRuntime: durationSchema.optional().describe('A run that takes longer is ended and counts as failed. Default 24h.'),
+  maxRuntime: durationSchema
+    .refine((ms) => ms > 0, { error: 'use a span of more than 0' })
+    .optional()
+    .describe('A run that takes longer is ended and counts as failed. Default 24h.'),
   gatherWindow: durationSchema
     .optional()
     .describe('Requests of one such window become active together and cost one run. Default: at once.'),

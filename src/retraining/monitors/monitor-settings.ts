@@ -19,7 +19,10 @@ const windows = z.int().min(1).max(WINDOWS_MAX);
 const windowSchema = z
   .strictObject({
     count: z.int().min(1).max(COUNT_MAX).optional().describe('A window closes with its so many-th observation.'),
-    every: durationSchema.optional().describe('Length of a window by time, such as `7d`.'),
+    every: durationSchema
+      .refine((ms) => ms > 0, { error: 'use a span of more than 0' })
+      .optional()
+      .describe('Length of a window by time, such as `7d`.'),
     origin: z.iso
       .datetime({ offset: true, error: 'use RFC 3339 with an offset, such as 2026-01-31T00:00:00Z' })
       .optional()

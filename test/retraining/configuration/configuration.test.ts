@@ -156,3 +156,34 @@ for (const [what, text, expected] of REFUSALS)
     const problems = await problemsOf(text);
     assert.match(problems.join('\n'), expected);
   });
+
+test('what the environment holds is not shown when it is refused: it may be a secret', async () => {
+  const secrets = {
+    RETRAIN_TOKEN: 'a secret with spaces in it',
+    HOOK: 'ftp://ada:pass@example.net/secret',
+    PORT: 'secret',
+  };
+  const problems = await problemsOf(
+    `${SMALL}
+listen: { port: '\${PORT}', tokens: ['\${RETRAIN_TOKEN}'] }
+notify: [{ on: [failed], webhook: { url: 'x\${HOOK}' } }]
+`,
+    secrets,
+  );
+  assert.equal(problems.length, 3);
+  assert.doesNotMatch(problems.join(), /secret|pass/);
+  assert.match(problems.join(), /must be a number, not '\$\{PORT\}'/);
+});
+
+test('a span of nothing is refused where there must be some', async () => {
+  const problems = await problemsOf(`
+models:
+  births:
+    trainer: { command: [python, train.py] }
+    gate: { metric: mape, direction: minimize }
+    maxRuntime: 0s
+    monitors: [{ name: a, source: { csv: a.csv }, metric: mape, ratio: 2, window: { every: 0s } }]
+`);
+  assert.equal(problems.length, 2);
+  for (const problem of problems) assert.match(problem, /use a span of more than 0/);
+});

@@ -169,7 +169,10 @@ export class RetrainListener {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const busy = this.#answering.size >= this.#limits.requests;
+    const { path, query } = targetOf(request);
+    const found = this.#routes.find(request.method ?? 'GET', path);
+    // Who is asked whether he is alive while he has his hands full must not be taken for dead.
+    const busy = !isOpen(found) && this.#answering.size >= this.#limits.requests;
     const gone = new AbortController();
     const give = (): void => gone.abort();
     this.#gaveUp.signal.addEventListener('abort', give, { once: true });
@@ -181,7 +184,7 @@ export class RetrainListener {
     response.on('error', () => undefined);
     if (!busy) this.#answering.add(response);
     try {
-      const answer = busy ? busyAnswer() : await this.#answer(request, response, gone.signal);
+      const answer = busy ? busyAnswer() : await this.#answer({ request, response, path, query, found }, gone.signal);
       if (answer) this.#write(request, response, answer);
     } catch (error) {
       this.#write(request, response, problemOf(error), error);
@@ -190,16 +193,14 @@ export class RetrainListener {
 
   /** Undefined when the client is gone. */
   async #answer(
-    request: IncomingMessage,
-    response: ServerResponse,
+    { request, response, path, query, found }: Asked,
     signal: AbortSignal,
   ): Promise<ListenerAnswer | ProblemAnswer | undefined> {
-    const { path, query } = targetOf(request);
-    const found = this.#routes.find(request.method ?? 'GET', path);
     const refused = this.#refuse(request, path, found) ?? refuseHeaders(request, this.#limits.bodyBytes);
     if (refused || found.kind !== 'found') return refused;
     if (request.headers.expect !== undefined) response.writeContinue();
-    const body = await readBody(request, this.#limits.bodyBytes);
+    // Without a token nobody holds a place by a body that never ends.
+    const body = found.open ? NO_BODY : await readBody(request, this.#limits.bodyBytes);
     if (body.kind === 'gone') return undefined;
     if (body.kind === 'refused') return body.answer;
     const { handler, parameters } = found;
@@ -213,8 +214,7 @@ export class RetrainListener {
     // A page in a browser on this machine must not reach us by a name of its own that leads here.
     if (this.#tokens.count === 0 && !isOwnHost(host, this.#settings.host))
       return problem(421, `Host is ${JSON.stringify((host ?? '').slice(0, 80))}: ask ${this.url}, or configure tokens`);
-    const open = found.kind !== 'nothing' && found.open;
-    if (!open && !this.#tokens.admit(authorization)) {
+    if (!isOpen(found) && !this.#tokens.admit(authorization)) {
       const error = authorization === undefined ? '' : ', error="invalid_token"';
       const detail = 'no valid token: send one of listen.tokens as Authorization: Bearer TOKEN';
       return problem(401, detail, { headers: { 'www-authenticate': `${CHALLENGE}${error}` } });
@@ -282,6 +282,18 @@ export class RetrainListener {
     const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.end(`HTTP/1.1 ${body.status} ${body.title}\r\n${head.join('')}\r\n${text}`);
   }
+}
+
+interface Asked extends ReturnType<typeof targetOf> {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly found: FoundRoute;
+}
+
+const NO_BODY = { kind: 'read', mediaType: undefined, value: undefined } as const;
+
+function isOpen(found: FoundRoute): boolean {
+  return found.kind !== 'nothing' && found.open;
 }
 
 /** For an error of the server that belongs to no request, such as one of accepting a connection. */

@@ -195,7 +195,7 @@ test('what is no HTTP, too slow, or too much head is answered with a problem too
   assert.match(await talk(listener.port, slow), /^HTTP\/1\.1 408 /);
 });
 
-test('more requests at once than it answers are asked to come back', async (t) => {
+test('more requests at once than it answers are asked to come back; probes are answered all the same', async (t) => {
   const { listener } = await listening(t, { limits: { requests: 1 } });
   let release = (): void => undefined;
   const held = new Promise<void>((resolve) => (release = resolve));
@@ -208,11 +208,19 @@ test('more requests at once than it answers are asked to come back', async (t) =
   });
   const first = fetch(`${listener.url}/v1/slow`);
   await inside;
-  const second = await fetch(`${listener.url}/livez`);
+  assert.equal((await fetch(`${listener.url}/livez`)).status, 200);
+  const second = await fetch(`${listener.url}/v1/slow`);
   assert.equal(second.headers.get('retry-after'), '1');
   await assertProblem(second, 503, /too many requests/);
   release();
   assert.equal((await first).status, 200);
+});
+
+test('a probe is answered without its body', async (t) => {
+  const { listener } = await listening(t);
+  const head =
+    'GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n';
+  assert.match(await talk(listener.port, head), /^HTTP\/1\.1 200 /);
 });
 
 test('readiness is what its checks say, each within its time; liveness has checks of its own', async (t) => {

@@ -81,8 +81,9 @@ export function requestMessage(event: RequestEvent, options: MessageOptions): Se
   return toMessage({ attributes: { ...extensions, ...present(attributes) }, data }, options);
 }
 
+/** Raises `REQUEST_INVALID` for an id or a source that no request can have: nobody could read such a message. */
 export function cancelMessage({ data, ...attributes }: CancelEvent, options: MessageOptions): ServiceBusMessage {
-  return toMessage({ attributes: present(attributes), data }, options);
+  return toMessage({ attributes: present(attributes), data: checkedCancel(data) }, options);
 }
 
 /**
@@ -142,14 +143,33 @@ function modelEventOf({ attributes, data }: CloudEvent, received: ServiceBusRece
     throw bad('type', type, `send ${REQUESTED_TYPE} or ${CANCEL_TYPE}`);
   const shared = sharedOf(attributes, received);
   if (type === CANCEL_TYPE) {
-    const cancel = cancelDataSchema.safeParse(data);
-    if (!cancel.success) throw bad('data.requestId', undefined, 'give the id of the request to cancel');
-    return { kind: 'cancel', event: { ...shared, type, data: cancel.data } };
+    return { kind: 'cancel', event: { ...shared, type, data: checkedCancel(data) } };
   }
   const request = parseRequest(data);
   const { name } = request.model;
   if (shared.subject !== name) throw bad('subject', shared.subject, `use the model's name, ${name}`);
   return { kind: 'request', event: { ...shared, type, data: request, ...extensionsOf(attributes, received) } };
+}
+
+function checkedCancel(data: unknown): CancelEvent['data'] {
+  const checked = cancelDataSchema.safeParse(data);
+  if (checked.success) return checked.data;
+  const { requestId, requestSource } = { ...(data as Record<string, unknown> | undefined) };
+  if (checked.error.issues.some(({ path }) => path[0] === 'requestSource'))
+    throw bad(
+      'data.requestSource',
+      textIn(requestSource),
+      `use the request's source, 1 to ${SOURCE_MAX_LENGTH} characters`,
+    );
+  throw bad(
+    'data.requestId',
+    textIn(requestId),
+    `give the id of the request to cancel, 1 to ${WIRE_ID_MAX_LENGTH} characters of ASCII`,
+  );
+}
+
+function textIn(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function sharedOf(attributes: CloudEvent['attributes'], received: ServiceBusReceivedMessage): ModelEvent {

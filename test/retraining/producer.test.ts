@@ -174,6 +174,20 @@ test('a cancel names the request; two cancels are not duplicates of each other',
   await assert.rejects(producer.cancel('../m', 'id-1'), { code: 'ARGUMENT_INVALID' });
 });
 
+test('a cancel that no worker could read is refused', async () => {
+  const { sender, producer } = producing();
+  await assert.rejects(producer.cancel('m', 'x'.repeat(129)), {
+    code: 'REQUEST_INVALID',
+    message: /data\.requestId = "xxx/,
+  });
+  await assert.rejects(producer.cancel('m', '\u00e4'), { code: 'REQUEST_INVALID' });
+  await assert.rejects(producer.cancel('m', 'x', { requestSource: '' }), {
+    code: 'REQUEST_INVALID',
+    message: /requestSource/,
+  });
+  assert.deepEqual(sender.sent, []);
+});
+
 test('options that cannot work are refused', () => {
   const sender = new FakeSender();
   assert.throws(() => new RetrainingProducer({}), { code: 'ARGUMENT_INVALID', message: /exactly one of/ });

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { RetrainError } from '../errors.ts';
 import type { Files } from '../runtime/files.ts';
+import { diskError } from './disk-error.ts';
 import type { RequestEvent } from './envelope.ts';
 import { REQUESTED_TYPE } from './envelope.ts';
 import { requestKey } from './identity.ts';
@@ -64,7 +65,7 @@ export class Outbox {
       await this.#takeRoom();
       await this.#files.writeAtomic(join(this.folder, name), content);
     } catch (error) {
-      throw putError(error, this.folder);
+      throw diskError(error, { what: 'the request', where: `the outbox ${this.folder}` });
     }
     return name;
   }
@@ -110,22 +111,4 @@ export class Outbox {
     }
     this.#room--;
   }
-}
-
-const NO_SPACE: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT']);
-
-/** What the system says of a write, as an error that names the folder and the remedy. */
-function putError(error: unknown, folder: string): Error {
-  if (error instanceof RetrainError || !(error instanceof Error)) return error as Error;
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === undefined) return error;
-  if (NO_SPACE.has(code))
-    return new RetrainError('DISK_FULL', `no room for the request in the outbox ${folder} (${code}): free some space`, {
-      cause: error,
-    });
-  return new RetrainError(
-    'DISK_FAILED',
-    `the request cannot be written to the outbox ${folder} (${code}): choose a folder that this user can write to`,
-    { cause: error },
-  );
 }

@@ -26,8 +26,14 @@ export async function createAppendFile(path: string): Promise<AppendFile> {
       return size;
     },
     async append(bytes) {
-      await file.appendFile(bytes);
-      await file.datasync();
+      try {
+        await file.appendFile(bytes);
+        await file.datasync();
+      } catch (error) {
+        // Of a full disk: lines that got there whole would be read, and then read again when they are sent again.
+        await file.truncate(size).catch(() => undefined);
+        throw error;
+      }
       size += bytes.byteLength;
     },
     close: () => file.close(),

@@ -5,6 +5,7 @@ import { files as systemFiles } from '../../runtime/files.ts';
 import type { Files } from '../../runtime/files.ts';
 import { nodeDisk } from '../../runtime/node-disk.ts';
 import type { FolderLock } from '../../runtime/disk.ts';
+import { diskError } from '../disk-error.ts';
 import { observationSchema } from './observation.ts';
 import type { ObservationInput } from './observation.ts';
 import { JournalWriter, journalFiles, journalFolder } from './observation-journal.ts';
@@ -84,7 +85,7 @@ export class ObservationSink {
    * Takes 1 to `OBSERVATIONS_MAX` observations. When it resolves they are durable. When it rejects none was taken, unless the disk failed between two models.
    *
    * @throws RetrainError `ARGUMENT_INVALID` for what is no observation, or of a model without a monitor for it, naming its place in the list; nothing
-   * was taken then. `DISK_FULL` when monitors have not read what came before; the same call may be made again later.
+   * was taken then. `DISK_FULL` when monitors have not read what came before, or the disk has no room, `DISK_FAILED` when it cannot be written to; the same call may be made again later.
    */
   accept(observations: readonly unknown[]): Promise<AcceptedObservations> {
     const done = this.#tail.then(() => this.#accept(observations));
@@ -160,7 +161,11 @@ export class ObservationSink {
 
   async #keep({ journal, ids, bytes, count }: Batch): Promise<number> {
     if (count === 0) return 0;
-    await journal.writer.append(bytes);
+    try {
+      await journal.writer.append(bytes);
+    } catch (error) {
+      throw diskError(error, { what: 'the observations', where: this.#folder });
+    }
     for (const id of ids) journal.ids.add(id);
     for (const id of journal.ids) {
       if (journal.ids.size <= IDS_REMEMBERED) break;

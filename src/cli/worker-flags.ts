@@ -32,6 +32,8 @@ export interface WorkerFlags extends ConnectionOptions, TrainerFlags {
   readonly concurrency?: number;
   readonly once?: true;
   readonly idleExit?: number;
+  readonly probePort?: number;
+  readonly probeHost?: string;
   readonly json?: true;
   readonly verbose?: true;
 }

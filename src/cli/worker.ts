@@ -1,5 +1,7 @@
 import { Command, Option } from 'commander';
 import { RetrainError } from '../errors.ts';
+import type { RetrainListener } from '../retraining/listener/listener.ts';
+import type { ListenerLog } from '../retraining/listener/listener-log.ts';
 import { RetrainingWorker } from '../retraining/worker/worker.ts';
 import type { WorkerOptions } from '../retraining/worker/worker.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -8,7 +10,8 @@ import { addConnectionOptions, checkQueue, checkTarget, placeOf } from './connec
 import type { Place } from './connection.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { Interrupt } from './interrupt.ts';
-import { collect, count, decimal, span } from './option.ts';
+import { collect, count, decimal, port, span } from './option.ts';
+import { Readiness } from './readiness.ts';
 import { DEFAULT_STATE_FOLDER } from './state-folder.ts';
 import { checkWorkerFlags, refuseTrainerFlags, workerOptionsOf } from './worker-flags.ts';
 import type { WorkerFlags } from './worker-flags.ts';
@@ -44,6 +47,8 @@ export function workerCommand(): Command {
     .option('--outcomes <queue>', 'queue or topic for outcome events')
     .option('--once', 'take what is there, then end: for jobs that are started when requests wait')
     .option('--idle-exit <span>', 'end after so long without a request, such as 5m', span)
+    .option('--probe-port <n>', 'serve /livez, /readyz and /metrics by HTTP on this port; 0 picks a free one', port)
+    .option('--probe-host <host>', 'address for --probe-port (default: 127.0.0.1)')
     .option('--json', 'print every event as a line of JSON')
     .addHelpText(
       'after',
@@ -80,11 +85,14 @@ async function runWorker(trainer: readonly string[], flags: WorkerFlags): Promis
     const runs = running.size === 0 ? 'the connection' : `${[...running].join(', ')}, up to ${graceMs / 1000} s`;
     output.say(`stopping: waiting for ${runs}; Ctrl-C again ends at once`);
   });
+  const readiness = new Readiness();
+  await using probes = await probesOf(flags, { readiness, output });
   const idle = new IdleWatch({ idleMs: flags.idleExit, clock: systemClock });
   await using worker = new RetrainingWorker({
     ...options,
     log: (fact) => {
       idle.see(fact);
+      readiness.see(fact);
       if (fact.fact === 'run-started') running.add(fact.model);
       if (fact.fact === 'session-released') running.delete(fact.model);
       output.tell(fact);
@@ -95,6 +103,7 @@ async function runWorker(trainer: readonly string[], flags: WorkerFlags): Promis
   });
   if (flags.once) return await workOnce(worker, { output, interrupt });
   await worker.start();
+  if (probes) output.say(`probes and metrics at ${probes.url}`);
   output.say(`working on ${place.queue} at ${place.connection.host}; Ctrl-C stops in order`);
   const ended = await Promise.race([interrupt.happened, idle.happened]);
   idle.stop();
@@ -103,6 +112,19 @@ async function runWorker(trainer: readonly string[], flags: WorkerFlags): Promis
       'UNREACHABLE',
       `no broker answered at ${place.connection.host} for ${(flags.idleExit ?? 0) / 1000} s: start the worker again when it is back`,
     );
+}
+
+async function probesOf(
+  { probePort, probeHost = '127.0.0.1' }: WorkerFlags,
+  { readiness, output }: { readiness: Readiness; output: WorkerOutput },
+): Promise<RetrainListener | undefined> {
+  if (probePort === undefined) return undefined;
+  const { startProbes } = await import('./probes.ts');
+  // What a probe is refused is its own business.
+  const log: ListenerLog = (fact) => {
+    if (fact.fact === 'http-failed') output.say(`HTTP ${fact.path} answered with ${fact.status}: ${fact.reason}`);
+  };
+  return startProbes({ host: probeHost, port: probePort, readiness, log });
 }
 
 async function workOnce(

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { StatusReport } from '../../src/cli/status.ts';
-import { assertFailure, runCli, startBroker, temporaryFolder } from './cli-process.ts';
+import { assertFailure, runCli, startBroker, startCli, temporaryFolder } from './cli-process.ts';
 
 // Commands that find broker, queue, models and folders in a configuration.
 
@@ -81,6 +81,18 @@ test('a missing variable, a missing file, and a flag that the configuration answ
     2,
     /--attempts goes with a trainer after --: .*models\.NAME\.attempts/,
   );
+});
+
+test('a worker serves probes and metrics when it is asked to', async (t) => {
+  const { file, env } = await site(t);
+  const worker = startCli(t, ['worker', '--probe-port', '0', '--config', file], { env });
+  const [, url = ''] = await worker.printed(/probes and metrics at (http:\S+)\n/);
+  assert.equal((await fetch(`${url}/livez`)).status, 200);
+  assert.equal((await fetch(`${url}/readyz`)).status, 200);
+  assert.equal((await fetch(`${url}/metrics`)).status, 200);
+  assert.equal((await fetch(`${url}/v1/requests`, { method: 'POST', body: '{}' })).status, 404);
+  worker.child.kill('SIGTERM');
+  assert.equal((await worker.finished).code, 0);
 });
 
 test('config check counts what there is, and shows no secret', async (t) => {

@@ -45,6 +45,8 @@ export interface ListenerOptions {
   readonly liveChecks?: Checks;
   /** The text of `/metrics`, in Prometheus' exposition format; without it there are none. */
   readonly metrics?: () => Promise<string> | string;
+  /** Nothing but probes and metrics, which need no token: then it may listen beyond this machine without any. */
+  readonly probesOnly?: boolean;
   readonly log?: ListenerLog;
   readonly clock?: Clock;
   readonly limits?: Partial<Record<keyof typeof LISTENER_LIMITS, number>>;
@@ -61,6 +63,7 @@ const CHALLENGE = 'Bearer realm="retrain"';
 export class RetrainListener {
   readonly #settings: ListenerSettings;
   readonly #tokens: BearerTokens;
+  readonly #needsToken: boolean;
   readonly #log: ListenerLog;
   readonly #clock: Clock;
   readonly #limits: Readonly<Record<keyof typeof LISTENER_LIMITS, number>>;
@@ -74,6 +77,7 @@ export class RetrainListener {
     const { settings, checks = {}, liveChecks = {}, metrics, clock = systemClock } = options;
     this.#settings = settings;
     this.#tokens = new BearerTokens(settings.tokens);
+    this.#needsToken = this.#tokens.count === 0 && !options.probesOnly;
     this.#log = options.log ?? (() => undefined);
     this.#clock = clock;
     this.#limits = { ...LISTENER_LIMITS, ...options.limits };
@@ -113,7 +117,7 @@ export class RetrainListener {
    */
   async start(): Promise<void> {
     const { host, port } = this.#settings;
-    if (this.#tokens.count === 0 && !isLoopback(host)) throw unprotected(host);
+    if (this.#needsToken && !isLoopback(host)) throw unprotected(host);
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (error) => reject(listenError(error, { host, port })));
       this.#server.listen({ host, port }, () => resolve());
@@ -121,7 +125,7 @@ export class RetrainListener {
     this.#server.on('error', (error) => this.#log({ ...NO_REQUEST, status: 500, reason: error.message }));
     const { address } = this.#server.address() as AddressInfo;
     // `localhost` may be anything in a host's own table of names.
-    if (this.#tokens.count === 0 && !isLoopback(address)) {
+    if (this.#needsToken && !isLoopback(address)) {
       await this.stop();
       throw unprotected(`${host} (${address})`);
     }
@@ -212,7 +216,7 @@ export class RetrainListener {
   #refuse(request: IncomingMessage, path: string, found: FoundRoute): ProblemAnswer | undefined {
     const { authorization, host } = request.headers;
     // A page in a browser on this machine must not reach us by a name of its own that leads here.
-    if (this.#tokens.count === 0 && !isOwnHost(host, this.#settings.host))
+    if (this.#needsToken && !isOwnHost(host, this.#settings.host))
       return problem(421, `Host is ${JSON.stringify((host ?? '').slice(0, 80))}: ask ${this.url}, or configure tokens`);
     if (!isOpen(found) && !this.#tokens.admit(authorization)) {
       const error = authorization === undefined ? '' : ', error="invalid_token"';

@@ -20,6 +20,12 @@ test('an error of the broker that the client leaves unhandled does not end the p
   assert.match(stdout, /ended with amqp:connection:forced[^]*lives/);
 });
 
+test('nor does a session that a silent broker does not let close', () => {
+  const { status, stdout } = rejecting(`Object.assign(new Error('no end'), { name: 'OperationTimeoutError' })`);
+  assert.equal(status, 0);
+  assert.match(stdout, /ended with OperationTimeoutError[^]*lives/);
+});
+
 test('every other rejection that nobody handles stays fatal', () => {
   for (const reason of [
     `new Error('ours')`,

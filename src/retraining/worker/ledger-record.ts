@@ -87,6 +87,8 @@ const runFields = {
   /** Grows by one with every take-over and every re-acceptance of the session: a standing counter means a dead owner. */
   lease: count,
   startedAtMs: wallMs,
+  /** The registry's epoch when the run began, 0 without a champion; absent in ledgers of before it was noted. */
+  championEpoch: epoch.optional(),
   requests: z.array(runRequestSchema).min(1).max(PLAN_REQUESTS_MAX),
 };
 

@@ -39,7 +39,16 @@ const PROGRESS_STEPS = 10_000;
 
 /** Everything that can happen to a ledger. Times are wall-clock milliseconds since 1970. */
 export type LedgerEvent =
-  | { type: 'started'; runId: string; epoch: number; owner: Owner; atMs: number; requests: readonly RunRequest[] }
+  | {
+      type: 'started';
+      runId: string;
+      epoch: number;
+      owner: Owner;
+      atMs: number;
+      /** The registry's epoch, 0 without a champion. */
+      championEpoch?: number;
+      requests: readonly RunRequest[];
+    }
   | { type: 'leased'; owner: Owner }
   | {
       type: 'restarted';
@@ -191,8 +200,9 @@ export function advance(ledger: Ledger, event: LedgerEvent): Ledger {
 }
 
 function start(ledger: Ledger, event: LedgerEvent & { type: 'started' }): Ledger {
-  const { runId, epoch, owner, atMs } = event;
+  const { runId, epoch, owner, atMs, championEpoch } = event;
   checkEpoch(ledger, epoch);
+  const compared = championEpoch !== undefined && { championEpoch };
   const requests = event.requests.map(({ source, id, hop }) => ({ source, id, hop }));
   if (requests.length === 0 || requests.length > PLAN_REQUESTS_MAX || jsonBytes(requests) > PLAN_IDENTITIES_MAX_BYTES)
     throw new RetrainError(
@@ -204,7 +214,7 @@ function start(ledger: Ledger, event: LedgerEvent & { type: 'started' }): Ledger
   return {
     ...ledger,
     epoch,
-    run: { stage: 'started', runId, epoch, owner, lease: 1, startedAtMs: atMs, requests },
+    run: { stage: 'started', runId, epoch, owner, lease: 1, startedAtMs: atMs, ...compared, requests },
     day,
     runsOfDay: day === ledger.day ? ledger.runsOfDay + 1 : 1,
   };
@@ -212,12 +222,13 @@ function start(ledger: Ledger, event: LedgerEvent & { type: 'started' }): Ledger
 
 function restart(ledger: Ledger, run: Run, event: LedgerEvent & { type: 'restarted' }): Ledger {
   checkEpoch(ledger, event.epoch);
-  const { runId, lease, requests } = run;
+  const { runId, lease, championEpoch, requests } = run;
   const { owner, epoch, atMs } = event;
+  const compared = championEpoch !== undefined && { championEpoch };
   const again: Ledger = {
     ...ledger,
     epoch,
-    run: { stage: 'started', runId, epoch, owner, lease: lease + 1, startedAtMs: atMs, requests },
+    run: { stage: 'started', runId, epoch, owner, lease: lease + 1, startedAtMs: atMs, ...compared, requests },
   };
   return event.interrupted ? touch(again, requests, (waiting) => interruptedOnce(waiting, 0)) : again;
 }

@@ -24,7 +24,7 @@ export interface ExecutionOptions {
 export class RunExecution {
   readonly runId: string;
   readonly epoch: number;
-  /** Of the champion that the trainer is given, 0 for none. */
+  /** Of the champion that the trainer was given, 0 for none. */
   readonly championEpoch: number;
   readonly #options: ExecutionOptions;
   readonly #cancelled = new Set<string>();
@@ -38,7 +38,10 @@ export class RunExecution {
     this.#options = options;
     this.runId = options.run.runId;
     this.epoch = options.run.epoch;
-    this.championEpoch = options.registryState.epoch;
+    const { run, policy, registryState } = options;
+    // One that lives elsewhere was given it when it was started, perhaps by another worker, before this champion.
+    const begunWith = policy.trainer.reattaches ? run.championEpoch : undefined;
+    this.championEpoch = begunWith ?? registryState.epoch;
   }
 
   get halt(): StopCause | undefined {

@@ -1,4 +1,5 @@
 import { RetrainError } from '../../errors.ts';
+import { abandon } from './abandoned-run.ts';
 import { backoffMs } from '../backoff.ts';
 import type { CancelEvent } from '../envelope.ts';
 import { judge } from '../gate.ts';
@@ -139,7 +140,10 @@ export class RunStages {
       // A deadline that passes while the trainer runs changes nothing; one that has passed before leaves the run.
       const events = atHand.filter((event) => !isOverdue(event, this.#nowMs()));
       // Every message expired while nobody held the session: there is nothing left to answer.
-      if (events.length === 0) return this.#lease.write({ type: 'interrupted', progress: 0 });
+      if (events.length === 0) {
+        await abandon(policy.trainer, { model: this.#lease.model, run, graceMs: this.#context.graceMs });
+        return this.#lease.write({ type: 'interrupted', progress: 0 });
+      }
       // What is not at hand is not in the plan, and must not be answered by it; when it comes, it has its turn.
       if (events.length < run.requests.length) return this.#lease.write({ type: 'narrowed', requests: events });
       await this.#telling.started(run, events);

@@ -162,7 +162,8 @@ export class SessionWork {
     const epoch = Math.max(lease.ledger.epoch, registryState.epoch) + 1;
     const runId = `${epoch}-${context.random.bytes(RUN_ID_BYTES).toString('hex')}`;
     const requests = taken.map(({ source, id, hop }) => ({ source, id, hop }));
-    await lease.write({ type: 'started', runId, epoch, owner: context.me, atMs: context.clock.wallMs(), requests });
+    const [atMs, championEpoch] = [context.clock.wallMs(), registryState.epoch];
+    await lease.write({ type: 'started', runId, epoch, owner: context.me, atMs, championEpoch, requests });
     context.log({ fact: 'run-started', model, runId, epoch, requests: requests.length });
   }
 }

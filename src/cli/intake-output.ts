@@ -3,6 +3,7 @@ import type { ListenerFact } from '../retraining/listener/listener-log.ts';
 import type { ProducerFact } from '../retraining/producer-log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { factLogger } from './fact-logger.ts';
+import { onOneLine } from './printable.ts';
 
 /** What `retrain intake` tells. */
 export type IntakeOutputFact = IntakeFact | ListenerFact | ProducerFact;
@@ -32,7 +33,7 @@ export class IntakeOutput {
     if (json) this.#log(fact);
     else {
       const line = intakeLine(fact) ?? (verbose ? JSON.stringify(fact) : undefined);
-      if (line !== undefined) this.#print(line);
+      if (line !== undefined) this.#print(onOneLine(line));
     }
   }
 }

@@ -4,6 +4,7 @@ import type { ProducerFact } from '../retraining/producer-log.ts';
 import type { Trigger } from '../retraining/request.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { factLogger } from './fact-logger.ts';
+import { onOneLine } from './printable.ts';
 
 /**
  * Prints what monitors tell: with `json` every fact as a line of JSON, otherwise a line for a person about those that matter to one; `verbose`
@@ -28,7 +29,7 @@ export class MonitorOutput {
   tell(fact: MonitorFact | ProducerFact): void {
     const { json, verbose } = this.#options;
     if (json) this.#log(fact);
-    else if (verbose || !isRoutine(fact)) this.#print(factLine(fact));
+    else if (verbose || !isRoutine(fact)) this.#print(onOneLine(factLine(fact)));
   }
 }
 

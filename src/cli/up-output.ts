@@ -11,6 +11,7 @@ import { intakeLine } from './intake-output.ts';
 import type { IntakeOutputFact } from './intake-output.ts';
 import { factLine as monitorLine, isRoutine } from './monitor-output.ts';
 import { isOfNotifier, notifyLine } from './notify-output.ts';
+import { onOneLine } from './printable.ts';
 import { WorkerOutput } from './worker-output.ts';
 
 export type UpFact = WorkerFact | MonitorFact | ProducerFact | ListenerFact | IntakeFact | NotifyFact;
@@ -29,7 +30,7 @@ export class UpOutput {
     const { json, verbose, clock } = options;
     // It is meant to run for months.
     const stamped = (line: string): void =>
-      print(`${new Date(clock.wallMs()).toISOString().slice(0, 19).replace('T', ' ')} ${line}`);
+      print(onOneLine(`${new Date(clock.wallMs()).toISOString().slice(0, 19).replace('T', ' ')} ${line}`));
     this.#print = json ? () => undefined : stamped;
     this.#worker = new WorkerOutput(json ? print : stamped, options);
     this.#log = json ? factLogger(print, clock) : undefined;

@@ -2,6 +2,7 @@ import type { LedgerEvent } from '../retraining/worker/ledger.ts';
 import type { WorkerFact } from '../retraining/worker/worker-log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { factLogger } from './fact-logger.ts';
+import { onOneLine } from './printable.ts';
 
 /** What becomes of a run, as the ledger has it. */
 type RunEnd =
@@ -45,7 +46,8 @@ export class WorkerOutput {
     if (json) this.#log(fact);
     else {
       const line = factLine(fact) ?? (verbose ? JSON.stringify(fact) : undefined);
-      if (line !== undefined) this.#print(line);
+      // Reasons hold what a trainer printed: it must neither break the line nor command the terminal.
+      if (line !== undefined) this.#print(onOneLine(line));
     }
   }
 

@@ -106,7 +106,8 @@ function propertiesAt(schema: z.ZodType, path: Path): string[] {
 
 function bare(schema: unknown): unknown {
   let inside = schema;
-  while (inside instanceof z.ZodOptional || inside instanceof z.ZodDefault) inside = inside.unwrap();
+  while (inside instanceof z.ZodOptional || inside instanceof z.ZodDefault || inside instanceof z.ZodPrefault)
+    inside = inside.unwrap();
   return inside;
 }
 

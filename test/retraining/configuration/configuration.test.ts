@@ -129,6 +129,11 @@ const REFUSALS: readonly [what: string, text: string, expected: RegExp][] = [
     `${SMALL}\noutcomes: { topic: a, queue: b }`,
     /outcomes.queue: give a topic or a queue, not both/,
   ],
+  [
+    'an unknown property of a section',
+    `${SMALL}\nbroker: { port: 0 }`,
+    /unknown property 'port'; known are amqpPort, httpPort/,
+  ],
   ['an unknown section', `${SMALL}\nmodel: {}`, /unknown property 'model'; did you mean 'models'\?/],
   [
     'a rule for an unknown model',

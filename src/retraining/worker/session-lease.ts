@@ -194,6 +194,9 @@ export class SessionLease {
 
   /** Accepts the session again; when that fails in time, or somebody else ran the model meanwhile, it is lost. */
   recover(reason: string): Promise<void> {
+    // A renewal that was under way at the release finds its link closed: nobody would let go of what is accepted now.
+    if (this.#released && !this.#recovering)
+      return Promise.reject(new RetrainError('LOCK_LOST', `the session of ${this.model} was released`));
     this.#recovering ??= this.#recover(reason).finally(() => {
       this.#recovering = undefined;
       // A link that was offered when this recovery had another one already: it is the newer of the two.
@@ -207,6 +210,7 @@ export class SessionLease {
     this.#released = true;
     this.#options.giveUp?.removeEventListener('abort', this.#onGiveUp);
     while (this.#recovering) await this.#recovering.catch(() => undefined);
+    if (this.#offered) await this.#close(this.#offered);
     await this.#close(this.#receiver);
   }
 

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../errors.ts';
 import { pause } from '../../runtime/clock.ts';
 import { backoffMs } from '../backoff.ts';
 import type { Backoff } from '../backoff.ts';
-import { toRetrainError } from '../connection.ts';
+import { closeClient, toRetrainError } from '../connection.ts';
 import type { LedgerEvent } from './ledger.ts';
 import type { Ledger } from './ledger-record.ts';
 import { messageOf } from './session-errors.ts';
@@ -80,7 +80,7 @@ export class WorkerSlots {
           await pause(clock, Math.max(0, begunMs + IDLE_MIN_MS - clock.monotonicMs()), signal);
           continue;
         }
-        if (signal.aborted) return await next.receiver.close();
+        if (signal.aborted) return await closeClient(next.receiver, { clock });
         const { turn, awayMs } = await this.#work(next.receiver);
         if (turn.kind === 'worked') visit?.worked(turn.runs);
         failed = turn.kind === 'failed' ? failed + 1 : 0;

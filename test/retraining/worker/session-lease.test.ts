@@ -63,6 +63,20 @@ test('a lease that was released does not mind that the worker gives up', async (
   assert.equal(lease.lost.aborted, false);
 });
 
+test('a renewal that fails because its lease is being released does not accept the session again', async () => {
+  const link = new LinkDouble();
+  let accepted = 0;
+  const lease = leaseOn(link, {
+    accept: () => {
+      accepted++;
+      return Promise.resolve(new LinkDouble().receiver);
+    },
+  });
+  await lease.release();
+  await assert.rejects(lease.recover('the link was closed'), { code: 'LOCK_LOST', message: /was released/ });
+  assert.equal(accepted, 0);
+});
+
 test('a link that is offered to a lease that was released or lost is closed', async () => {
   const released = leaseOn(new LinkDouble());
   await released.release();

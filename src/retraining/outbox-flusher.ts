@@ -10,6 +10,9 @@ import type { ProducerLog } from './producer-log.ts';
 /** The longest pause between two tries to send what waits, however long the broker has been away, milliseconds. */
 export const FLUSH_PAUSE_MAX_MS = 60_000;
 
+/** How long a stop waits for what is being sent, milliseconds. */
+const STOP_WITHIN_MS = 5_000;
+
 export interface OutboxFlusherOptions {
   /** Sends what waits; raises what stops all of it. */
   readonly flush: (signal: AbortSignal) => Promise<FlushResult>;
@@ -49,10 +52,13 @@ export class OutboxFlusher {
     if (!this.#trouble) this.#woken.abort();
   }
 
+  /** Waits for what is being sent, but not for long: the client may not come back from a silent host, and what is not sent stays. */
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#woken.abort();
-    await this.#loop;
+    const ended = new AbortController();
+    const loop = this.#loop.finally(() => ended.abort());
+    await Promise.race([loop, pause(this.#options.clock, STOP_WITHIN_MS, ended.signal)]);
   }
 
   async #run(): Promise<void> {

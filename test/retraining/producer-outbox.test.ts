@@ -219,6 +219,28 @@ test('a flusher tells once of an entry that nobody can send, and pauses longer a
   await producer[Symbol.asyncDispose]();
 });
 
+test('a stop does not wait for a client that never comes back; what it was sending stays in the outbox', async (t) => {
+  const outboxFolder = await temporaryFolder(t);
+  const sender = new FakeSender();
+  const { producer: before } = producing({ sender, outboxFolder });
+  sender.onSend = async () => {
+    throw refused();
+  };
+  await assert.rejects(before.request(input));
+  const tries = sender.tries;
+  sender.onSend = () => new Promise(() => undefined);
+  const clock = new FakeClock();
+  const { producer } = producing({ sender, clock, outboxFolder, flushEveryMs: 1_000 });
+  await eventually(() => sender.tries > tries);
+  let stopped = false;
+  void producer[Symbol.asyncDispose]().then(() => (stopped = true));
+  await eventually(() => {
+    clock.advance(1_000);
+    return stopped;
+  });
+  assert.equal((await readdir(outboxFolder)).length, 1);
+});
+
 test('a request of somebody else keeps its identity, also in the outbox; its MessageId meets no other', async (t) => {
   const outboxFolder = await temporaryFolder(t);
   const { sender, producer } = producing({ outboxFolder });

@@ -1,42 +1,9 @@
 import type { IntakeFact } from '../retraining/intake/intake-log.ts';
 import type { ListenerFact } from '../retraining/listener/listener-log.ts';
 import type { ProducerFact } from '../retraining/producer-log.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { factLogger } from './fact-logger.ts';
-import { onOneLine } from './printable.ts';
 
 /** What `retrain intake` tells. */
 export type IntakeOutputFact = IntakeFact | ListenerFact | ProducerFact;
-
-/**
- * Prints what intake, listener and their producers tell: with `json` every fact as a line of JSON, otherwise a line for a person
- * about those that matter to one; `verbose` adds the others as they are.
- */
-export class IntakeOutput {
-  readonly #print: (line: string) => void;
-  readonly #options: { readonly json: boolean; readonly verbose: boolean; readonly clock: Clock };
-  readonly #log: ReturnType<typeof factLogger>;
-
-  constructor(print: (line: string) => void, options: { json: boolean; verbose: boolean; clock: Clock }) {
-    this.#print = print;
-    this.#options = options;
-    this.#log = factLogger(print, options.clock);
-  }
-
-  /** For people only. */
-  say(line: string): void {
-    if (!this.#options.json) this.#print(line);
-  }
-
-  tell(fact: IntakeOutputFact): void {
-    const { json, verbose } = this.#options;
-    if (json) this.#log(fact);
-    else {
-      const line = intakeLine(fact) ?? (verbose ? JSON.stringify(fact) : undefined);
-      if (line !== undefined) this.#print(onOneLine(line));
-    }
-  }
-}
 
 /** A fact in one line for a person, or undefined for what only matters when something is to be found out. */
 export function intakeLine(fact: IntakeOutputFact): string | undefined {

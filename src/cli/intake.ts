@@ -8,7 +8,8 @@ import { metricsText, partsOf } from './configured-parts.ts';
 import { requireConfiguration } from './configured.ts';
 import { addConnectionOptions, checkQueue, placeOf, withClient } from './connection.ts';
 import type { ConnectionOptions, Place } from './connection.ts';
-import { IntakeOutput } from './intake-output.ts';
+import { FactOutput } from './fact-output.ts';
+import { intakeLine } from './intake-output.ts';
 import type { IntakeOutputFact } from './intake-output.ts';
 import { Interrupt } from './interrupt.ts';
 import { Readiness } from './readiness.ts';
@@ -49,7 +50,7 @@ async function runIntake(flags: IntakeFlags): Promise<void> {
     );
   const place = placeOf(flags);
   const events = flags.events ?? configuration.queues.intake;
-  const output = new IntakeOutput((line) => console.log(line), {
+  const output = new FactOutput((line) => console.log(line), intakeLine, {
     json: flags.json === true,
     verbose: flags.verbose === true,
     clock: systemClock,
@@ -64,7 +65,12 @@ async function runIntake(flags: IntakeFlags): Promise<void> {
 
 async function start(
   configuration: Configuration,
-  { place, events, output, started }: { place: Place; events: string; output: IntakeOutput; started: StartedParts },
+  {
+    place,
+    events,
+    output,
+    started,
+  }: { place: Place; events: string; output: FactOutput<IntakeOutputFact>; started: StartedParts },
 ): Promise<string[]> {
   const parts = partsOf(configuration);
   const { connection, queue } = place;
@@ -99,7 +105,11 @@ async function start(
 /** What is wrong with key or queues is said at the start. A broker that is away is not: what comes in meanwhile is kept. */
 async function check(
   place: Place,
-  { events, queues, output }: { events: string | undefined; queues: Configuration['queues']; output: IntakeOutput },
+  {
+    events,
+    queues,
+    output,
+  }: { events: string | undefined; queues: Configuration['queues']; output: FactOutput<IntakeOutputFact> },
 ): Promise<void> {
   try {
     await checkQueue(place, queues);

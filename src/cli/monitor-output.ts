@@ -2,44 +2,18 @@ import type { MetricWindow } from '../monitoring/tumbling-windows.ts';
 import type { MonitorFact } from '../retraining/monitors/monitor-log.ts';
 import type { ProducerFact } from '../retraining/producer-log.ts';
 import type { Trigger } from '../retraining/request.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { factLogger } from './fact-logger.ts';
-import { onOneLine } from './printable.ts';
-
-/**
- * Prints what monitors tell: with `json` every fact as a line of JSON, otherwise a line for a person about those that matter to one; `verbose`
- * adds a line for every window.
- */
-export class MonitorOutput {
-  readonly #print: (line: string) => void;
-  readonly #options: { readonly json: boolean; readonly verbose: boolean; readonly clock: Clock };
-  readonly #log: ReturnType<typeof factLogger>;
-
-  constructor(print: (line: string) => void, options: { json: boolean; verbose: boolean; clock: Clock }) {
-    this.#print = print;
-    this.#options = options;
-    this.#log = factLogger(print, options.clock);
-  }
-
-  /** For people only. */
-  say(line: string): void {
-    if (!this.#options.json) this.#print(line);
-  }
-
-  tell(fact: MonitorFact | ProducerFact): void {
-    const { json, verbose } = this.#options;
-    if (json) this.#log(fact);
-    else if (verbose || !isRoutine(fact)) this.#print(onOneLine(factLine(fact)));
-  }
-}
 
 /** A window that was nothing special; one that could not be judged is. */
-export function isRoutine(fact: MonitorFact | ProducerFact): boolean {
+function isRoutine(fact: MonitorFact | ProducerFact): boolean {
   return fact.fact === 'window-closed' && !(fact.kind === 'discarded' && fact.note !== undefined);
 }
 
-/** A fact in one line for a person. */
-export function factLine(fact: MonitorFact | ProducerFact): string {
+/** What `retrain monitor` tells. */
+export type MonitorOutputFact = MonitorFact | ProducerFact;
+
+/** A fact in one line for a person; undefined for a window that was nothing special, unless `verbose`. */
+export function monitorLine(fact: MonitorOutputFact, { verbose }: { readonly verbose: boolean }): string | undefined {
+  if (!verbose && isRoutine(fact)) return undefined;
   if (!('monitor' in fact)) return producerLine(fact);
   const who = `${fact.model} ${fact.monitor}`;
   switch (fact.fact) {

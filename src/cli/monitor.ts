@@ -12,7 +12,9 @@ import { addConnectionOptions, checkQueue, placeOf } from './connection.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { EXIT } from './exit-code.ts';
 import { Interrupt } from './interrupt.ts';
-import { MonitorOutput } from './monitor-output.ts';
+import { FactOutput } from './fact-output.ts';
+import { monitorLine } from './monitor-output.ts';
+import type { MonitorOutputFact } from './monitor-output.ts';
 import { collect } from './option.ts';
 
 interface MonitorFlags extends ConnectionOptions {
@@ -46,7 +48,7 @@ Examples:
 async function runMonitor(flags: MonitorFlags): Promise<void> {
   const configuration = flags.configured?.configuration ?? (await requireConfiguration(flags.config));
   const models = monitorsOf(configuration, flags.model);
-  const output = new MonitorOutput((line) => console.log(line), {
+  const output = new FactOutput((line) => console.log(line), monitorLine, {
     json: flags.json === true,
     verbose: flags.verbose === true,
     clock: systemClock,
@@ -94,7 +96,7 @@ function monitorsOf(
   );
 }
 
-async function sayHowItEnded(runner: MonitorRunner, output: MonitorOutput): Promise<void> {
+async function sayHowItEnded(runner: MonitorRunner, output: FactOutput<MonitorOutputFact>): Promise<void> {
   for (const { model, monitor, rows, badRows, late, requests } of runner.status)
     output.say(`${model} ${monitor}: ${rows} observations, ${badRows} bad, ${late} late, ${requests} requests in all`);
   const bytes = await runner.behind();

@@ -16,13 +16,14 @@ import { RetrainingWorker } from '../retraining/worker/worker.ts';
 import { configuredRegistry, metricsText, partsOf } from './configured-parts.ts';
 import { Readiness } from './readiness.ts';
 import { StartedParts } from './started-parts.ts';
-import type { UpFact, UpOutput } from './up-output.ts';
+import type { UpFact } from './up-output.ts';
+import type { WorkerOutput } from './worker-output.ts';
 
 /** What parts have in common while they are started. */
 interface Starting {
   readonly parts: AssemblyParts;
   readonly connection: Connection;
-  readonly output: UpOutput;
+  readonly output: WorkerOutput<UpFact>;
   readonly started: StartedParts;
   readonly readiness: Readiness;
 }
@@ -36,7 +37,7 @@ export interface UpParts extends AsyncDisposable {
 /** Starts everything that the configuration describes; when one part cannot start, those before it are stopped again. */
 export async function startParts(
   configuration: Configuration,
-  { connection, output }: { connection: Connection; output: UpOutput },
+  { connection, output }: { connection: Connection; output: WorkerOutput<UpFact> },
 ): Promise<UpParts> {
   const started = new StartedParts();
   const starting = { parts: partsOf(configuration), connection, output, started, readiness: new Readiness() };

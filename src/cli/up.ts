@@ -14,7 +14,9 @@ import { stackOf } from './failure.ts';
 import { Interrupt } from './interrupt.ts';
 import { forgetRunning, tellRunning } from './running-broker.ts';
 import { outcomeTarget } from '../retraining/configuration/assembly.ts';
-import { UpOutput } from './up-output.ts';
+import { upOutput } from './up-output.ts';
+import type { UpFact } from './up-output.ts';
+import type { WorkerOutput } from './worker-output.ts';
 import { startParts } from './up-parts.ts';
 
 interface UpFlags {
@@ -43,7 +45,7 @@ Examples:
 
 async function runUp(flags: UpFlags): Promise<void> {
   const configuration = await requireConfiguration(flags.config);
-  const output = new UpOutput((line) => console.log(line), {
+  const output = upOutput((line) => console.log(line), {
     json: flags.json === true,
     verbose: flags.verbose === true,
     clock: systemClock,
@@ -61,7 +63,7 @@ async function runUp(flags: UpFlags): Promise<void> {
 /** The broker, and a note for the other commands where it is. */
 async function embedBroker(
   configuration: Configuration,
-  { flags, output }: { flags: UpFlags; output: UpOutput },
+  { flags, output }: { flags: UpFlags; output: WorkerOutput<UpFact> },
 ): Promise<AsyncDisposable & Pick<RunningServer, 'connectionString' | 'failed'>> {
   const { broker: ports, folders } = configuration;
   const broker = await startServer({

@@ -1,11 +1,9 @@
 import type { LedgerEvent } from '../retraining/worker/ledger.ts';
 import type { WorkerFact } from '../retraining/worker/worker-log.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { factLogger } from './fact-logger.ts';
-import { onOneLine } from './printable.ts';
+import { FactOutput } from './fact-output.ts';
 
 /** What becomes of a run, as the ledger has it. */
-type RunEnd =
+export type RunEnd =
   | {
       readonly fact: 'decided';
       readonly model: string;
@@ -21,36 +19,8 @@ type RunEnd =
       readonly retryAt?: string;
     };
 
-/**
- * Prints what the worker tells: with `json` every fact as a line of JSON, otherwise a line for a person about those that
- * matter to one; `verbose` adds the others as they are.
- */
-export class WorkerOutput {
-  readonly #print: (line: string) => void;
-  readonly #options: { readonly json: boolean; readonly verbose: boolean; readonly clock: Clock };
-  readonly #log: ReturnType<typeof factLogger>;
-
-  constructor(print: (line: string) => void, options: { json: boolean; verbose: boolean; clock: Clock }) {
-    this.#print = print;
-    this.#options = options;
-    this.#log = factLogger(print, options.clock);
-  }
-
-  /** For people only. */
-  say(line: string): void {
-    if (!this.#options.json) this.#print(line);
-  }
-
-  tell(fact: WorkerFact | RunEnd): void {
-    const { json, verbose } = this.#options;
-    if (json) this.#log(fact);
-    else {
-      const line = factLine(fact) ?? (verbose ? JSON.stringify(fact) : undefined);
-      // Reasons hold what a trainer printed: it must neither break the line nor command the terminal.
-      if (line !== undefined) this.#print(onOneLine(line));
-    }
-  }
-
+/** What the worker tells, and what becomes of its runs. */
+export class WorkerOutput<F extends { readonly fact: string } = never> extends FactOutput<WorkerFact | RunEnd | F> {
   /** Takes what the ledger has acknowledged; of it, only the ends of runs are told by no fact. */
   written(event: LedgerEvent, model: string): void {
     if (event.type === 'decided') this.tell({ fact: 'decided', model, verdict: event.verdict, reason: event.reason });
@@ -62,7 +32,7 @@ export class WorkerOutput {
 }
 
 /** A fact in one line for a person, or undefined for what only matters when something is to be found out. */
-function factLine(fact: WorkerFact | RunEnd): string | undefined {
+export function workerLine(fact: WorkerFact | RunEnd): string | undefined {
   const text = factText(fact);
   if (text === undefined) return undefined;
   return 'model' in fact ? `${fact.model}: ${text}` : text;

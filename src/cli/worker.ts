@@ -15,7 +15,7 @@ import { Readiness } from './readiness.ts';
 import { DEFAULT_STATE_FOLDER } from './state-folder.ts';
 import { checkWorkerFlags, refuseTrainerFlags, workerOptionsOf } from './worker-flags.ts';
 import type { WorkerFlags } from './worker-flags.ts';
-import { WorkerOutput } from './worker-output.ts';
+import { workerLine, WorkerOutput } from './worker-output.ts';
 
 const DEFAULT_GRACE_MS = 30_000;
 
@@ -74,7 +74,7 @@ async function runWorker(trainer: readonly string[], flags: WorkerFlags): Promis
   await checkQueue(place, { sessions: options.sessions !== false });
   if (options.outcomes !== undefined) await checkTarget({ ...place, queue: options.outcomes });
 
-  const output = new WorkerOutput((line) => console.log(line), {
+  const output = new WorkerOutput((line) => console.log(line), workerLine, {
     json: flags.json === true,
     verbose: flags.verbose === true,
     clock: systemClock,

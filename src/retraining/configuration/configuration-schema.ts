@@ -142,7 +142,6 @@ export const configurationSchema = z
   })
   .describe('Configuration of retrain: retrain.yaml.');
 
-export type ConfigurationInput = z.input<typeof configurationSchema>;
 export type ConfigurationFile = z.output<typeof configurationSchema>;
 
 /** The published contract of the file: JSON Schema 2020-12, in which `${NAME}` may stand for every scalar. */

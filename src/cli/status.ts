@@ -55,6 +55,7 @@ async function runStatus(options: StatusOptions): Promise<void> {
     return;
   }
   const terminal = new Terminal(process.stdout);
+  if (queue === null) terminal.line('The broker was not asked: this is what this machine knows.');
   showQueue(report.queue, terminal);
   showRunning(runningOf(status), terminal);
   showModels(report.models, terminal);

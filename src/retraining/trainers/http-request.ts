@@ -52,7 +52,7 @@ export async function exchange(request: HttpRequest): Promise<HttpAnswer> {
       ...(retryAfter >= 0 && { retryAfterMs: Math.min(retryAfter * 1000, RETRY_AFTER_MAX_MS) }),
     };
   } catch (error) {
-    throw new NoAnswer(`${method} ${url}: ${reasonOf(limit.signal.aborted ? limit.signal.reason : error)}`, {
+    throw new NoAnswer(`${method} ${shownUrl(url)}: ${reasonOf(limit.signal.aborted ? limit.signal.reason : error)}`, {
       cause: error,
     });
   } finally {
@@ -76,4 +76,10 @@ async function readText(answer: Response): Promise<string> {
 function reasonOf(error: unknown): string {
   const { cause, message } = error as { cause?: { code?: string; message?: string }; message?: string };
   return cause?.code ?? cause?.message ?? message ?? String(error);
+}
+
+/** An address for texts that others read: what follows its path may be a secret. */
+export function shownUrl(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
 }

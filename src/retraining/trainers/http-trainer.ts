@@ -8,7 +8,7 @@ import { modelPath } from '../model-name.ts';
 import { meaningOf } from './exit-code.ts';
 import { REASON_MAX_LENGTH, readStatusSchema } from './http-contract.ts';
 import type { RunStatusBody, StartOrderBody } from './http-contract.ts';
-import { NoAnswer, exchange } from './http-request.ts';
+import { NoAnswer, exchange, shownUrl } from './http-request.ts';
 import type { HttpAnswer, HttpRequest } from './http-request.ts';
 import { DEFAULT_GRACE_MS, DEFAULT_MAX_RUN_MS } from './local-run.ts';
 import { RemoteFault, RemoteRun } from './remote-run.ts';
@@ -115,7 +115,7 @@ class HttpWork implements RemoteWork {
   async look(signal?: AbortSignal): Promise<Look> {
     for (let reads = 1; ; reads++) {
       const status = await this.#status(signal);
-      if (!status) return { state: 'gone', reason: `the service no longer knows the run at ${this.#url}` };
+      if (!status) return { state: 'gone', reason: `the service no longer knows the run at ${shownUrl(this.#url)}` };
       const { log } = status;
       if (log) {
         if (log.text !== '') await this.#onLog(Buffer.from(log.text));
@@ -145,13 +145,16 @@ class HttpWork implements RemoteWork {
     try {
       value = JSON.parse(answer.text);
     } catch {
-      throw new RemoteFault('refused', `GET ${this.#url} is answered with no JSON: ${excerpt(answer.text)}`);
+      throw new RemoteFault('refused', `GET ${shownUrl(this.#url)} is answered with no JSON: ${excerpt(answer.text)}`);
     }
     const parsed = readStatusSchema.safeParse(value);
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
     const field = issue?.path.join('.') || 'the whole';
-    throw new RemoteFault('refused', `GET ${this.#url} is answered against the contract: ${field}: ${issue?.message}`);
+    throw new RemoteFault(
+      'refused',
+      `GET ${shownUrl(this.#url)} is answered against the contract: ${field}: ${issue?.message}`,
+    );
   }
 
   /** What has changed since the last look. */
@@ -224,7 +227,7 @@ function checkAnswer(method: string, url: string, { status, text, retryAfterMs =
   const how = status >= 300 && status < 400 ? ' (redirects are not followed: configure the address itself)' : '';
   throw new RemoteFault(
     passing ? 'passing' : 'refused',
-    `${method} ${url} is answered with ${status}${how}: ${excerpt(text)}`,
+    `${method} ${shownUrl(url)} is answered with ${status}${how}: ${excerpt(text)}`,
     { retryAfterMs },
   );
 }

@@ -69,6 +69,18 @@ test('http: a plan that the service refuses is permanent, with its reason', asyn
   assert.match(end.reason, /422.*no such dataset/);
 });
 
+test('http: what follows the path of an address may be a secret, and is shown nowhere', async (t) => {
+  const service = await TrainingService.open(t, { does: 'hang' });
+  service.intercept = (_, response) => {
+    send(response, 422, { type: 'about:blank', title: 'Unprocessable', detail: 'no' });
+    return true;
+  };
+  const url = `http://127.0.0.1:${service.port}/runs?code=hidden`;
+  const end = failed(await service.trainer({ url }).start(runOf()).result);
+  assert.match(end.reason, /PUT http:\/\/127\.0\.0\.1:\d+\/runs\/\S+ is answered with 422/);
+  assert.doesNotMatch(end.reason, /hidden/);
+});
+
 test('http: redirects are not followed, as they would carry the token elsewhere', async (t) => {
   const service = await TrainingService.open(t, { does: 'hang' });
   service.intercept = (_, response) => {

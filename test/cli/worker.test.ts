@@ -142,7 +142,10 @@ test('a worker with --idle-exit ends by itself when there is nothing left to do'
   const worker = bench.worker(['--idle-exit', '500ms'], ['false']);
   await worker.printed(/m: trainer: exit code 1; see .*run\.log\nm: tried again at \d{4}-/);
   assert.equal((await worker.finished).code, 0);
-  assert.deepEqual((await bench.status()).queue?.models, [{ model: 'm', waiting: 0, scheduled: 1, deadLettered: {} }]);
+  // With full jitter the clone may be due at once, and then waits for the next worker.
+  const [model, ...others] = (await bench.status()).queue?.models ?? [];
+  assert.deepEqual([model?.model, model?.deadLettered, others], ['m', {}, []]);
+  assert.equal((model?.waiting ?? 0) + (model?.scheduled ?? 0), 1);
 });
 
 test('a worker with --idle-exit whose broker is gone for the whole span ends with the code for try again', async (t) => {

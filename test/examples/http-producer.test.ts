@@ -23,7 +23,7 @@ test('the example sends a request by HTTP, once however often it is called, and 
   const env = { ...process.env, RETRAIN_URL: listener.url, RETRAIN_TOKEN: TOKEN };
   const args = [SCRIPT, 'births', 'https://example.net/births-2024.csv'];
   const first = await run(process.execPath, args, { env });
-  assert.equal(first.stdout, 'accepted births/https://example.net/births-2024.csv\n');
+  assert.equal(first.stdout, 'accepted births|https://example.net/births-2024.csv\n');
   const second = await run(process.execPath, args, { env });
   assert.equal(second.stdout, first.stdout);
   const messages = await world.peek();

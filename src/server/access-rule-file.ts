@@ -6,9 +6,9 @@ import { readSecretFile, writeSecretFile } from '../runtime/secret-file.ts';
 import { ACCESS_RIGHTS } from './access-rule.ts';
 
 const FILE = 'access-rules.json';
-/** 2 knows rules that were given while the broker ran. */
-const VERSION = 2;
-const READABLE_VERSIONS: readonly unknown[] = [1, VERSION];
+/** 2 knows rules that were given to queues and topics while the broker ran, 3 those of the namespace, too. */
+const VERSION = 3;
+const READABLE_VERSIONS: readonly unknown[] = [1, 2, VERSION];
 /** What older versions kept the root rule's only key in. */
 const FORMER_KEY_FILE = 'access-key';
 const REMEDY = 'Put a copy back, or remove the file: then every rule gets new keys';
@@ -23,10 +23,10 @@ const storedRule = z.strictObject({
   primaryKey: z.string().min(1),
   secondaryKey: z.string().min(1),
   /**
-   * Of a rule that was given to its queue or topic while the broker ran: it is in force as long as that entity lives, which was made at
-   * `entityMs`. Any other rule is in force when it is declared at the start.
+   * Of a rule that was given while the broker ran: one of a queue or topic is in force as long as that entity lives, which was made at
+   * `entityMs`, one of the namespace always. Any other rule is in force when it is declared at the start.
    */
-  given: z.strictObject({ entityMs: time, createdAtMs: time, modifiedAtMs: time }).optional(),
+  given: z.strictObject({ entityMs: time.optional(), createdAtMs: time, modifiedAtMs: time }).optional(),
 });
 const content = z.strictObject({ version: z.literal(VERSION), rules: z.array(storedRule) });
 
@@ -85,7 +85,7 @@ function parse(path: string, text: string): StoredRule[] {
   if (typeof version === 'number' && !readable)
     throw new RetrainError(
       'DATA_VERSION',
-      `${path} has version ${version}, and this program reads version ${READABLE_VERSIONS.join(' and ')}: use the program that wrote it`,
+      `${path} has version ${version}, and this program reads version ${READABLE_VERSIONS.join(', ')}: use the program that wrote it`,
     );
   const parsed = content.safeParse(readable ? { ...(found as object), version: VERSION } : found);
   if (parsed.success) return parsed.data.rules;

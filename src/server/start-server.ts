@@ -7,7 +7,7 @@ import { maxOpenFiles } from '../runtime/open-files.ts';
 import { systemRandom } from '../runtime/random.ts';
 import type { Random } from '../runtime/random.ts';
 import { EMULATOR_KEY, rootRule } from './access-rule.ts';
-import type { AccessRight, AccessRule } from './access-rule.ts';
+import type { AccessRight } from './access-rule.ts';
 import { checkedRules } from './access-rules.ts';
 import { AccessRuleKeeper } from './access-rule-keeper.ts';
 import type { AccessRuleSpec } from './access-rule-spec.ts';
@@ -65,9 +65,9 @@ export interface AccessRuleInForce {
 }
 
 export interface RunningServer extends AsyncDisposable {
-  /** For the official clients; it holds the key of RootManageSharedAccessKey. */
+  /** For the official clients; it holds the primary key that RootManageSharedAccessKey has now. */
   readonly connectionString: string;
-  /** The rules besides RootManageSharedAccessKey. */
+  /** The rules besides RootManageSharedAccessKey that are in force now. */
   readonly accessRules: readonly AccessRuleInForce[];
   readonly amqpPort: number;
   readonly httpPort: number;
@@ -192,15 +192,20 @@ function running(parts: {
     }
   };
   const { amqpPort: port, httpPort, tls } = ports;
-  const [root, ...others] = access.rules as [AccessRule, ...AccessRule[]];
   return {
-    connectionString: connectionString({ host, port, rule: root }),
-    accessRules: others.map((rule) => {
-      const { name, queue, rights } = rule;
-      const scope = queue === undefined ? {} : { queue };
-      return { name, ...scope, rights, connectionString: connectionString({ host, port, rule }) };
-    }),
-    connect: connectSettings({ host, port, rule: root, tls }),
+    get connectionString() {
+      return connectionString({ host, port, rule: access.root });
+    },
+    get accessRules() {
+      return access.rules.slice(1).map((rule) => {
+        const { name, queue, rights } = rule;
+        const scope = queue === undefined ? {} : { queue };
+        return { name, ...scope, rights, connectionString: connectionString({ host, port, rule }) };
+      });
+    },
+    get connect() {
+      return connectSettings({ host, port, rule: access.root, tls });
+    },
     amqpPort: port,
     httpPort,
     ...(tls?.trustFile === undefined ? {} : { trustFile: tls.trustFile }),

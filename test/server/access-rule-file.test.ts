@@ -108,7 +108,7 @@ test('a file that is not what was written is refused, and stays as it is', async
   const path = join(folder, 'access-rules.json');
   const cases: [string, string, RegExp][] = [
     ['{', 'DATA_CORRUPT', /access-rules\.json is not JSON: Put a copy back, or remove the file/],
-    ['{"version":3,"rules":[]}', 'DATA_VERSION', /has version 3, and this program reads version 1 and 2/],
+    ['{"version":4,"rules":[]}', 'DATA_VERSION', /has version 4, and this program reads version 1, 2, 3/],
     ['{"rules":[]}', 'DATA_CORRUPT', /version: /],
     [
       '{"version":1,"rules":[{"name":"a","rights":["Fly"],"primaryKey":"k","secondaryKey":"k"}]}',

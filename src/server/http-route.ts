@@ -25,22 +25,22 @@ const OURS: ReadonlyMap<string, HttpRoute> = new Map([
 ]);
 
 /** Azure Resource Manager dates its versions by day, some of them with a suffix. */
-const DATED_VERSION = /^\d{4}-\d{2}-\d{2}(-[a-z]+)?$/i;
+export const DATED_VERSION = /^\d{4}-\d{2}-\d{2}(-[a-z]+)?$/i;
 const RESOURCE_MANAGER_PATH = /^\/(subscriptions|providers)(\/|$)/i;
 
 /**
  * Whom the target of a request is for. Queues and topics may be called anything, `health` or `subscriptions/x` too, so the path
- * alone cannot tell: `api-version` decides. With one of Service Bus it is the admin API, with a date of Azure Resource
- * Manager and one of its paths that one, and without any the paths of our own.
+ * alone cannot tell: `api-version` decides. With one of Service Bus it is the admin API, with any other the paths of Azure
+ * Resource Manager are for that one, which knows what it is to be, and without any the paths of our own.
  */
 export function httpRouteOf(target: string): HttpRoute {
   const { path, version } = partsOf(target);
   const route = routeOfPath(path);
   // No entity can be called so.
-  if (version === undefined || route === 'websocket') return route;
-  if ((ATOM_API_VERSIONS as readonly string[]).includes(version)) return 'atom';
-  if (DATED_VERSION.test(version) && RESOURCE_MANAGER_PATH.test(path)) return 'resource-manager';
-  return 'unknown-version';
+  if (route === 'websocket') return route;
+  if (version !== undefined && (ATOM_API_VERSIONS as readonly string[]).includes(version)) return 'atom';
+  if (RESOURCE_MANAGER_PATH.test(path)) return 'resource-manager';
+  return version === undefined ? route : 'unknown-version';
 }
 
 /** The path of a request's target, without its query, still percent-encoded. */

@@ -24,18 +24,21 @@ const VERSIONS = ATOM_API_VERSIONS.join(' or ');
 export class HttpRoutes implements HttpApi {
   readonly #healthy: () => boolean;
   readonly #atom: HttpApi | undefined;
+  readonly #resourceManager: HttpApi | undefined;
   readonly #mayConnect: OriginRule;
   readonly #onFault: (fault: unknown) => void;
 
-  /** `atom`: Service Bus's admin API; without it its requests are answered with 501. */
+  /** `atom`: Service Bus's admin API; `resourceManager`: Azure Resource Manager. The requests of one that is left out are answered with 501. */
   constructor(options: {
     readonly healthy: () => boolean;
     readonly atom?: HttpApi;
+    readonly resourceManager?: HttpApi;
     readonly mayConnect: OriginRule;
     readonly onFault: (fault: unknown) => void;
   }) {
     this.#healthy = options.healthy;
     this.#atom = options.atom;
+    this.#resourceManager = options.resourceManager;
     this.#mayConnect = options.mayConnect;
     this.#onFault = options.onFault;
   }
@@ -48,7 +51,8 @@ export class HttpRoutes implements HttpApi {
         return sendProblem(response, foreignOrigin(origin));
       }
       const route = httpRouteOf(request.url ?? '');
-      if (route === 'atom' && this.#atom) return this.#atom.handle(request, response);
+      const api = route === 'atom' ? this.#atom : route === 'resource-manager' ? this.#resourceManager : undefined;
+      if (api) return api.handle(request, response);
       // Nothing else here takes a body.
       request.resume();
       this.#answer(route, request, response);
@@ -87,7 +91,7 @@ export class HttpRoutes implements HttpApi {
         return sendProblem(response, {
           title: 'Bad Request',
           status: 400,
-          detail: `This api-version is not known for '${path}'. The admin API has api-version ${VERSIONS}.`,
+          detail: `This api-version is not known for '${path}'. The admin API has api-version ${VERSIONS}; Azure Resource Manager has dates, and paths that begin with /subscriptions.`,
         });
       case 'metrics':
       case 'api':

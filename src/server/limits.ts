@@ -89,6 +89,13 @@ export const LIMITS = {
   /** Entities of one page of a list when a client does not say how many, and the most that it may ask for. */
   entitiesPerPage: 100,
   entitiesPerPageMax: 1_000,
+  /** Long-running operations of Azure Resource Manager that are remembered, and for how long. */
+  armOperations: 1_000,
+  armOperationMs: 60 * 60_000,
+  /** Seconds after which a client is to ask again after one. */
+  armRetryAfterSeconds: 1,
+  /** Times that all queues and topics are looked for and deleted with their namespace, should others make more meanwhile. */
+  namespaceDeletionRounds: 100,
   /** Tokens that one connection may hold at a time. */
   tokensPerConnection: 1_000,
   /** Messages of one answer to peek-message. */

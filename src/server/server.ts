@@ -19,6 +19,7 @@ import type { DeclaredEntities } from './declared-entities.ts';
 import { checkLogSize, logSizesFor } from './log-sizes.ts';
 import { storedMessages } from './stored-messages.ts';
 import { EntityAdmin } from './entity-admin.ts';
+import type { ResourceManagerApi } from './resource-manager/resource-manager-api.ts';
 import { Service } from './service.ts';
 import type { Auth } from './service.ts';
 import { settingsOf } from './settings.ts';
@@ -194,6 +195,18 @@ export class Server implements AsyncDisposable {
     const parts = { service: this.#service, admin: this.admin, access, startedMs: this.#service.clock.wallMs() };
     const load = async (): Promise<HttpApi> => new (await import('./atom/atom-api.ts')).AtomApi(parts);
     return new LateApi({ load, onFault: this.#service.onFault });
+  }
+
+  /** Azure Resource Manager over this server's entities, and the namespace that `dataFolder` keeps for it. Most brokers are never asked for it. */
+  resourceManager(options: {
+    readonly dataFolder: string;
+    readonly access: EntityAccess;
+  }): LateApi<ResourceManagerApi> {
+    const service = this.#service;
+    const parts = { ...options, service, admin: this.admin };
+    const load = async (): Promise<ResourceManagerApi> =>
+      (await import('./resource-manager/open-resource-manager.ts')).openResourceManager(parts);
+    return new LateApi({ load, onFault: service.onFault });
   }
 
   /** Serves a client until one of both sides goes. Tell the returned listener what happens on the transport. */

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { RetrainError } from '../errors.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Disk } from '../runtime/disk.ts';
+import { files } from '../runtime/files.ts';
 import { nodeDisk } from '../runtime/node-disk.ts';
 import { maxOpenFiles } from '../runtime/open-files.ts';
 import { systemRandom } from '../runtime/random.ts';
@@ -20,6 +22,7 @@ import type { EntityAdmin } from './entity-admin.ts';
 import { Ports } from './network/ports.ts';
 import type { TlsOptions } from './network/tls-identity.ts';
 import { ANY_ORIGIN, LOCAL_ORIGIN } from './origin-rule.ts';
+import { NAMESPACE_FILE } from './resource-manager-file.ts';
 import { Server } from './server.ts';
 import { fittingSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
@@ -130,9 +133,16 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await access.save();
     const mayConnect = isOpen(options) ? LOCAL_ORIGIN : ANY_ORIGIN;
     const atom = server.adminApi(access);
-    const api = new HttpRoutes({ healthy: () => server.healthy, atom, mayConnect, onFault });
+    const resourceManager = server.resourceManager({ dataFolder, access });
+    // A namespace that was being deleted goes on going; what cannot be read is said now.
+    if ((await files.size(join(dataFolder, NAMESPACE_FILE))) !== undefined) await resourceManager.load();
+    const api = new HttpRoutes({ healthy: () => server.healthy, atom, resourceManager, mayConnect, onFault });
     const ports = await Ports.open({ ...options, server, api, mayConnect, host, clock, random, onFault });
-    return running({ server, ports, host, access });
+    const settled = async (): Promise<void> => {
+      await access?.settled();
+      await resourceManager.loaded?.settled();
+    };
+    return running({ server, ports, host, access, settled });
   } catch (error) {
     await server.close();
     throw error;
@@ -178,16 +188,18 @@ function running(parts: {
   readonly ports: Ports;
   readonly host: string;
   readonly access: AccessRuleKeeper;
+  /** Resolves when nothing is being written to the data folder besides the log. */
+  readonly settled: () => Promise<void>;
 }): RunningServer {
-  const { server, ports, host, access } = parts;
+  const { server, ports, host, access, settled } = parts;
   const close = async (): Promise<void> => {
     ports.closeAmqp();
     try {
       // While the data folder is still ours.
-      await access.settled();
+      await settled();
       await server.close();
     } finally {
-      await access.settled();
+      await settled();
       await ports.close();
     }
   };

@@ -36,3 +36,5 @@ export { entityText, PROPERTIES } from './entity.ts';
 export { type NamespacePlan, planNamespace, type Step } from './namespace-plan.ts';
 export { numberType } from './canonical.ts';
 export { entityProperties, type EntityKind, type EntityProperty } from './entity-property.ts';
+export { namespaceNameFault } from './namespace-name.ts';
+export { PREMIUM_CAPACITIES, skuFault, type SkuName, SKUS } from './namespace-sku.ts';

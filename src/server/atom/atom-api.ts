@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { subscriptionPath } from '../../topology/index.ts';
+import { hostOf } from '../http-request.ts';
 import type { HttpApi } from '../http-routes.ts';
 import { LIMITS } from '../limits.ts';
 import { AtomRefusal, alreadyExists, notFound, refusalOf } from './atom-refusal.ts';
-import { hostOf, readBody, readRequest } from './atom-request.ts';
+import { readDescription, readRequest } from './atom-request.ts';
 import type { AtomRequest } from './atom-request.ts';
 import { authorize } from './authorization.ts';
 import { entryXml, errorXml, nothingXml } from './feed.ts';
@@ -61,7 +62,7 @@ export class AtomApi implements HttpApi {
       authorize(this.#parts.service, request);
       if (request.method === 'GET') return this.#get(request);
       if (request.method === 'DELETE') return await this.#delete(request);
-      if (request.method === 'PUT') return await this.#put(request, await readBody(incoming));
+      if (request.method === 'PUT') return await this.#put(request, await readDescription(incoming));
       throw new AtomRefusal(405, `SubCode=40500. The method must be one of ${METHODS.join(', ')}.`);
     } catch (error) {
       return this.#refuse(error, request, hostOf(incoming));

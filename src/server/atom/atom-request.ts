@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { TLSSocket } from 'node:tls';
+import { BodyRefusal, headerOf, hostOf, originOf, parametersOf, readBody } from '../http-request.ts';
+import type { Page } from '../http-request.ts';
 import { pathOfTarget } from '../http-route.ts';
 import { LIMITS } from '../limits.ts';
 import { AtomRefusal, refusal } from './atom-refusal.ts';
@@ -23,55 +24,29 @@ export interface AtomRequest {
   readonly header: (name: string) => string | undefined;
 }
 
-/** Which entries of a list are wanted. */
-export interface Page {
-  readonly skip: number;
-  readonly top: number;
-}
-
 /** Versions from which on descriptions have more elements. */
 export const WITH_MESSAGE_SIZE = '2021-05';
 export const WITH_FILTER_COUNTS = '2024-05';
-
-const NO_HOST = 'localhost';
-const HOST = /^[A-Za-z0-9._:[\]-]{1,255}$/;
 
 /** @throws AtomRefusal 400 */
 export function readRequest(request: IncomingMessage): AtomRequest {
   const url = request.url ?? '/';
   const urlPath = pathOfTarget(url);
   const parameters = parametersOf(url);
-  const host = hostOf(request);
   return {
     method: request.method ?? 'GET',
     target: targetOf(urlPath),
     urlPath,
-    host,
-    origin: `${(request.socket as Partial<TLSSocket>).encrypted ? 'https' : 'http'}://${host}`,
+    host: hostOf(request),
+    origin: originOf(request),
     apiVersion: parameters.get('api-version') ?? '',
     update: request.headers['if-match'] !== undefined,
     page: {
       skip: count(parameters, '$skip', 0),
       top: Math.min(count(parameters, '$top', LIMITS.entitiesPerPage), LIMITS.entitiesPerPageMax),
     },
-    header: (name) => {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value[0] : value;
-    },
+    header: (name) => headerOf(request, name),
   };
-}
-
-/** It stands in addresses of the answer, so what is no host name is not repeated. */
-export function hostOf(request: IncomingMessage): string {
-  const { host } = request.headers;
-  return host !== undefined && HOST.test(host) ? host.toLowerCase() : NO_HOST;
-}
-
-/** Parameters of the query by their names in lower case. */
-function parametersOf(url: string): ReadonlyMap<string, string> {
-  const mark = url.indexOf('?');
-  const all = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
-  return new Map([...all].map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 function count(parameters: ReadonlyMap<string, string>, name: string, normal: number): number {
@@ -92,27 +67,12 @@ export function namespaceName(host: string): string {
  *
  * @throws AtomRefusal 413 over `LIMITS.adminRequestBytes`; the rest is not kept
  */
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const tooLarge = (): AtomRefusal =>
-    new AtomRefusal(
-      413,
-      `SubCode=41300. The body has more than ${LIMITS.adminRequestBytes} bytes, which is the limit.`,
-    );
-  if (Number(request.headers['content-length'] ?? 0) > LIMITS.adminRequestBytes) throw tooLarge();
-  return new Promise((resolve, reject) => {
-    const parts: Buffer[] = [];
-    let bytes = 0;
-    request.on('data', (part: Buffer) => {
-      bytes += part.length;
-      if (bytes <= LIMITS.adminRequestBytes) parts.push(part);
-      else {
-        parts.length = 0;
-        reject(tooLarge());
-      }
-    });
-    request.once('end', () => resolve(Buffer.concat(parts)));
-    const cutOff = (): void => reject(new AtomRefusal(400, 'SubCode=40000. The body ended before it was whole.'));
-    request.once('error', cutOff);
-    request.once('close', cutOff);
-  });
+export async function readDescription(request: IncomingMessage): Promise<Buffer> {
+  try {
+    return await readBody(request, LIMITS.adminRequestBytes);
+  } catch (error) {
+    if (!(error instanceof BodyRefusal)) throw error;
+    const status = error.reason === 'too-large' ? 413 : 400;
+    throw new AtomRefusal(status, `SubCode=${status}00. ${error.message}`, { cause: error });
+  }
 }

@@ -1,9 +1,7 @@
-import { allows } from '../access-rule.ts';
 import type { AccessRight } from '../access-rule.ts';
 import type { Credential } from '../access-rules.ts';
-import { jwtExpiryMs } from '../json-web-token.ts';
-import { expired, isSasToken, sasExpiryMs, verifySasToken } from '../sas-token.ts';
-import type { TokenVerdict } from '../sas-token.ts';
+import { expiryOf, hasRight, tokenIn, verdictOn } from '../http-authorization.ts';
+import { isSasToken } from '../sas-token.ts';
 import type { Service } from '../service.ts';
 import { AtomRefusal } from './atom-refusal.ts';
 import type { AtomRequest } from './atom-request.ts';
@@ -12,8 +10,6 @@ import { ownerOf } from './target.ts';
 /** The header of the token for what is forwarded to. */
 export const FORWARD_TO_TOKEN = 'servicebussupplementaryauthorization';
 export const FORWARD_DEAD_LETTERS_TOKEN = 'servicebusdlqsupplementaryauthorization';
-
-const BEARER = /^bearer +/i;
 
 /** What the service says that a request needs. */
 const CLAIMS: Readonly<Record<string, string>> = {
@@ -31,7 +27,8 @@ const CLAIMS: Readonly<Record<string, string>> = {
 export function authorize(service: Service, request: AtomRequest): void {
   const header = request.header('authorization');
   if (service.auth === 'none') {
-    if (header !== undefined) mustNotHaveExpired(service, header.replace(BEARER, ''));
+    const refused = header === undefined ? undefined : expiryOf(service, header);
+    if (refused) throw unauthorized(refused.description);
     return;
   }
   if (header === undefined) throw unauthorized('MissingToken: The authorization header was not found.');
@@ -80,28 +77,13 @@ function isForHost(service: Service, { host }: AtomRequest, token: string): bool
 }
 
 function callerOf(service: Service, header: string, urlPath: string): Credential {
-  const token = header.replace(BEARER, '');
-  if (!isSasToken(token))
+  if (!isSasToken(tokenIn(header)))
     throw unauthorized(
       'InvalidToken: Only shared access signatures can be verified here. Use a connection string with SharedAccessKeyName and SharedAccessKey, or start the broker with --auth none, which takes any token.',
     );
-  const verdict = verdictOn(service, token, urlPath);
+  const verdict = verdictOn(service, header, urlPath);
   if (!verdict.granted) throw unauthorized(verdict.description);
   return verdict.credential;
-}
-
-function verdictOn({ rules, clock }: Service, header: string, urlPath: string): TokenVerdict {
-  return verifySasToken({ token: header.replace(BEARER, ''), audience: urlPath, rules, nowMs: clock.wallMs() });
-}
-
-/** `owner` is the queue or topic; undefined: the namespace. */
-function hasRight({ rule }: Credential, owner: string | undefined, right: AccessRight): boolean {
-  return (rule.queue === undefined || rule.queue.toLowerCase() === owner?.toLowerCase()) && allows(rule.rights, right);
-}
-
-function mustNotHaveExpired(service: Service, token: string): void {
-  const expiresAtMs = isSasToken(token) ? sasExpiryMs(token) : jwtExpiryMs(token);
-  if (!(expiresAtMs > service.clock.wallMs())) throw unauthorized(expired(expiresAtMs).description);
 }
 
 function unauthorized(said: string): AtomRefusal {

@@ -1,4 +1,4 @@
-import type { AtomRequest, Page } from './atom-request.ts';
+import type { AtomRequest } from './atom-request.ts';
 import { namespaceName } from './atom-request.ts';
 import { ATOM } from './namespaces.ts';
 import { field, xml } from './xml-writer.ts';
@@ -82,15 +82,6 @@ export function nothingXml(request: AtomRequest, nowMs: number): XmlNode {
 
 export function errorXml(status: number, detail: string): XmlNode {
   return xml('Error', {}, field('Code', status), field('Detail', detail));
-}
-
-/** The part of `all` that a page shows, and whether there is more behind it. */
-export function pageOf<T>(
-  all: readonly T[],
-  { skip, top }: Page,
-): { readonly items: readonly T[]; readonly more: boolean } {
-  const items = all.slice(skip, skip + top);
-  return { items, more: items.length > 0 && skip + items.length < all.length };
 }
 
 function addressOf({ origin, apiVersion }: AtomRequest, path: string): string {

@@ -1,8 +1,9 @@
 import { subscriptionPath } from '../../topology/index.ts';
+import { pageOf } from '../http-request.ts';
 import type { AtomRequest } from './atom-request.ts';
 import { notFound } from './atom-refusal.ts';
 import type { RuleStatus } from '../rule-admin.ts';
-import { feedXml, pageOf } from './feed.ts';
+import { feedXml } from './feed.ts';
 import type { Entry } from './feed.ts';
 import type { AtomParts } from './parts.ts';
 import { queueEntry } from './queue-resource.ts';

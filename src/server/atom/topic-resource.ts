@@ -1,6 +1,7 @@
 import type { AccessRule } from '../access-rule.ts';
 import type { EntityAdmin } from '../entity-admin.ts';
 import type { TopicStatus } from '../topic-admin.ts';
+import { shownSize, withSizes } from '../entity-sizes.ts';
 import { mustKeep } from './atom-refusal.ts';
 import { WITH_FILTER_COUNTS, WITH_MESSAGE_SIZE } from './atom-request.ts';
 import type { AtomRequest } from './atom-request.ts';
@@ -10,7 +11,6 @@ import { AVAILABLE, countDetailsXml, timesXml } from './description-parts.ts';
 import type { Entry } from './feed.ts';
 import { DESCRIPTION } from './namespaces.ts';
 import type { AtomParts } from './parts.ts';
-import { shownSize, withSizes } from './sizes.ts';
 import type { XmlElement } from './xml-element.ts';
 import { field, xml } from './xml-writer.ts';
 import type { XmlNode } from './xml-writer.ts';

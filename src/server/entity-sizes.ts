@@ -1,4 +1,6 @@
-import { refusal } from './atom-refusal.ts';
+import { RetrainError } from '../errors.ts';
+
+// The size of an entity and of its messages, as the service's admin APIs take and write them.
 
 /** Partitions of a partitioned entity on the service's Standard tier, each of which has the size that was asked for. */
 const PARTITIONS = 16;
@@ -23,7 +25,7 @@ export function shownSize({ maxSizeInMegabytes, enablePartitioning }: Sized): nu
 /**
  * `given` with the size of one partition. A client that sends back what it has read means the size that it has read.
  *
- * @throws AtomRefusal 400 for a message size that the service does not allow
+ * @throws RetrainError `CONFIGURATION_INVALID` for a message size that the service does not allow
  */
 export function withSizes(given: Record<string, unknown>, present?: Sized & { maxMessageSizeInKilobytes: number }) {
   const { maxSizeInMegabytes: size, maxMessageSizeInKilobytes: message } = given;
@@ -34,16 +36,16 @@ export function withSizes(given: Record<string, unknown>, present?: Sized & { ma
     message !== present?.maxMessageSizeInKilobytes &&
     (message < MESSAGE_SIZE_KB.min || message > MESSAGE_SIZE_KB.max)
   )
-    throw refusal(
-      400,
+    throw new RetrainError(
+      'CONFIGURATION_INVALID',
       `The specified value ${message} is invalid: the value for 'MaxMessageSizeInKilobytes' must be between ${MESSAGE_SIZE_KB.min} and ${MESSAGE_SIZE_KB.max}.`,
     );
   if (typeof size !== 'number' || !partitioned) return given;
   const isTotal = present ? size === shownSize(present) || size > LARGEST_SIZE_MB : size > LARGEST_SIZE_MB;
   if (!isTotal) return given;
   if (size % PARTITIONS !== 0)
-    throw refusal(
-      400,
+    throw new RetrainError(
+      'CONFIGURATION_INVALID',
       `The specified value ${size} is invalid. The property 'MaxSizeInMegabytes' of a partitioned entity is the size of its ${PARTITIONS} partitions together: give a multiple of ${PARTITIONS}.`,
     );
   return { ...given, maxSizeInMegabytes: size / PARTITIONS };

@@ -1,0 +1,162 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { readBody } from '../http-request.ts';
+import type { HttpApi } from '../http-routes.ts';
+import { LIMITS } from '../limits.ts';
+import { authorizationOf, readRequest } from './arm-request.ts';
+import type { ArmRequest } from './arm-request.ts';
+import { authorize } from './authorization.ts';
+import { CHILD_KINDS, TOP_KINDS } from './kinds.ts';
+import { foundNamespace, idIn } from './namespace-resource.ts';
+import { bodyOf } from './read-body.ts';
+import { ArmRefusal, parentNotFound, refusalOf } from './refusal.ts';
+import { entityNameOf } from './resource-id.ts';
+import type { ArmAnswer, ArmParts, Body, Call, ChildCall, ResourceKind } from './resource-kind.ts';
+
+/** An operation of a kind, ready to be carried out. */
+interface Operation {
+  readonly run: (body: Body) => ArmAnswer | Promise<ArmAnswer>;
+  readonly takesBody: boolean;
+}
+
+/**
+ * The Service Bus part of Azure Resource Manager: the namespace and what lies in it, as JSON (docs: rest/api/servicebus). A request is let in before its body
+ * is read, and every change is durable before it is answered; the namespace itself is made and deleted by operations that a client asks after.
+ */
+export class ResourceManagerApi implements HttpApi {
+  readonly #parts: ArmParts;
+
+  constructor(parts: ArmParts) {
+    this.#parts = parts;
+  }
+
+  handle(incoming: IncomingMessage, response: ServerResponse): void {
+    this.#answer(incoming)
+      .then((answer) => this.#send(response, answer))
+      .catch((fault: unknown) => {
+        this.#parts.service.onFault(fault);
+        response.destroy();
+      })
+      // What is left of a body that nobody wanted is not kept.
+      .finally(() => incoming.resume());
+  }
+
+  /** Resolves when nothing is being written to the data folder any more. */
+  settled(): Promise<void> {
+    return this.#parts.namespaces.settled();
+  }
+
+  async #answer(incoming: IncomingMessage): Promise<ArmAnswer> {
+    try {
+      authorize(this.#parts.service, authorizationOf(incoming));
+      const request = readRequest(incoming);
+      const operation = operationOf(this.#parts, request);
+      const body = operation.takesBody ? bodyOf(await readBody(incoming, LIMITS.adminRequestBytes)) : {};
+      return await operation.run(body);
+    } catch (error) {
+      const refused = refusalOf(error);
+      if (!refused) this.#parts.service.onFault(error);
+      return refused ? refusalAnswer(refused) : FAULT;
+    }
+  }
+
+  #send(response: ServerResponse, { status, body, headers }: ArmAnswer): void {
+    const text = body === undefined ? '' : JSON.stringify(body);
+    response.writeHead(status, {
+      ...(body === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' }),
+      ...(status === 204 ? {} : { 'content-length': Buffer.byteLength(text) }),
+      'cache-control': 'no-cache',
+      'x-ms-request-id': this.#parts.service.trackingId(),
+      ...headers,
+    });
+    response.end(text);
+  }
+}
+
+const FAULT: ArmAnswer = {
+  status: 500,
+  body: {
+    error: { code: 'InternalServerError', message: 'The broker has met a fault of its own; see its output.' },
+  },
+};
+
+function refusalAnswer({ status, armCode, message }: ArmRefusal): ArmAnswer {
+  const said = message.length <= LIMITS.adminErrorChars ? message : `${message.slice(0, LIMITS.adminErrorChars)}…`;
+  return {
+    status,
+    body: { error: { code: armCode, message: said } },
+    ...(status === 401 ? { headers: { 'www-authenticate': 'Bearer' } } : {}),
+  };
+}
+
+const KINDS = new Map([...TOP_KINDS, ...CHILD_KINDS].map((kind) => [kind.type, kind]));
+const TOPS = new Map(TOP_KINDS.map((kind) => [kind.type, kind]));
+const CHILDREN = new Map(CHILD_KINDS.map((kind) => [kind.type, kind]));
+
+/** @throws ArmRefusal 404 and 405 */
+function operationOf(parts: ArmParts, request: ArmRequest): Operation {
+  const { segments, rest } = request.path;
+  const item = segments.map(({ type }) => type.toLowerCase());
+  const isAction = request.method === 'POST' && rest !== undefined;
+  const type = (rest === undefined || isAction ? item : [...item, rest.toLowerCase()]).join('/');
+  const call: Call = { ...parts, request, names: segments.map(({ name }) => entityNameOf(name)) };
+  const top = TOPS.get(type);
+  if (top) return chosen(top, call, request);
+  const child = CHILDREN.get(type);
+  if (!child) throw unknownType(type);
+  const within: ChildCall = { ...call, namespace: namespaceOf(call) };
+  return chosen(child, within, request);
+}
+
+function chosen<C>(kind: ResourceKind<C>, call: C, { method, path }: ArmRequest): Operation {
+  const { rest } = path;
+  const { list, get, put, patch, delete: remove, actions = {} } = kind;
+  if (method === 'POST' && rest !== undefined) {
+    const name = rest.toLowerCase();
+    const act = Object.hasOwn(actions, name) ? actions[name] : undefined;
+    if (act) return { takesBody: true, run: (body) => act(call, body) };
+    throw new ArmRefusal('InvalidResourceType', `There is no action '${rest}' of ${nameOf(kind)}.`);
+  }
+  if (rest !== undefined) {
+    if (method === 'GET' && list) return { takesBody: false, run: () => list(call) };
+    throw notAllowed(method, `the list of ${nameOf(kind)}`);
+  }
+  if (method === 'GET' && get) return { takesBody: false, run: () => get(call) };
+  if (method === 'DELETE' && remove) return { takesBody: false, run: () => remove(call) };
+  if (method === 'PUT' && put) return { takesBody: true, run: (body) => put(call, body) };
+  if (method === 'PATCH' && patch) return { takesBody: true, run: (body) => patch(call, body) };
+  throw notAllowed(method, nameOf(kind));
+}
+
+/** @throws ArmRefusal 404 when there is none, or another one; 409 while it is being deleted */
+function namespaceOf(call: Call): ChildCall['namespace'] {
+  const found = foundNamespace(call);
+  if (!found) {
+    const { path } = call.request;
+    const parent = idIn({ ...path, segments: path.segments.slice(0, 1) });
+    throw parentNotFound(
+      parent,
+      'Make the namespace first (PUT), or correct its name, resource group or subscription.',
+    );
+  }
+  if (found.state === 'deleting')
+    throw new ArmRefusal('Conflict', `The namespace '${found.record.name}' is being deleted.`);
+  return found.record;
+}
+
+function nameOf({ type }: { readonly type: string }): string {
+  return `Microsoft.ServiceBus/${type}`;
+}
+
+function notAllowed(method: string, what: string): ArmRefusal {
+  return new ArmRefusal(
+    'MethodNotAllowed',
+    `The requested resource does not support http method '${method}': ${what}.`,
+  );
+}
+
+function unknownType(type: string): ArmRefusal {
+  return new ArmRefusal(
+    'InvalidResourceType',
+    `The resource type '${type}' is not served here by Microsoft.ServiceBus; there are ${[...KINDS.keys()].join(', ')}.`,
+  );
+}

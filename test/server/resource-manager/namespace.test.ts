@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseQueueDescription } from '../../../src/topology/index.ts';
+import { ArmPeer, GROUP, NAMESPACE, errorOf } from './arm-peer.ts';
+
+// The namespace as a resource: made and deleted by operations that a client asks after, kept over restarts, one of each broker.
+
+const PROVIDER = 'providers/Microsoft.ServiceBus';
+const body = { location: 'West US' };
+
+test('a namespace is made: Created at first, Succeeded when it is durable, and there after a restart', async (context) => {
+  const peer = await ArmPeer.start(context);
+  const made = await peer.put(NAMESPACE, {
+    ...body,
+    sku: { name: 'Premium', capacity: 2 },
+    tags: { team: 'ml' },
+    properties: { zoneRedundant: true, minimumTlsVersion: '1.2', disableLocalAuth: null, status: 'Whatever', novel: 1 },
+  });
+  assert.equal(made.status, 201);
+  assert.equal(made.body.properties?.['provisioningState'], 'Created');
+  assert.equal(made.headers['retry-after'], '1');
+  await peer.until(async () => (await peer.get(NAMESPACE)).body.properties?.['provisioningState'] === 'Succeeded');
+  await peer.atom.restart();
+  const { status, body: kept } = await peer.get(NAMESPACE);
+  assert.equal(status, 200);
+  const { createdAt, updatedAt, ...properties } = kept.properties ?? {};
+  assert.equal(createdAt, updatedAt);
+  assert.match(String(createdAt), /^\d{4}-\d\d-\d\dT/);
+  assert.deepEqual(
+    { ...kept, properties },
+    {
+      sku: { name: 'Premium', capacity: 2, tier: 'Premium' },
+      id: NAMESPACE,
+      name: 'retrain-test',
+      type: 'Microsoft.ServiceBus/Namespaces',
+      location: 'West US',
+      tags: { team: 'ml' },
+      properties: {
+        zoneRedundant: true,
+        disableLocalAuth: false,
+        minimumTlsVersion: '1.2',
+        publicNetworkAccess: 'Enabled',
+        premiumMessagingPartitions: 1,
+        provisioningState: 'Succeeded',
+        status: 'Active',
+        metricId: 's1:retrain-test',
+        serviceBusEndpoint: `http://${peer.atom.host}/`,
+      },
+    },
+  );
+});
+
+test('case does not count in ids, and the subscription and its groups list the namespace', async (context) => {
+  const peer = await ArmPeer.startWithNamespace(context);
+  const upper = NAMESPACE.toUpperCase().replace('MICROSOFT.SERVICEBUS', 'microsoft.servicebus');
+  assert.equal((await peer.get(upper)).body.id, NAMESPACE);
+  const namesIn = async (path: string) => {
+    const { status, body } = await peer.get(path);
+    assert.equal(status, 200);
+    return body.value?.map(({ name }) => name);
+  };
+  assert.deepEqual(await namesIn(`/subscriptions/s1/${PROVIDER}/namespaces`), ['retrain-test']);
+  assert.deepEqual(await namesIn(`${GROUP}/${PROVIDER}/namespaces`), ['retrain-test']);
+  assert.deepEqual(await namesIn(`/subscriptions/s2/${PROVIDER}/namespaces`), []);
+  assert.deepEqual(await namesIn(`/subscriptions/s1/resourceGroups/g2/${PROVIDER}/namespaces`), []);
+});
+
+test('PUT replaces what may change, PATCH changes what it gives, and neither what was decided at the start', async (context) => {
+  const peer = await ArmPeer.startWithNamespace(context, {}, { tags: { a: '1' }, properties: { zoneRedundant: true } });
+  const patched = await peer.patch(NAMESPACE, { properties: { publicNetworkAccess: 'Disabled' } });
+  assert.equal(patched.status, 200);
+  assert.deepEqual(patched.body['tags'], { a: '1' });
+  assert.equal(patched.body.properties?.['publicNetworkAccess'], 'Disabled');
+  const put = await peer.put(NAMESPACE, { location: 'westus', sku: { name: 'Standard', tier: 'Standard' } });
+  assert.equal(put.status, 200);
+  assert.deepEqual(put.body['tags'], {});
+  assert.equal(put.body.properties?.['publicNetworkAccess'], 'Enabled');
+  assert.equal(put.body.properties?.['zoneRedundant'], true);
+  assert.deepEqual(errorOf(await peer.put(NAMESPACE, { location: 'eastus' })), [
+    409,
+    'InvalidResourceLocation',
+    "The namespace 'retrain-test' already exists in location 'West US', and cannot be moved to 'eastus'; delete it first.",
+  ]);
+  assert.deepEqual(errorOf(await peer.patch(NAMESPACE, { properties: { zoneRedundant: false } })), [
+    400,
+    'BadRequest',
+    'properties.zoneRedundant is true and cannot be changed to false; it is decided when the namespace is made.',
+  ]);
+  const [status, code, said] = errorOf(await peer.patch(NAMESPACE, { sku: { name: 'Premium' } }));
+  assert.deepEqual([status, code], [400, 'BadRequest']);
+  assert.match(said, /^sku\.name is Standard and cannot be changed to Premium/);
+});
+
+test('a tier that has not what is in the namespace is refused', async (context) => {
+  const queues = [parseQueueDescription({ name: 'ordered', requiresSession: true })];
+  const peer = await ArmPeer.startWithNamespace(context, { queues });
+  const [status, code, said] = errorOf(await peer.patch(NAMESPACE, { sku: { name: 'Basic' } }));
+  assert.deepEqual([status, code], [400, 'BadRequest']);
+  assert.match(said, /^sku\.name cannot be changed from Standard to Basic: queue 'ordered': requiresSession/);
+});
+
+const REFUSED: readonly (readonly [what: object, code: string, said: RegExp])[] = [
+  [{}, 'LocationRequired', /location property is required/],
+  [{ ...body, sku: { name: 'Gold' } }, 'BadRequest', /^sku\.name is "Gold"; it must be Basic, Standard, Premium/],
+  [{ ...body, sku: { name: 'Basic', tier: 'Premium' } }, 'BadRequest', /must be the same/],
+  [{ ...body, sku: { name: 'Standard', capacity: 1 } }, 'BadRequest', /^sku\.capacity is 1, and only Premium has one/],
+  [{ ...body, sku: { name: 'Premium', capacity: 3 } }, 'BadRequest', /^sku\.capacity is 3; Premium has 1, 2, 4, 8, 16/],
+  [{ ...body, properties: { premiumMessagingPartitions: 2 } }, 'BadRequest', /only a Premium namespace has partitions/],
+  [{ ...body, properties: { minimumTlsVersion: '0.9' } }, 'BadRequest', /^properties\.minimumTlsVersion: /],
+  [{ ...body, properties: [] }, 'BadRequest', /'properties' must be a JSON object/],
+  [{ ...body, tags: { a: 1 } }, 'BadRequest', /^tags\.a: /],
+];
+
+test('what a namespace cannot be is refused with its field, and nothing is made', async (context) => {
+  const peer = await ArmPeer.start(context);
+  for (const [what, wantedCode, wanted] of REFUSED) {
+    const [status, code, said] = errorOf(await peer.put(NAMESPACE, what));
+    assert.deepEqual([status, code], [400, wantedCode], said);
+    assert.match(said, wanted);
+  }
+  const [status, , said] = errorOf(await peer.put(`${GROUP}/${PROVIDER}/namespaces/queues-sb`, body));
+  assert.equal(status, 400);
+  assert.match(said, /must not end with -sb or -mgmt/);
+  assert.equal((await peer.get(NAMESPACE)).status, 404);
+});
+
+test('a broker holds one namespace', async (context) => {
+  const peer = await ArmPeer.startWithNamespace(context);
+  for (const other of [
+    `${GROUP}/${PROVIDER}/namespaces/another`,
+    NAMESPACE.replace('g1', 'g2'),
+    NAMESPACE.replace('s1', 's2'),
+  ]) {
+    const [status, code, said] = errorOf(await peer.put(other, body));
+    assert.deepEqual([status, code], [409, 'Conflict']);
+    assert.match(
+      said,
+      /holds one namespace, 'retrain-test' of resource group 'g1' and subscription 's1': delete that first, or start another/,
+    );
+    assert.deepEqual(errorOf(await peer.get(other)).slice(0, 2), [404, 'ResourceNotFound']);
+    assert.equal((await peer.delete(other)).status, 204);
+  }
+  assert.equal((await peer.get(NAMESPACE)).status, 200);
+});
+
+test('a namespace is deleted with all that is in it, and can be made again', async (context) => {
+  const queues = ['one', 'two'].map((name) => parseQueueDescription({ name }));
+  const peer = await ArmPeer.startWithNamespace(context, { queues });
+  const { admin } = peer.atom.server;
+  await admin.topics.create({ name: 'news' });
+  await admin.subscriptions.create({ topicName: 'news', name: 'all', forwardTo: 'one' });
+  const accepted = await peer.delete(NAMESPACE);
+  assert.equal(accepted.status, 202);
+  const { location = '' } = accepted.headers;
+  assert.match(location, /\/namespaces\/retrain-test\/operationresults\/[0-9a-f]{32}\?api-version=2021-11-01$/);
+  const path = new URL(location).pathname;
+  await peer.until(async () => {
+    const { status, headers } = await peer.get(path);
+    assert.ok(status === 204 || (status === 202 && headers.location === location));
+    return status === 204;
+  });
+  assert.deepEqual([...admin.queues.names, ...admin.topics.list()], []);
+  assert.equal((await peer.get(NAMESPACE)).status, 404);
+  assert.equal((await peer.delete(NAMESPACE)).status, 204);
+  await peer.makeNamespace();
+});
+
+test('a deletion that a restart has cut short goes on', async (context) => {
+  const peer = await ArmPeer.startWithNamespace(context, { queues: [] });
+  await peer.atom.server.admin.queues.create({ name: 'left' });
+  const file = join(peer.atom.folder, 'namespace.json');
+  const content = JSON.parse(await readFile(file, 'utf8')) as { namespace: object };
+  await peer.atom.server.close();
+  await writeFile(file, JSON.stringify({ ...content, namespace: { ...content.namespace, deleting: true } }));
+  await peer.atom.startServer();
+  const results = `${NAMESPACE}/operationresults/of-before`;
+  await peer.until(async () => (await peer.get(results)).status === 204);
+  assert.deepEqual(peer.atom.server.admin.queues.names, []);
+  await peer.atom.restart();
+  assert.equal((await peer.get(NAMESPACE)).status, 404);
+});
+
+test('a file that cannot be read refuses the start, naming it', async (context) => {
+  const peer = await ArmPeer.startWithNamespace(context);
+  const file = join(peer.atom.folder, 'namespace.json');
+  await peer.atom.server.close();
+  for (const [content, code] of [
+    ['{', 'DATA_CORRUPT'],
+    ['{"version":1,"namespace":{}}', 'DATA_CORRUPT'],
+    ['{"version":9}', 'DATA_VERSION'],
+  ] as const) {
+    await writeFile(file, content);
+    await assert.rejects(peer.atom.startServer(), (error: Error & { code: string }) => {
+      assert.equal(error.code, code);
+      assert.ok(error.message.includes(file));
+      return true;
+    });
+  }
+});

@@ -32,4 +32,6 @@ export interface AccessAdmin extends EntityAccess {
    * @throws RetrainError `CONFIGURATION_INVALID`, also when the broker was given the rule's key from outside; `ENTITY_NOT_FOUND`
    */
   renewKey(owner: string | undefined, name: string, renewal: KeyRenewal): Promise<AccessRule | undefined>;
+  /** The namespace is deleted: what was given to it goes. What was declared at the start stays, as the root rule does. */
+  clearNamespace(): Promise<void>;
 }

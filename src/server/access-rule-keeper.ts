@@ -7,6 +7,7 @@ import type { AccessRule } from './access-rule.ts';
 import { AccessRuleFile } from './access-rule-file.ts';
 import type { AccessRuleSpec } from './access-rule-spec.ts';
 import { AccessRuleTable } from './access-rule-table.ts';
+import type { RuleChange } from './access-rule-table.ts';
 import type { GivenRule } from './entity-access.ts';
 
 /** Bytes of a generated key; Service Bus has 32, too. */
@@ -132,6 +133,10 @@ export class AccessRuleKeeper implements AccessAdmin {
     });
   }
 
+  clearNamespace(): Promise<void> {
+    return this.#inTurn(() => this.#carryOut(this.#table.withoutGiven(), undefined));
+  }
+
   /** The entity is gone, and whoever has its name next begins without its rules. */
   forget(entity: string): void {
     if (this.#table.forget(entity)) this.#stale = true;
@@ -145,10 +150,13 @@ export class AccessRuleKeeper implements AccessAdmin {
   }
 
   /** In its turn: these rules and no others are the owner's. */
-  async #give(owner: string | undefined, given: readonly GivenRule[]): Promise<void> {
-    const bornMs = this.#bornMs(owner);
-    const change = this.#table.plan(owner, given);
+  #give(owner: string | undefined, given: readonly GivenRule[]): Promise<void> {
+    return this.#carryOut(this.#table.plan(owner, given), owner);
+  }
+
+  async #carryOut(change: RuleChange, owner: string | undefined): Promise<void> {
     if (this.#table.isIdle(change)) return;
+    const bornMs = this.#bornMs(owner);
     await this.#file.write(this.#table.stored(change));
     if (owner !== undefined && this.#options.bornMs(owner) !== bornMs) {
       this.#stale = true;

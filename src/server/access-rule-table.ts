@@ -107,6 +107,21 @@ export class AccessRuleTable {
     return { dropped: new Set(dropped.map(([key]) => key)), put };
   }
 
+  /** How the namespace loses what was given to it: also to rules that are declared now, so that they go when they are declared no longer. */
+  withoutGiven(): RuleChange {
+    const given = [...this.#kept].filter(([, rule]) => rule.given && isOf(rule, undefined));
+    const declared = given.filter(([key]) => this.#declared.has(key));
+    return {
+      dropped: new Set(given.map(([key]) => key)),
+      put: declared.map(([, { name, rights, primaryKey, secondaryKey }]) => ({
+        name,
+        rights,
+        primaryKey,
+        secondaryKey,
+      })),
+    };
+  }
+
   /** Whether `change` changes nothing. */
   isIdle({ dropped, put }: RuleChange): boolean {
     const stay = new Set(put.map((rule) => keyOf(rule)));

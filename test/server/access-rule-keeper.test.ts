@@ -226,6 +226,28 @@ test('a rule that was made and is then declared has its keys; declared no longer
   assert.deepEqual(keeping.rules.rules[1]?.primaryKey, made.primaryKey);
 });
 
+test('a namespace that is deleted loses the rules that were given to it; the root rule and what is declared stay', async (context) => {
+  const keeping = await Keeping.start(context);
+  await keeping.rules.put(undefined, { name: 'app', rights: ['Send'] });
+  await keeping.rules.put(undefined, { name: 'other', rights: ['Send'] });
+  await keeping.rules.put('q', { name: 'app', rights: ['Send'] });
+  await keeping.open([{ name: 'app', rights: ['Send'] }]);
+  const before = keeping.rules.rules;
+  await keeping.rules.clearNamespace();
+  const left = [`${ROOT} of undefined`, 'app of undefined', 'app of q'];
+  const shown = (rules: readonly AccessRule[]) => rules.map(({ name, queue }) => `${name} of ${queue}`);
+  assert.deepEqual(shown(keeping.told.at(-1) ?? []), left);
+  assert.deepEqual(
+    keeping.rules.rules.map(({ primaryKey }) => primaryKey),
+    before.filter(({ name }) => name !== 'other').map(({ primaryKey }) => primaryKey),
+  );
+  const told = keeping.told.length;
+  await keeping.rules.clearNamespace();
+  assert.equal(keeping.told.length, told);
+  await keeping.open();
+  assert.deepEqual(shown(keeping.rules.rules), [left[0], left[2]]);
+});
+
 test('the namespace has twelve rules at most, the root rule among them, and a queue twelve', async (context) => {
   const keeping = await Keeping.start(context);
   const put = (owner: string | undefined, index: number) =>

@@ -5,6 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Disk } from '../runtime/disk.ts';
 import type { Random } from '../runtime/random.ts';
 import { Log } from '../storage/index.ts';
+import type { AccessAdmin } from './access-admin.ts';
 import type { AccessRule } from './access-rule.ts';
 import { AccessRules } from './access-rules.ts';
 import { ConnectionDriver } from './connection-driver.ts';
@@ -198,10 +199,7 @@ export class Server implements AsyncDisposable {
   }
 
   /** Azure Resource Manager over this server's entities, and the namespace that `dataFolder` keeps for it. Most brokers are never asked for it. */
-  resourceManager(options: {
-    readonly dataFolder: string;
-    readonly access: EntityAccess;
-  }): LateApi<ResourceManagerApi> {
+  resourceManager(options: { readonly dataFolder: string; readonly access: AccessAdmin }): LateApi<ResourceManagerApi> {
     const service = this.#service;
     const parts = { ...options, service, admin: this.admin };
     const load = async (): Promise<ResourceManagerApi> =>

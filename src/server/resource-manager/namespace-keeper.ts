@@ -1,6 +1,7 @@
 import { RetrainError } from '../../errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
+import type { AccessAdmin } from '../access-admin.ts';
 import type { EntityAdmin } from '../entity-admin.ts';
 import { LIMITS } from '../limits.ts';
 import { NamespaceFile } from './namespace-file.ts';
@@ -30,6 +31,7 @@ export interface KeptNamespace {
 interface KeeperOptions {
   readonly dataFolder: string;
   readonly admin: EntityAdmin;
+  readonly access: AccessAdmin;
   readonly clock: Clock;
   readonly random: Random;
   readonly onFault: (fault: unknown) => void;
@@ -39,6 +41,7 @@ interface KeeperOptions {
 export class NamespaceKeeper {
   readonly #file: NamespaceFile;
   readonly #admin: EntityAdmin;
+  readonly #access: AccessAdmin;
   readonly #onFault: (fault: unknown) => void;
   readonly #operations: OperationTable;
   #state: State = { kind: 'none' };
@@ -48,6 +51,7 @@ export class NamespaceKeeper {
   private constructor(options: KeeperOptions) {
     this.#file = new NamespaceFile(options.dataFolder);
     this.#admin = options.admin;
+    this.#access = options.access;
     this.#onFault = options.onFault;
     this.#operations = new OperationTable(options);
   }
@@ -127,6 +131,7 @@ export class NamespaceKeeper {
     this.#enter({ kind: 'deleting', record, operation });
     this.#inTurn(async () => {
       await this.#deleteEntities();
+      await this.#access.clearNamespace();
       await this.#file.remove();
       this.#enter({ kind: 'none' });
       this.#operations.end(operation, { state: 'succeeded' });

@@ -1,4 +1,4 @@
-import type { EntityAccess } from '../entity-access.ts';
+import type { AccessAdmin } from '../access-admin.ts';
 import type { EntityAdmin } from '../entity-admin.ts';
 import type { Service } from '../service.ts';
 import { NamespaceKeeper } from './namespace-keeper.ts';
@@ -13,10 +13,10 @@ export async function openResourceManager(options: {
   readonly dataFolder: string;
   readonly service: Service;
   readonly admin: EntityAdmin;
-  readonly access: EntityAccess;
+  readonly access: AccessAdmin;
 }): Promise<ResourceManagerApi> {
   const { service, admin, access, dataFolder } = options;
   const { clock, random, onFault } = service;
-  const namespaces = await NamespaceKeeper.open({ dataFolder, admin, clock, random, onFault });
+  const namespaces = await NamespaceKeeper.open({ dataFolder, admin, access, clock, random, onFault });
   return new ResourceManagerApi({ service, admin, access, namespaces });
 }

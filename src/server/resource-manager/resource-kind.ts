@@ -1,4 +1,4 @@
-import type { EntityAccess } from '../entity-access.ts';
+import type { AccessAdmin } from '../access-admin.ts';
 import type { EntityAdmin } from '../entity-admin.ts';
 import type { Service } from '../service.ts';
 import type { ArmRequest } from './arm-request.ts';
@@ -9,7 +9,7 @@ import type { NamespaceRecord } from './namespace-record.ts';
 export interface ArmParts {
   readonly service: Service;
   readonly admin: EntityAdmin;
-  readonly access: EntityAccess;
+  readonly access: AccessAdmin;
   readonly namespaces: NamespaceKeeper;
 }
 

@@ -1,0 +1,171 @@
+import type { KeyRenewal } from '../access-admin.ts';
+import { ACCESS_RIGHTS } from '../access-rule.ts';
+import type { AccessRight, AccessRule } from '../access-rule.ts';
+import { connectionString } from '../connection-string.ts';
+import { listAnswer } from './list-answer.ts';
+import { idIn, namespaceId } from './namespace-resource.ts';
+import { objectIn } from './read-body.ts';
+import { badRequest, parentNotFound, resourceNotFound } from './refusal.ts';
+import { armName } from './resource-id.ts';
+import type { ArmAnswer, Body, ChildCall, ChildKind } from './resource-kind.ts';
+
+// Authorization rules (docs: rest/api/servicebus, "Namespaces - Authorization Rules", and those of queues and topics): the broker's access rules. Topics lend
+// theirs to their subscriptions, which have none.
+
+/** What the rules belong to. */
+interface Owner {
+  readonly id: string;
+  /** In the words of the service. */
+  readonly type: string;
+  /** The queue or topic; undefined: the namespace. */
+  readonly entity: string | undefined;
+}
+
+/** Of Azure: base64 of 32 bytes. */
+const KEY = /^[A-Za-z0-9+/]{43}=$/;
+const KEY_TYPES = [
+  ['PrimaryKey', 'primaryKey'],
+  ['SecondaryKey', 'secondaryKey'],
+] as const satisfies readonly (readonly [string, KeyRenewal['which']])[];
+/** Nobody between us and the client is to keep what holds keys. */
+const KEPT_NOWHERE = { 'cache-control': 'no-store' } as const;
+
+export const namespaceRulesKind = kindOf('namespaces', 'AuthorizationRules', ({ namespace }) => ({
+  id: namespaceId(namespace),
+  type: 'Microsoft.ServiceBus/Namespaces',
+  entity: undefined,
+}));
+
+export const queueRulesKind = kindOf('namespaces/queues', 'authorizationRules', (call) => {
+  const queue = call.admin.queues.get(entityOf(call));
+  return entityOwner(call, ['queues', 'Queues'], queue?.description.name);
+});
+
+export const topicRulesKind = kindOf('namespaces/topics', 'authorizationRules', (call) => {
+  const topic = call.admin.topics.get(entityOf(call));
+  return entityOwner(call, ['topics', 'Topics'], topic?.description.name);
+});
+
+/** `ownerOf` throws when there is no owner. */
+function kindOf(path: string, segment: string, ownerOf: (call: ChildCall) => Owner): ChildKind {
+  const shown = ({ namespace }: ChildCall, { id, type }: Owner, { name, rights }: AccessRule): object => ({
+    id: `${id}/${segment}/${name}`,
+    name,
+    type: `${type}/AuthorizationRules`,
+    location: namespace.location,
+    properties: { rights },
+  });
+  return {
+    type: `${path}/${segment.toLowerCase()}`,
+    list: (call) => {
+      const owner = ownerOf(call);
+      return listAnswer(call.request, call.access.rulesOf(owner.entity), (rule) => shown(call, owner, rule));
+    },
+    get: (call) => {
+      const owner = ownerOf(call);
+      return { status: 200, body: shown(call, owner, ruleOf(call, owner)) };
+    },
+    put: async (call, body) => {
+      const owner = ownerOf(call);
+      const rule = await call.access.put(owner.entity, { name: nameOf(call), rights: rightsIn(body) });
+      return { status: 200, body: shown(call, owner, rule) };
+    },
+    delete: async (call) => {
+      const there = await call.access.delete(ownerOf(call).entity, nameOf(call));
+      return { status: there ? 200 : 204 };
+    },
+    actions: {
+      listkeys: (call) => keysAnswer(call, ruleOf(call, ownerOf(call))),
+      regeneratekeys: async (call, body) => {
+        const { entity } = ownerOf(call);
+        const rule = await call.access.renewKey(entity, nameOf(call), renewalIn(body));
+        if (!rule) throw resourceNotFound(idIn(call.request.path));
+        return keysAnswer(call, rule);
+      },
+    },
+  };
+}
+
+/** The queue or topic of the path. */
+const entityOf = ({ names: [, entity = ''] }: ChildCall): string => entity;
+const nameOf = ({ names }: ChildCall): string => names.at(-1) ?? '';
+
+/** `name`: as it was made, when there is one. */
+function entityOwner(
+  { namespace, request: { path } }: ChildCall,
+  [segment, type]: readonly [string, string],
+  name: string | undefined,
+): Owner {
+  if (name === undefined)
+    throw parentNotFound(
+      idIn({ ...path, segments: path.segments.slice(0, 2) }),
+      `Make it first (PUT), or correct its name among the ${segment}.`,
+    );
+  return {
+    id: `${namespaceId(namespace)}/${segment}/${armName(name)}`,
+    type: `Microsoft.ServiceBus/Namespaces/${type}`,
+    entity: name,
+  };
+}
+
+function ruleOf(call: ChildCall, { entity }: Owner): AccessRule {
+  const rule = call.access.rulesOf(entity).find(({ name }) => name === nameOf(call));
+  if (!rule) throw resourceNotFound(idIn(call.request.path));
+  return rule;
+}
+
+/** @throws ArmRefusal */
+function rightsIn(body: Body): AccessRight[] {
+  const { rights: given } = objectIn(body, 'properties');
+  if (!Array.isArray(given) || given.length === 0)
+    throw badRequest(`properties.rights must be a list with one or more of ${ACCESS_RIGHTS.join(', ')}.`);
+  const rights = new Set(given.map((right: unknown) => rightOf(right)));
+  if (rights.has('Manage') && rights.size < ACCESS_RIGHTS.length)
+    throw badRequest('properties.rights has Manage, which includes Send and Listen: name all three.');
+  return [...rights];
+}
+
+function rightOf(given: unknown): AccessRight {
+  const right = ACCESS_RIGHTS.find((known) => known.toLowerCase() === String(given).toLowerCase());
+  if (!right)
+    throw badRequest(`properties.rights has ${JSON.stringify(given)}; rights are ${ACCESS_RIGHTS.join(', ')}.`);
+  return right;
+}
+
+/** What is wrong is not repeated: it may be a key. @throws ArmRefusal */
+function renewalIn({ keyType, key }: Body): KeyRenewal {
+  const [, which] = KEY_TYPES.find(([name]) => name.toLowerCase() === String(keyType).toLowerCase()) ?? [];
+  if (!which) throw badRequest(`keyType must be ${KEY_TYPES.map(([name]) => name).join(' or ')}.`);
+  if (key === undefined) return { which };
+  if (typeof key !== 'string' || !KEY.test(key))
+    throw badRequest(
+      'key must be base64 of 32 bytes, which are 44 characters (openssl rand -base64 32). Leave it out, and one is made.',
+    );
+  return { which, key };
+}
+
+function keysAnswer({ request }: ChildCall, rule: AccessRule): ArmAnswer {
+  const { name, primaryKey, secondaryKey } = rule;
+  const stringWith = (key: string): string =>
+    connectionString({ ...addressIn(request.origin), rule: { ...rule, primaryKey: key } });
+  return {
+    status: 200,
+    body: {
+      keyName: name,
+      primaryKey,
+      primaryConnectionString: stringWith(primaryKey),
+      // The broker's own root rule has one key only when it was given one.
+      ...(secondaryKey === undefined ? {} : { secondaryKey, secondaryConnectionString: stringWith(secondaryKey) }),
+    },
+    headers: KEPT_NOWHERE,
+  };
+}
+
+/** Where the client has reached us: on that port everything is spoken, and in the same way. @throws ArmRefusal */
+function addressIn(origin: string): { readonly host: string; readonly port: number; readonly tls: boolean } {
+  if (!URL.canParse(origin))
+    throw badRequest('The header Host is no host name, so no connection string can be made for it.');
+  const { protocol, hostname, port } = new URL(origin);
+  const tls = protocol === 'https:';
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (tls ? 443 : 80), tls };
+}

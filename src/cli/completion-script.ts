@@ -15,10 +15,15 @@ interface Node {
 interface CompletedOption {
   readonly long: string;
   readonly description: string;
-  /** What it takes: nothing, one of some words, a model, or whatever the shell offers, such as files. */
-  readonly takes: 'nothing' | 'choice' | 'model' | 'other';
+  /** What it takes: nothing, one of some words, what `retrain completion --models` or `--profiles` prints, or whatever the shell offers, such as files. */
+  readonly takes: 'nothing' | 'choice' | Printed | 'other';
   readonly choices: readonly string[];
 }
+
+/** What `retrain completion` can print the names of. */
+type Printed = 'models' | 'profiles';
+
+const PRINTED: Readonly<Record<string, Printed>> = { '--model': 'models', '--profile': 'profiles' };
 
 /** A script for a shell, made of the commands themselves. */
 export function completionScript(root: Command, shell: Shell): string {
@@ -48,7 +53,7 @@ function nodesOf(command: Command, above: string): Node[] {
 const HELP: CompletedOption = { long: '--help', description: 'display help', takes: 'nothing', choices: [] };
 
 function optionOf({ long, description, required, optional, argChoices }: Option): CompletedOption {
-  const takes = !required && !optional ? 'nothing' : argChoices ? 'choice' : long === '--model' ? 'model' : 'other';
+  const takes = !required && !optional ? 'nothing' : argChoices ? 'choice' : (PRINTED[long ?? ''] ?? 'other');
   return { long: long ?? '', description, takes, choices: argChoices ?? [] };
 }
 
@@ -76,9 +81,8 @@ function valueCases(nodes: readonly Node[], offer: (option: CompletedOption) => 
 function bashScript(nodes: readonly Node[]): string {
   const offer = ({ takes, choices }: CompletedOption): string => {
     if (takes === 'choice') return `COMPREPLY=($(compgen -W ${quoted(choices.join(' '))} -- "$current")); return`;
-    if (takes === 'model')
-      return 'COMPREPLY=($(compgen -W "$(retrain completion --models 2>/dev/null)" -- "$current")); return';
-    return 'return';
+    if (takes === 'other' || takes === 'nothing') return 'return';
+    return `COMPREPLY=($(compgen -W "$(retrain completion --${takes} 2>/dev/null)" -- "$current")); return`;
   };
   return `# Completion of retrain for bash: source <(retrain completion bash)
 _retrain() {
@@ -103,8 +107,8 @@ complete -o default -F _retrain retrain
 function zshScript(nodes: readonly Node[]): string {
   const offer = ({ takes, choices }: CompletedOption): string => {
     if (takes === 'choice') return `compadd -- ${choices.map(quoted).join(' ')}; return`;
-    if (takes === 'model') return 'compadd -- ${(f)"$(retrain completion --models 2>/dev/null)"}; return';
-    return '_files; return';
+    if (takes === 'other' || takes === 'nothing') return '_files; return';
+    return `compadd -- \${(f)"$(retrain completion --${takes} 2>/dev/null)"}; return`;
   };
   const described = ({ commands, options, choices }: Node): string =>
     [
@@ -165,8 +169,8 @@ ${lines.join('\n')}
 function fishValue({ takes, choices }: CompletedOption): string {
   if (takes === 'nothing') return '';
   if (takes === 'choice') return `-x -a ${quoted(choices.join(' '))} `;
-  if (takes === 'model') return `-x -a '(retrain completion --models 2>/dev/null)' `;
-  return '-r ';
+  if (takes === 'other') return '-r ';
+  return `-x -a '(retrain completion --${takes} 2>/dev/null)' `;
 }
 
 /** A word in single quotes; fish, too, takes an apostrophe that is written so. */

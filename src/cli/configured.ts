@@ -35,10 +35,13 @@ export async function readConfigured(
 }
 
 /** The same for a command that cannot do without. */
-export async function readConfiguration(file: string | undefined): Promise<Configuration | undefined> {
+export async function readConfiguration(
+  file: string | undefined,
+  options: { withoutConnection?: boolean } = {},
+): Promise<Configuration | undefined> {
   const path = file ?? CONFIGURATION_FILE;
   const text = await files.readText(path, { maxBytes: CONFIGURATION_MAX_BYTES });
-  if (text !== undefined) return parseConfiguration(text, { file: path, environment: process.env });
+  if (text !== undefined) return parseConfiguration(text, { file: path, environment: process.env, ...options });
   if (file === undefined) return undefined;
   throw new RetrainError('CONFIGURATION_INVALID', `there is no configuration ${file}: check the path`);
 }

@@ -9,6 +9,8 @@ import { systemRandom } from '../runtime/random.ts';
 import { DEFAULT_QUEUE } from '../topology/index.ts';
 import { CONFIGURATION_FILE } from './configuration-file.ts';
 import type { Configured } from './configured.ts';
+import type { Side } from './profile.ts';
+import type { Profiled } from './profiled.ts';
 import { serviceWords } from './service-words.ts';
 
 /** The variable that holds the connection string when `--connection` does not give it. */
@@ -23,8 +25,11 @@ const ANSWER_MS = 9_000;
 export interface ConnectionFlags {
   readonly connection?: string;
   readonly config?: string;
-  /** What the configuration says, once it was read. */
+  readonly profile?: string;
+  /** What the configuration says, once it was read; with a profile, it is that profile's broker. */
   readonly configured?: Configured;
+  /** The profile, once it was read. */
+  readonly profiled?: Profiled;
 }
 
 export interface ConnectionOptions extends ConnectionFlags {
@@ -37,13 +42,28 @@ export interface Place {
   readonly queue: string;
 }
 
-/** Which broker: by connection string, or by the configuration, which is read before the command begins. */
-export function addConnectionOption(command: Command): Command {
+/** For every command that connects. */
+export const PROFILE_OPTION = 'connection that retrain deploy up wrote for a stack, with its queues and topic';
+
+/**
+ * Which broker: by connection string, profile or configuration; these two are read before the command begins.
+ *
+ * @param side whose key of a profile the command uses
+ */
+export function addConnectionOption(command: Command, { side = 'worker' }: { side?: Side } = {}): Command {
   return command
     .option('--connection <string>', `connection string; ${CONNECTION_VARIABLE} keeps it out of the process list`)
     .option('--config <file>', `configuration (default: ${CONFIGURATION_FILE}, if it is there)`)
+    .option('--profile <name>', PROFILE_OPTION)
     .hook('preAction', async (_, action) => {
-      const { config, connection } = action.opts<ConnectionOptions>();
+      const { config, connection, profile, state } = action.opts<ConnectionOptions & { state?: string }>();
+      if (profile !== undefined) {
+        const { readProfiled } = await import('./profiled.ts');
+        const read = await readProfiled({ profile, config, state, side });
+        action.setOptionValue('profiled', read.profiled);
+        if (read.configured) action.setOptionValue('configured', read.configured);
+        return;
+      }
       const { readConfigured } = await import('./configured.ts');
       // Whoever names the broker does not need a file that happens to be here.
       const configured = await readConfigured(config, { needed: connection === undefined });
@@ -51,8 +71,8 @@ export function addConnectionOption(command: Command): Command {
     });
 }
 
-export function addConnectionOptions(command: Command): Command {
-  return addConnectionOption(command).option(
+export function addConnectionOptions(command: Command, options: { side?: Side } = {}): Command {
+  return addConnectionOption(command, options).option(
     '--queue <name>',
     `queue of the requests (default: the connection string's EntityPath, or ${DEFAULT_QUEUE.name})`,
   );
@@ -61,7 +81,7 @@ export function addConnectionOptions(command: Command): Command {
 /** @throws RetrainError `CONNECTION_STRING_INVALID`; the message never shows the key. */
 export function placeOf(options: ConnectionOptions): Place {
   const connection = connectionOf(options);
-  const configured = options.configured?.configuration.queues.requests;
+  const { requests: configured } = (options.profiled?.profile ?? options.configured?.configuration)?.queues ?? {};
   return { connection, queue: options.queue ?? connection.entityPath ?? configured ?? DEFAULT_QUEUE.name };
 }
 
@@ -82,12 +102,14 @@ export function entityPlace(options: ConnectionFlags, entity: string): Place {
 }
 
 /**
- * The connection by the nearest of: `--connection`, the file of `--config`, the environment, the file that is here.
+ * The connection by the nearest of: `--connection`, `--profile`, the file of `--config`, the environment, the file that is
+ * here.
  *
  * @throws RetrainError `CONNECTION_STRING_INVALID`; the message never shows the key.
  */
-export function connectionOf({ connection, config, configured }: ConnectionFlags): Connection {
+export function connectionOf({ connection, profiled, config, configured }: ConnectionFlags): Connection {
   if (connection !== undefined) return parseConnection(connection);
+  if (profiled) return profiled.connection;
   if (config !== undefined && configured?.connection) return configured.connection;
   const text = process.env[CONNECTION_VARIABLE];
   if (text !== undefined) return parseConnection(text);

@@ -8,7 +8,7 @@ import type { SendRequest } from '../retraining/monitors/monitor.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { configuredRegistry, partsOf } from './configured-parts.ts';
 import { requireConfiguration } from './configured.ts';
-import { addConnectionOptions, checkQueue, placeOf } from './connection.ts';
+import { addConnectionOptions, checkTarget, placeOf } from './connection.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { EXIT } from './exit-code.ts';
 import { Interrupt } from './interrupt.ts';
@@ -26,7 +26,7 @@ interface MonitorFlags extends ConnectionOptions {
 }
 
 export function monitorCommand(): Command {
-  return addConnectionOptions(new Command('monitor'))
+  return addConnectionOptions(new Command('monitor'), { side: 'producer' })
     .description('Watches metrics and data of the models, and asks for a retraining when they decay or drift.')
     .option('--model <name>', 'only monitors of this model; repeatable (default: all)', collect)
     .option('--once', 'read what is there now, then end')
@@ -55,7 +55,8 @@ async function runMonitor(flags: MonitorFlags): Promise<void> {
   });
   using interrupt = new Interrupt(() => output.say('stopping; Ctrl-C again ends at once'));
   const place = flags.dryRun ? undefined : placeOf(flags);
-  if (place) await checkQueue(place, configuration.queues);
+  // It only sends: its key need not give the right to listen.
+  if (place) await checkTarget(place);
   const parts = partsOf(configuration);
   const log = output.tell.bind(output);
   // Who ends at once leaves a request that was not taken to the next call, which comes to the same one.

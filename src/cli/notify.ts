@@ -49,8 +49,10 @@ async function runNotify(flags: NotifyFlags): Promise<void> {
   };
   using interrupt = new Interrupt(() => say('stopping; Ctrl-C again ends at once'));
   const log = factLogger((line) => console.log(line), systemClock);
+  const { profile } = flags;
   await using notifier = assembleNotifier(partsOf(configuration), {
     connection,
+    ...(profile !== undefined && { options: ['--profile', profile] }),
     log: (fact) => (flags.json ? log(fact) : say(notifyLine(fact))),
   });
   await notifier.start();

@@ -33,7 +33,7 @@ export function outboxCommand(): Command {
         .action(list),
     )
     .addCommand(
-      addConnectionOptions(new Command('flush'))
+      addConnectionOptions(new Command('flush'), { side: 'producer' })
         .description('Sends what waits; what the broker had accepted after all is dropped as a duplicate.')
         .option('--outbox <dir>', "folder (default: the configuration's)")
         .option('--json', 'print JSON')

@@ -40,7 +40,9 @@ export function addOutcomeOptions(command: Command): Command {
 
 /** What the flags leave open, from the configuration. */
 export function settledFlags<F extends OutcomeFlags>(flags: F): F & { readonly state: string } {
-  const { outcomes: place, folders } = flags.configured?.configuration ?? {};
+  const { configuration } = flags.configured ?? {};
+  const { folders } = configuration ?? {};
+  const place = configuration?.outcomes ?? flags.profiled?.profile.outcomes;
   const outcomes = flags.outcomes ?? (place && ('queue' in place ? place.queue : place.topic));
   const subscription =
     flags.subscription ??
@@ -64,9 +66,12 @@ export interface Outcomes {
   readonly from: string;
 }
 
-export function isConnected({ connection, configured }: ConnectionOptions): boolean {
+export function isConnected({ connection, profiled, configured }: ConnectionOptions): boolean {
   return (
-    connection !== undefined || process.env[CONNECTION_VARIABLE] !== undefined || configured?.connection !== undefined
+    connection !== undefined ||
+    profiled !== undefined ||
+    process.env[CONNECTION_VARIABLE] !== undefined ||
+    configured?.connection !== undefined
   );
 }
 

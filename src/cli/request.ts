@@ -20,7 +20,7 @@ interface RequestOptions extends ConnectionOptions, RequestFlags {
 }
 
 export function requestCommand(): Command {
-  return addConnectionOptions(new Command('request'))
+  return addConnectionOptions(new Command('request'), { side: 'producer' })
     .description('Asks for a model to be retrained and prints the id of the request.')
     .option('--model <name>', 'the model')
     .option('--model-version <version>', 'its version')

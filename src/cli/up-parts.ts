@@ -26,6 +26,8 @@ interface Starting {
   readonly output: WorkerOutput<UpFact>;
   readonly started: StartedParts;
   readonly readiness: Readiness;
+  /** What else than the configuration leads other commands to this broker. */
+  readonly options: readonly string[];
 }
 
 /** All parts but the broker, running. Disposing of them stops them in order: first what lets work in, last the worker. */
@@ -37,10 +39,14 @@ export interface UpParts extends AsyncDisposable {
 /** Starts everything that the configuration describes; when one part cannot start, those before it are stopped again. */
 export async function startParts(
   configuration: Configuration,
-  { connection, output }: { connection: Connection; output: WorkerOutput<UpFact> },
+  {
+    connection,
+    output,
+    options = [],
+  }: { connection: Connection; output: WorkerOutput<UpFact>; options?: readonly string[] },
 ): Promise<UpParts> {
   const started = new StartedParts();
-  const starting = { parts: partsOf(configuration), connection, output, started, readiness: new Readiness() };
+  const starting = { parts: partsOf(configuration), connection, output, started, readiness: new Readiness(), options };
   try {
     // Metrics have to be there before whatever measures.
     const metrics = configuration.listen && (await metricsText());
@@ -100,14 +106,21 @@ async function startMonitors(
   return `${count} ${count === 1 ? 'monitor' : 'monitors'}`;
 }
 
-async function startNotifier({ parts, connection, output, started, readiness }: Starting): Promise<string | undefined> {
+async function startNotifier({
+  parts,
+  connection,
+  output,
+  started,
+  readiness,
+  options,
+}: Starting): Promise<string | undefined> {
   const { notify: rules } = parts.configuration;
   if (rules.length === 0) return undefined;
   const log = (fact: NotifyFact): void => {
     readiness.see(fact);
     output.tell(fact);
   };
-  await started.add(assembleNotifier(parts, { connection, log })).start();
+  await started.add(assembleNotifier(parts, { connection, log, options })).start();
   return `${rules.length} ${rules.length === 1 ? 'notify rule' : 'notify rules'}`;
 }
 

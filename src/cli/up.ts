@@ -8,7 +8,7 @@ import { startServer } from '../server/index.ts';
 import type { RunningServer } from '../server/index.ts';
 import { CONFIGURATION_FILE } from './configuration-file.ts';
 import { readConnection, requireConfiguration } from './configured.ts';
-import { checkQueue, checkTarget } from './connection.ts';
+import { checkQueue, checkTarget, PROFILE_OPTION } from './connection.ts';
 import { embeddedEntities } from './embedded-entities.ts';
 import { stackOf } from './failure.ts';
 import { Interrupt } from './interrupt.ts';
@@ -21,6 +21,7 @@ import { startParts } from './up-parts.ts';
 
 interface UpFlags {
   readonly config?: string;
+  readonly profile?: string;
   readonly json?: true;
   readonly verbose?: true;
 }
@@ -29,22 +30,25 @@ export function upCommand(): Command {
   return new Command('up')
     .description('Runs everything on this machine: broker, monitors, intake, worker and notices, by one configuration.')
     .option('--config <file>', `configuration (default: ${CONFIGURATION_FILE})`)
+    .option('--profile <name>', PROFILE_OPTION)
     .option('--json', 'print every fact as a line of JSON')
     .addHelpText(
       'after',
       `
-Without a connection in the configuration it runs the embedded broker, and the other commands, called beside the same file, find it.
+Without a connection in the configuration, and without a profile, it runs the embedded broker, and the other commands, called beside the
+same file, find it.
 Ctrl-C drains: nothing new is taken, runs get their grace period, and what is not finished waits in the queue for the next start.
 
 Examples:
   retrain up
-  retrain up --config births/retrain.yaml --verbose`,
+  retrain up --config births/retrain.yaml --verbose
+  retrain up --profile dev`,
     )
     .action(runUp);
 }
 
 async function runUp(flags: UpFlags): Promise<void> {
-  const configuration = await requireConfiguration(flags.config);
+  const configuration = await configurationOf(flags);
   const output = upOutput((line) => console.log(line), {
     json: flags.json === true,
     verbose: flags.verbose === true,
@@ -54,10 +58,23 @@ async function runUp(flags: UpFlags): Promise<void> {
   await using broker = configuration.connection ? undefined : await embedBroker(configuration, { flags, output });
   const connection = broker ? parseConnection(broker.connectionString) : await readConnection(configuration);
   if (!broker) await checkPlaces(configuration, connection);
-  await using parts = await startParts(configuration, { connection, output });
+  const { profile } = flags;
+  await using parts = await startParts(configuration, {
+    connection,
+    output,
+    ...(profile !== undefined && { options: ['--profile', profile] }),
+  });
   output.say(`ready: ${parts.summary}; Ctrl-C stops in order`);
   const failure = await Promise.race([broker?.failed ?? new Promise<never>(() => undefined), interrupt.happened]);
   if (failure) throw failure;
+}
+
+async function configurationOf({ config, profile }: UpFlags): Promise<Configuration> {
+  if (profile === undefined) return requireConfiguration(config);
+  const { readProfiled } = await import('./profiled.ts');
+  const { configured } = await readProfiled({ profile, config, side: 'worker' });
+  // Without a configuration there is nothing to run, and this says so.
+  return configured?.configuration ?? requireConfiguration(config);
 }
 
 /** The broker, and a note for the other commands where it is. */

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { RetrainError } from '../errors.ts';
+import { foldersIn } from '../retraining/configuration/configuration.ts';
 import { parseGateRule } from '../retraining/gate.ts';
 import type { GateRule } from '../retraining/gate.ts';
 import { checkModelName } from '../retraining/model-name.ts';
@@ -80,8 +81,10 @@ export function workerOptionsOf(
       'ARGUMENT_INVALID',
       'no trainer: give its command after --, as in retrain worker --metric mape -- python train.py, or write a retrain.yaml',
     );
-  const { metric, direction = 'minimize', minImprovement = 0, model, outcomes } = flags;
+  const { metric, direction = 'minimize', minImprovement = 0, model } = flags;
   const { registry: folder, runs, state } = stateFolders(resolve(flags.state ?? DEFAULT_STATE_FOLDER));
+  const { profile } = flags.profiled ?? {};
+  const outcomes = flags.outcomes ?? profile?.outcomes?.topic;
   const { attempts, coolDown, budget, maxRuntime } = flags;
   const policy: ModelPolicy = {
     trainer: new CommandTrainer({
@@ -104,6 +107,7 @@ export function workerOptionsOf(
     registry: new FileRegistry({ folder, files, clock: systemClock, random: systemRandom }),
     outcomeFolder: state,
     ...(outcomes !== undefined && { outcomes }),
+    ...(profile?.queues.sessions === false && { sessions: false, ledgerFolder: foldersIn(state).ledgers }),
     graceMs,
   };
 }

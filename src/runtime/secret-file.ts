@@ -1,8 +1,11 @@
-import { chmod } from 'node:fs/promises';
+import { chmod, stat } from 'node:fs/promises';
 import { files } from './files.ts';
 
 /** Only the owner may read or write it. */
 const OWNER_ONLY = 0o600;
+const OWNER_ONLY_FOLDER = 0o700;
+/** Read, write and search, by group and others. */
+const OTHERS = 0o077;
 
 /**
  * The text of a file that holds secrets, or undefined when there is none. Its mode is set back to 0600 first, should somebody
@@ -21,4 +24,16 @@ export async function readSecretFile(path: string, options: { maxBytes: number }
 /** Replaces the file durably; it has mode 0600 before it has content, and a reader sees the old content or the new one. */
 export function writeSecretFile(path: string, text: string): Promise<void> {
   return files.writeAtomic(path, text, { mode: OWNER_ONLY });
+}
+
+/** Makes a folder whose names only the owner may see, or makes it so. */
+export async function makeSecretFolder(path: string): Promise<void> {
+  await files.makeFolder(path);
+  await chmod(path, OWNER_ONLY_FOLDER);
+}
+
+/** Whether others than its owner may read or write a file. Windows keeps that elsewhere: there never. */
+export async function isReadByOthers(path: string): Promise<boolean> {
+  if (process.platform === 'win32') return false;
+  return ((await stat(path)).mode & OTHERS) !== 0;
 }

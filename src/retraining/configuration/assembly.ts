@@ -116,10 +116,10 @@ export function notifySource({ outcomes }: Configuration): NotifySource {
   return 'queue' in outcomes ? outcomes : { topic: outcomes.topic, subscription: outcomes.notifySubscription };
 }
 
-/** The configuration's notifier; every command in its texts names the configuration. */
+/** The configuration's notifier; every command in its texts names the configuration, and what else leads to the same broker. */
 export function assembleNotifier(
   { configuration, files, clock, random }: AssemblyParts,
-  { connection, log }: { connection: Connection; log: NotifyLog },
+  { connection, log, options = [] }: { connection: Connection; log: NotifyLog; options?: readonly string[] },
 ): Notifier {
   const { queues, notify, folders, baseFolder, file } = configuration;
   return new Notifier({
@@ -129,7 +129,7 @@ export function assembleNotifier(
     rules: notify,
     folder: folders.notify,
     baseFolder,
-    replayOptions: ['--config', resolve(file)],
+    replayOptions: ['--config', resolve(file), ...options],
     log,
     files,
     clock,

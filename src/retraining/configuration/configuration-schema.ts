@@ -15,7 +15,8 @@ const GRACE_MAX_MS = 3_600_000;
 /** Stands for every model that is not named. */
 export const ANY_MODEL = '*';
 
-const entity = z
+/** The name of a queue, topic or subscription. */
+export const entityName = z
   .string()
   .regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,258}[A-Za-z0-9_])?$/, { error: 'use the name of a queue or topic' });
 const port = z.int().min(0).max(65_535);
@@ -53,12 +54,12 @@ const connectionSchema = z
 
 const outcomesSchema = z
   .strictObject({
-    topic: entity.optional().describe('Topic that outcome events go to. Default model-retraining-outcomes.'),
-    status: entity
+    topic: entityName.optional().describe('Topic that outcome events go to. Default model-retraining-outcomes.'),
+    status: entityName
       .default('status')
       .describe('Its subscription that retrain status, runs, events and explain look into; nothing takes from it.'),
-    notify: entity.default('notify').describe('Its subscription that the notifier takes from.'),
-    queue: entity
+    notify: entityName.default('notify').describe('Its subscription that the notifier takes from.'),
+    queue: entityName
       .optional()
       .describe('A queue instead of a topic, as in the tier Basic; the notifier, if there is one, empties it.'),
   })
@@ -75,7 +76,7 @@ export const configurationSchema = z
     connection: connectionSchema.optional(),
     queues: z
       .strictObject({
-        requests: entity
+        requests: entityName
           .default('model-retraining-queue')
           .describe('Queue of the requests, with sessions and duplicate detection.'),
         sessions: z
@@ -84,7 +85,7 @@ export const configurationSchema = z
           .describe(
             'false: the queue of the requests has no sessions, as in the tier Basic; then this is the only worker (docs/plain-queues.md).',
           ),
-        intake: entity
+        intake: entityName
           .default('retraining-intake')
           .describe('Queue that events from elsewhere come in by, without sessions, with duplicate detection.'),
       })

@@ -58,6 +58,8 @@ export interface ParseOptions {
   readonly file: string;
   /** What `${NAME}` stands for. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The broker is named elsewhere: the section connection counts for nothing, nor do variables that are not set in it. */
+  readonly withoutConnection?: boolean;
 }
 
 /**
@@ -65,15 +67,19 @@ export interface ParseOptions {
  *
  * @throws ConfigurationFileError with everything that is wrong in it, each with line, column and path
  */
-export async function parseConfiguration(text: string, { file, environment }: ParseOptions): Promise<Configuration> {
+export async function parseConfiguration(
+  text: string,
+  { file, environment, withoutConnection = false }: ParseOptions,
+): Promise<Configuration> {
   const content = await parseFileText(text, file);
   const reader = new ContentReader(content);
-  const filled = filledFrom(content.value, environment);
+  const given = withoutConnection ? unconnected(content.value) : content.value;
+  const filled = filledFrom(given, environment);
   for (const { path, reason } of filled.problems) reader.refuse(path, reason);
   const value = withScalars(filled.value, filled.fromVariables);
   // With a variable missing, its place would be refused a second time.
   const written =
-    reader.problems.length === 0 ? reader.read(configurationSchema, value, (path) => path, content.value) : undefined;
+    reader.problems.length === 0 ? reader.read(configurationSchema, value, (path) => path, given) : undefined;
   const models = written && modelsOf(reader, written);
   if (written && models) checkReferences(reader, written);
   if (!written || !models || reader.problems.length > 0)
@@ -97,6 +103,11 @@ export async function parseConfiguration(text: string, { file, environment }: Pa
     models: new Map(Object.entries(named)),
     otherModels,
   };
+}
+
+function unconnected(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([name]) => name !== 'connection'));
 }
 
 /** The parts of a state folder. */

@@ -20,7 +20,7 @@ import type {
 } from '../server/index.ts';
 import { RetrainError } from '../errors.ts';
 import { files } from '../runtime/files.ts';
-import { DEFAULT_QUEUE, parseQueueFlag } from '../topology/index.ts';
+import { DEFAULT_QUEUE, type NamespaceDescription, parseQueueFlag } from '../topology/index.ts';
 import { stackOf } from './failure.ts';
 import { Interrupt } from './interrupt.ts';
 import { collect, count, port, span } from './option.ts';
@@ -33,6 +33,8 @@ interface BrokerOptions extends TlsFlags {
   readonly host: string;
   readonly queue?: readonly string[];
   readonly config?: string;
+  readonly fromInfra?: string;
+  readonly infra?: string;
   readonly accessRule?: readonly string[];
   readonly auth: Auth;
   readonly allowAnyone?: true;
@@ -78,6 +80,11 @@ export function brokerCommand(): Command {
       '--config <file>',
       "queues, topics, subscriptions and rules to declare: YAML, JSON, or Config.json of Microsoft's emulator",
     )
+    .option('--from-infra <stack>', 'queues and topics to declare: those that this stack of infra/ provisions on Azure')
+    .option(
+      '--infra <dir>',
+      'folder of that Pulumi program (default: infra, if it is there, or the one of the package)',
+    )
     .option(
       '--access-rule <rule>',
       'access rule besides the root rule, NAME=RIGHT[,RIGHT][@QUEUE] with the rights Send, Listen and Manage; repeatable',
@@ -120,6 +127,7 @@ Examples:
   retrain broker
   retrain broker --data /var/lib/retrain --queue models:sessions,duplicates --queue outcomes
   retrain broker --config namespace.yaml
+  retrain broker --from-infra dev
   retrain broker --emulator --config Config.json
   retrain broker --tls self-signed --tls-name broker.example
   retrain broker --queue orders --access-rule shop=Send@orders --access-rule monitor=Listen`,
@@ -155,13 +163,33 @@ function accessKey({ emulator }: BrokerOptions): string | undefined {
 }
 
 /** What flags and file declare together; where neither declares anything there is the default queue. */
-async function declaredIn({ queue, config }: BrokerOptions): Promise<DeclaredEntities> {
+async function declaredIn({ queue, config, fromInfra, infra }: BrokerOptions): Promise<DeclaredEntities> {
   const queues = queue?.map(parseQueueFlag) ?? [];
-  if (config === undefined) return queue ? { queues } : { queues, queuesIfMissing: [DEFAULT_QUEUE] };
-  const onRemark = (remark: string): void => console.error(`retrain: warning: ${remark}`);
-  const { readTopology } = await import('./topology-input.ts');
-  const file = await readTopology(config, { files, stdin: process.stdin, onRemark });
-  return { queues: [...queues, ...file.queues], topics: file.topics };
+  if (infra !== undefined && fromInfra === undefined)
+    throw new RetrainError('ARGUMENT_INVALID', '--infra goes with --from-infra: name the stack, too');
+  if (config === undefined && fromInfra === undefined)
+    return queue ? { queues } : { queues, queuesIfMissing: [DEFAULT_QUEUE] };
+  const parts = [{ queues, topics: [] }, ...(await declaredInFiles({ config, fromInfra, infra }))];
+  return { queues: parts.flatMap((part) => part.queues), topics: parts.flatMap(({ topics }) => topics) };
+}
+
+async function declaredInFiles(given: {
+  readonly config: string | undefined;
+  readonly fromInfra: string | undefined;
+  readonly infra: string | undefined;
+}): Promise<NamespaceDescription[]> {
+  const { config, fromInfra, infra } = given;
+  const found: NamespaceDescription[] = [];
+  if (config !== undefined) {
+    const { readTopology } = await import('./topology-input.ts');
+    const onRemark = (remark: string): void => console.error(`retrain: warning: ${remark}`);
+    found.push(await readTopology(config, { files, stdin: process.stdin, onRemark }));
+  }
+  if (fromInfra !== undefined) {
+    const { readStackTopology } = await import('./stack-input.ts');
+    found.push(await readStackTopology(fromInfra, { folder: infra, files }));
+  }
+  return found;
 }
 
 async function runBroker(options: BrokerOptions): Promise<void> {

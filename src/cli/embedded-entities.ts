@@ -1,38 +1,28 @@
 import type { Configuration } from '../retraining/configuration/configuration.ts';
+import { type NamespaceDescription, parseQueueDescription } from '../topology/index.ts';
+import { namespaceOf, renderTopology, type StackTopic, TOPOLOGY_TEMPLATE } from '../topology/stack/index.ts';
 
-import {
-  DEFAULT_QUEUE,
-  parseQueueDescription,
-  parseSubscriptionDescription,
-  parseTopicDescription,
-} from '../topology/index.ts';
-import type { DeclaredTopic, NamespaceDescription } from '../topology/index.ts';
-
-/** How far back status, runs, events and explain can look. */
-const STATUS_TIME_TO_LIVE = 'P14D';
-/** An event is delivered anew whenever a notifier that holds it ends. */
-const NOTIFY_DELIVERIES_MAX = 1_000;
-
-/** What the embedded broker has to have for a configuration. */
+/** What the embedded broker has to have for a configuration: what `infra/` provisions, by the names that the configuration has for it. */
 export function embeddedEntities({ queues, outcomes }: Configuration): NamespaceDescription {
-  const requests = { ...DEFAULT_QUEUE, name: queues.requests, requiresSession: queues.sessions };
-  const intake = parseQueueDescription({ name: queues.intake, requiresDuplicateDetection: true });
-  if ('queue' in outcomes)
-    return { queues: [requests, intake, parseQueueDescription({ name: outcomes.queue })], topics: [] };
-  const { topic, statusSubscription, notifySubscription } = outcomes;
-  const description = parseTopicDescription({ name: topic, requiresDuplicateDetection: true });
-  const subscriptions: DeclaredTopic['subscriptions'] = [
-    parseSubscriptionDescription({
-      topicName: topic,
-      name: statusSubscription,
-      defaultMessageTimeToLive: STATUS_TIME_TO_LIVE,
-    }),
-    parseSubscriptionDescription({
-      topicName: topic,
-      name: notifySubscription,
-      lockDuration: 'PT5M',
-      maxDeliveryCount: NOTIFY_DELIVERIES_MAX,
-    }),
-  ].map((one) => ({ description: one }));
-  return { queues: [requests, intake], topics: [{ description, subscriptions }] };
+  const stack = renderTopology(TOPOLOGY_TEMPLATE, {
+    queueName: queues.requests,
+    sessions: queues.sessions,
+    intakeQueueName: queues.intake,
+    ...('topic' in outcomes && { outcomeTopicName: outcomes.topic }),
+  });
+  if ('queue' in outcomes) {
+    const { queues: known } = namespaceOf(stack);
+    return { queues: [...known, parseQueueDescription({ name: outcomes.queue })], topics: [] };
+  }
+  const names = { status: outcomes.statusSubscription, notify: outcomes.notifySubscription };
+  const topics = Object.entries(stack.topics).map(([role, topic]) => [role, renamed(topic, names)] as const);
+  return namespaceOf({ ...stack, topics: Object.fromEntries(topics) });
+}
+
+/** A topic with the names for its subscriptions, by their roles. */
+function renamed({ description, subscriptions }: StackTopic, names: Readonly<Record<string, string>>): StackTopic {
+  const named = Object.entries(subscriptions).map(
+    ([role, subscription]) => [role, { ...subscription, name: names[role] ?? subscription.name }] as const,
+  );
+  return { description, subscriptions: Object.fromEntries(named) };
 }

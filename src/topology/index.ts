@@ -1,7 +1,6 @@
 export { FOREVER, formatDuration, parseDuration } from './duration.ts';
 export {
   changeQueueDescription,
-  DEFAULT_QUEUE,
   parseQueueDescription,
   type QueueDescription,
   type QueueDescriptionChanges,
@@ -38,3 +37,4 @@ export { numberType } from './canonical.ts';
 export { entityProperties, type EntityKind, type EntityProperty } from './entity-property.ts';
 export { namespaceNameFault } from './namespace-name.ts';
 export { PREMIUM_CAPACITIES, skuFault, type SkuName, SKUS } from './namespace-sku.ts';
+export { DEFAULT_QUEUE } from './stack/default-queue.ts';

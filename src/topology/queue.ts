@@ -43,12 +43,3 @@ export function changeQueueDescription(present: QueueDescription, changes: Queue
   mustKeep('queue', { present, next, fixed: FIXED });
   return next;
 }
-
-/** The queue that `infra/` provisions on Azure and that the broker has by default. */
-export const DEFAULT_QUEUE: QueueDescription = parseQueueDescription({
-  name: 'model-retraining-queue',
-  requiresSession: true,
-  requiresDuplicateDetection: true,
-  maxDeliveryCount: 10,
-  lockDuration: 'PT1M',
-});

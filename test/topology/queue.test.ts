@@ -4,7 +4,6 @@ import fc from 'fast-check';
 import { RetrainError } from '../../src/errors.ts';
 import {
   changeQueueDescription,
-  DEFAULT_QUEUE,
   FOREVER,
   formatDuration,
   parseDuration,
@@ -31,13 +30,6 @@ test('a flag sets short names, booleans and values', () => {
   assert.equal(queue.maxDeliveryCount, 3);
   assert.equal(queue.lockDuration, 'PT30S');
   assert.equal(queue.deadLetteringOnMessageExpiration, true);
-});
-
-test('the default queue is the one that infra provisions', () => {
-  assert.deepEqual(
-    parseQueueFlag('model-retraining-queue:sessions,duplicates,maxDeliveryCount=10,lockDuration=PT1M'),
-    DEFAULT_QUEUE,
-  );
 });
 
 test('a bad flag is refused with the property, the value and the limit', () => {

@@ -243,7 +243,7 @@ const PARTS = [
   ),
 ];
 
-const COMBINATIONS: readonly Combination[] = [...TIERS, ...ZONES, ...ACCESS, ...NAMES, ...PARTS];
+export const COMBINATIONS: readonly Combination[] = [...TIERS, ...ZONES, ...ACCESS, ...NAMES, ...PARTS];
 
 /** Which settings do not fit together, of a draft that lacks what is wrong by itself. */
 export function checkCombinations(draft: Partial<Draft>): readonly Problem[] {

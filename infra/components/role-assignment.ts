@@ -35,17 +35,17 @@ export function assignRole(
   { scope, role, principalId, principalType }: RoleAssignmentArgs,
   opts: pulumi.CustomResourceOptions,
 ): authorization.RoleAssignment {
-  return new authorization.RoleAssignment(
-    name,
-    {
-      scope,
-      roleDefinitionId: roleDefinitionId(scope, role),
-      principalId,
-      ...(principalType !== undefined && { principalType }),
-    },
-    opts,
-  );
+  const args = { scope, roleDefinitionId: roleDefinitionId(scope, role), principalId };
+  return principalType === undefined
+    ? new authorization.RoleAssignment(name, args, { ...opts, transformations: [leaveTypeToAzure] })
+    : new authorization.RoleAssignment(name, { ...args, principalType }, opts);
 }
+
+/** The SDK puts User where no type is given, and Azure then refuses groups and identities (UnmatchedPrincipalType). */
+const leaveTypeToAzure: pulumi.ResourceTransformation = ({ props, opts }) => ({
+  props: { ...(props as object), principalType: undefined },
+  opts,
+});
 
 /** Built-in roles are addressed in the subscription of what they are for. */
 function roleDefinitionId(scope: pulumi.Input<string>, role: keyof typeof ROLES): pulumi.Output<string> {

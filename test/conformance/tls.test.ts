@@ -1,29 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { promisify } from 'node:util';
 import { AT_A_TIME, Fixture } from './fixture.ts';
+import { run } from './tls-program.ts';
 
-const PROGRAM = join(import.meta.dirname, 'tls-client.js');
 const SELF_SIGNED = { tls: { kind: 'self-signed' } } as const;
-const MAX_MS = 120_000;
-
-type Way = 'tls' | 'websocket' | 'admin' | 'token' | 'admin-token';
-
-/** What the official client, unpatched and in a process of its own, makes of it. */
-async function run(
-  way: Way,
-  connection: string,
-  environment: Readonly<Record<string, string>> = {},
-): Promise<{ done?: unknown; failed?: string }> {
-  const args = ['--enable-source-maps', PROGRAM, way, connection, 'q'];
-  const { stdout } = await promisify(execFile)(process.execPath, args, {
-    env: { PATH: process.env['PATH'], ...environment },
-    timeout: MAX_MS,
-  });
-  return JSON.parse(stdout) as { done?: unknown; failed?: string };
-}
 
 describe('TLS', { concurrency: AT_A_TIME }, () => {
   test('the official client exchanges messages in TLS, with what the broker says it must be given', async (context) => {

@@ -1,0 +1,191 @@
+import * as grpc from '@grpc/grpc-js';
+import { ResourceMonitorService } from '@pulumi/pulumi/proto/resource_grpc_pb';
+import type { IResourceMonitorServer } from '@pulumi/pulumi/proto/resource_grpc_pb';
+import * as messages from '@pulumi/pulumi/proto/resource_pb';
+import { InvokeResponse } from '@pulumi/pulumi/proto/provider_pb';
+import { Empty } from 'google-protobuf/google/protobuf/empty_pb';
+import { Struct } from 'google-protobuf/google/protobuf/struct_pb';
+import type { Provider } from './azure-provider';
+import { registrationOf, urnOf } from './registration';
+import type { Registration } from './registration';
+import type { StackConfiguration } from './stack-configuration';
+import { isSecret, revealedObject, secret } from './wire';
+import type { Wire, WireObject } from './wire';
+
+/** What the SDK asks for, and gets because this monitor does it; transforms and hooks it does not. */
+const FEATURES: ReadonlySet<string> = new Set([
+  'secrets',
+  'resourceReferences',
+  'outputValues',
+  'deletedWith',
+  'replaceWith',
+  'aliasSpecs',
+  'parameterization',
+]);
+
+/**
+ * The CLI's monitor answers so when it gives up, and prints the reason itself; the program then ends, without an error of its own. With any other
+ * code the SDK goes on for a minute.
+ */
+const ENDING: Partial<grpc.ServiceError> = { code: grpc.status.UNAVAILABLE, details: 'resource monitor is terminating' };
+
+export interface MonitorOptions {
+  readonly stack: string;
+  readonly configuration: StackConfiguration;
+  /** A preview: nothing is made, and what only Azure can tell is unknown. */
+  readonly dryRun: boolean;
+  readonly provider: Provider;
+  /** The reason why a registration fails; undefined: it does not. */
+  readonly failure?: ((registration: Registration) => string | undefined) | undefined;
+}
+
+export interface Invocation {
+  readonly token: string;
+  readonly args: WireObject;
+}
+
+/** Takes the registrations of a program and remembers them. It has no state, no diff and no deletions. */
+export class ResourceMonitor {
+  readonly registrations: Registration[] = [];
+  readonly invocations: Invocation[] = [];
+  /** Why registrations and invokes failed, as the CLI would print it. */
+  readonly failures: string[] = [];
+  /** By URN, what components and the stack have registered as their outputs. */
+  readonly outputs = new Map<string, WireObject>();
+  readonly #options: MonitorOptions;
+
+  constructor(options: MonitorOptions) {
+    this.#options = options;
+  }
+
+  addTo(server: grpc.Server): void {
+    const implementation: IResourceMonitorServer = {
+      supportsFeature: (call, callback) => {
+        const response = new messages.SupportsFeatureResponse();
+        response.setHassupport(FEATURES.has(call.request.getId()));
+        callback(null, response);
+      },
+      getDeploymentInfo: (_call, callback) => callback(null, this.#deploymentInfo()),
+      registerResource: (call, callback) => {
+        this.#unlessFailed(() => this.#register(call.request)).then(
+          (response) => callback(null, response),
+          () => callback(ENDING),
+        );
+      },
+      registerResourceOutputs: (call, callback) => {
+        const { request } = call;
+        this.#unlessFailed(() => {
+          this.outputs.set(request.getUrn(), objectOf(request.getOutputs()));
+          return Promise.resolve(new Empty());
+        }).then(
+          (response) => callback(null, response),
+          () => callback(ENDING),
+        );
+      },
+      invoke: (call, callback) => {
+        this.#unlessFailed(() => this.#invoke(call.request)).then(
+          (response) => callback(null, response),
+          () => callback(ENDING),
+        );
+      },
+      registerPackage: (call, callback) => {
+        const response = new messages.RegisterPackageResponse();
+        response.setRef(`${call.request.getName()}@${call.request.getVersion()}`);
+        callback(null, response);
+      },
+      signalAndWaitForShutdown: (_call, callback) => callback(null, new Empty()),
+      call: unimplemented('Call'),
+      readResource: unimplemented('ReadResource'),
+      registerStackTransform: unimplemented('RegisterStackTransform'),
+      registerStackInvokeTransform: unimplemented('RegisterStackInvokeTransform'),
+      registerResourceHook: unimplemented('RegisterResourceHook'),
+      registerErrorHook: unimplemented('RegisterErrorHook'),
+    };
+    server.addService(ResourceMonitorService, implementation);
+  }
+
+  async #register(request: messages.RegisterResourceRequest): Promise<messages.RegisterResourceResponse> {
+    const { configuration, stack, dryRun, failure, provider } = this.#options;
+    const urn = urnOf(request, configuration.project, stack);
+    const inputs = objectOf(request.getObject());
+    if (this.registrations.some((other) => other.urn === urn)) throw new Error(`Duplicate resource URN '${urn}'`);
+
+    const response = new messages.RegisterResourceResponse();
+    response.setUrn(urn);
+    const registration = registrationOf(request, urn, inputs);
+    const reason = failure?.(registration);
+    if (reason !== undefined) throw new Error(reason);
+    if (!request.getCustom()) {
+      this.registrations.push(registration);
+      return response;
+    }
+
+    const asked = { type: registration.type, name: registration.name, urn, inputs };
+    const checked = withSecretsOf(inputs, provider.check({ ...asked, inputs: revealedObject(inputs) }));
+    this.registrations.push({ ...registration, inputs: checked });
+    if (dryRun) {
+      response.setObject(Struct.fromJavaScript(checked));
+      return response;
+    }
+    const { id, outputs } = await provider.create({ ...asked, inputs: revealedObject(checked) });
+    response.setId(id);
+    response.setObject(Struct.fromJavaScript(withSecretsOf(inputs, outputs)));
+    return response;
+  }
+
+  async #invoke(request: messages.ResourceInvokeRequest): Promise<InvokeResponse> {
+    const invocation = { token: request.getTok(), args: objectOf(request.getArgs()) };
+    this.invocations.push(invocation);
+    const result = await this.#options.provider.invoke(invocation.token, revealedObject(invocation.args));
+    const response = new InvokeResponse();
+    response.setReturn(Struct.fromJavaScript(result));
+    return response;
+  }
+
+  /** After a failure nothing more is taken, as the CLI does when a resource cannot be made. */
+  async #unlessFailed<T>(work: () => Promise<T>): Promise<T> {
+    if (this.failures.length > 0) throw new Error('the monitor is ending');
+    try {
+      return await work();
+    } catch (error) {
+      this.failures.push((error as Error).message);
+      throw error;
+    }
+  }
+
+  #deploymentInfo(): messages.DeploymentInfo {
+    const { configuration, stack, dryRun } = this.#options;
+    const info = new messages.DeploymentInfo();
+    info.setProject(configuration.project);
+    info.setStack(stack);
+    info.setDryrun(dryRun);
+    info.setConfigsecretkeysList([...configuration.secretKeys]);
+    for (const [key, value] of configuration.values) info.getConfigMap().set(key, value);
+    return info;
+  }
+}
+
+/** A provider keeps secret what it got as a secret. */
+function withSecretsOf(inputs: WireObject, outputs: WireObject): WireObject {
+  const entries = Object.entries(outputs).map(([key, value]): [string, Wire] => {
+    const input = inputs[key];
+    return [key, input !== undefined && isSecret(input) ? secret(value) : (nestedSecrets(input, value) ?? value)];
+  });
+  return Object.fromEntries(entries);
+}
+
+function nestedSecrets(input: Wire | undefined, value: Wire): Wire | undefined {
+  if (input === undefined || input === null || typeof input !== 'object') return undefined;
+  if (value === null || typeof value !== 'object' || Array.isArray(input) !== Array.isArray(value)) return undefined;
+  const merged = withSecretsOf({ ...input } as WireObject, { ...value } as WireObject);
+  return Array.isArray(value) ? Object.values(merged) : merged;
+}
+
+function objectOf(struct: Struct | undefined): WireObject {
+  return (struct?.toJavaScript() ?? {}) as WireObject;
+}
+
+function unimplemented(method: string): grpc.handleUnaryCall<unknown, never> {
+  return (_call, callback) =>
+    callback({ code: grpc.status.UNIMPLEMENTED, details: `the test engine has no ${method}` });
+}

@@ -3,7 +3,7 @@ import { Access } from './components/access';
 import { Messaging } from './components/messaging';
 import { lockResource } from './components/resource-lock';
 import { loadSettings } from './settings/load-settings';
-import { renderTopology } from './topology';
+import { renderTopology } from './rendered-topology';
 
 const settings = loadSettings();
 const topology = renderTopology(settings.topology);

@@ -1,6 +1,6 @@
 import * as servicebus from '@pulumi/azure-native/servicebus';
 import * as pulumi from '@pulumi/pulumi';
-import type { Entity, Topology } from '../topology';
+import type { Entity, Topology } from '../rendered-topology';
 
 export interface MessagingArgs {
   readonly resourceGroupName: pulumi.Input<string>;

@@ -67,7 +67,10 @@ export class AzureProvider implements Provider {
       case 'azure-native:servicebus:listTopicKeys':
         return Promise.resolve(this.#serviceBusKeys(args));
       case 'azure-native:operationalinsights:getSharedKeys':
-        return Promise.resolve({ primarySharedKey: this.#key('workspace 1'), secondarySharedKey: this.#key('workspace 2') });
+        return Promise.resolve({
+          primarySharedKey: this.#key('workspace 1'),
+          secondarySharedKey: this.#key('workspace 2'),
+        });
       default:
         return Promise.reject(new Error(`no answer to the invoke ${token}: add it to test/engine/azure-provider.ts`));
     }
@@ -82,11 +85,18 @@ export class AzureProvider implements Provider {
     const identity = this.#identityOf(id, inputs);
     switch (type) {
       case 'azure-native:servicebus:Namespace':
-        return { ...identity, serviceBusEndpoint: `https://${textOf(inputs['namespaceName'])}.servicebus.windows.net:443/` };
+        return {
+          ...identity,
+          serviceBusEndpoint: `https://${textOf(inputs['namespaceName'])}.servicebus.windows.net:443/`,
+        };
       case 'azure-native:storage:StorageAccount':
         return { ...identity, primaryEndpoints: storageEndpoints(textOf(inputs['accountName'])) };
       case 'azure-native:managedidentity:UserAssignedIdentity':
-        return { clientId: this.#uuid(`${id} client`), principalId: this.#uuid(`${id} principal`), tenantId: TENANT_ID };
+        return {
+          clientId: this.#uuid(`${id} client`),
+          principalId: this.#uuid(`${id} principal`),
+          tenantId: TENANT_ID,
+        };
       case 'azure-native:operationalinsights:Workspace':
         return { customerId: this.#uuid(`${id} customer`) };
       default:
@@ -140,7 +150,9 @@ export function resourceId(type: string, inputs: WireObject): string {
 }
 
 function uuidOf(hex: string): string {
-  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-');
+  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
+    '-',
+  );
 }
 
 function storageEndpoints(account: string): WireObject {

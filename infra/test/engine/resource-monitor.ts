@@ -27,7 +27,10 @@ const FEATURES: ReadonlySet<string> = new Set([
  * The CLI's monitor answers so when it gives up, and prints the reason itself; the program then ends, without an error of its own. With any other
  * code the SDK goes on for a minute.
  */
-const ENDING: Partial<grpc.ServiceError> = { code: grpc.status.UNAVAILABLE, details: 'resource monitor is terminating' };
+const ENDING: Partial<grpc.ServiceError> = {
+  code: grpc.status.UNAVAILABLE,
+  details: 'resource monitor is terminating',
+};
 
 export interface MonitorOptions {
   readonly stack: string;
@@ -66,28 +69,12 @@ export class ResourceMonitor {
         callback(null, response);
       },
       getDeploymentInfo: (_call, callback) => callback(null, this.#deploymentInfo()),
-      registerResource: (call, callback) => {
-        this.#unlessFailed(() => this.#register(call.request)).then(
-          (response) => callback(null, response),
-          () => callback(ENDING),
-        );
-      },
-      registerResourceOutputs: (call, callback) => {
-        const { request } = call;
-        this.#unlessFailed(() => {
-          this.outputs.set(request.getUrn(), objectOf(request.getOutputs()));
-          return Promise.resolve(new Empty());
-        }).then(
-          (response) => callback(null, response),
-          () => callback(ENDING),
-        );
-      },
-      invoke: (call, callback) => {
-        this.#unlessFailed(() => this.#invoke(call.request)).then(
-          (response) => callback(null, response),
-          () => callback(ENDING),
-        );
-      },
+      registerResource: this.#answering((request) => this.#register(request)),
+      registerResourceOutputs: this.#answering((request) => {
+        this.outputs.set(request.getUrn(), objectOf(request.getOutputs()));
+        return Promise.resolve(new Empty());
+      }),
+      invoke: this.#answering((request) => this.#invoke(request)),
       registerPackage: (call, callback) => {
         const response = new messages.RegisterPackageResponse();
         response.setRef(`${call.request.getName()}@${call.request.getVersion()}`);
@@ -143,14 +130,24 @@ export class ResourceMonitor {
   }
 
   /** After a failure nothing more is taken, as the CLI does when a resource cannot be made. */
-  async #unlessFailed<T>(work: () => Promise<T>): Promise<T> {
-    if (this.failures.length > 0) throw new Error('the monitor is ending');
-    try {
-      return await work();
-    } catch (error) {
-      this.failures.push((error as Error).message);
-      throw error;
-    }
+  #answering<Request, Response>(
+    work: (request: Request) => Promise<Response>,
+  ): grpc.handleUnaryCall<Request, Response> {
+    const answer = async (
+      { request }: grpc.ServerUnaryCall<Request, Response>,
+      callback: grpc.sendUnaryData<Response>,
+    ): Promise<void> => {
+      if (this.failures.length > 0) return callback(ENDING);
+      let response: Response;
+      try {
+        response = await work(request);
+      } catch (error) {
+        this.failures.push((error as Error).message);
+        return callback(ENDING);
+      }
+      callback(null, response);
+    };
+    return (call, callback) => void answer(call, callback);
   }
 
   #deploymentInfo(): messages.DeploymentInfo {
@@ -177,12 +174,17 @@ function withSecretsOf(inputs: WireObject, outputs: WireObject): WireObject {
 function nestedSecrets(input: Wire | undefined, value: Wire): Wire | undefined {
   if (input === undefined || input === null || typeof input !== 'object') return undefined;
   if (value === null || typeof value !== 'object' || Array.isArray(input) !== Array.isArray(value)) return undefined;
-  const merged = withSecretsOf({ ...input } as WireObject, { ...value } as WireObject);
+  const merged = withSecretsOf(byKey(input), byKey(value));
   return Array.isArray(value) ? Object.values(merged) : merged;
 }
 
+/** An array by its indices. */
+function byKey(value: Wire[] | WireObject): WireObject {
+  return Object.fromEntries(Object.entries(value));
+}
+
 function objectOf(struct: Struct | undefined): WireObject {
-  return (struct?.toJavaScript() ?? {}) as WireObject;
+  return struct?.toJavaScript() ?? {};
 }
 
 function unimplemented(method: string): grpc.handleUnaryCall<unknown, never> {

@@ -34,7 +34,11 @@ export class ConfigurationError extends Error {
  * What a stack is configured with, as the CLI merges it: the stack's file over the defaults of Pulumi.yaml, checked against the types that
  * Pulumi.yaml declares.
  */
-export function stackConfiguration(folder: string, stack: string, options: ConfigurationOptions = {}): StackConfiguration {
+export function stackConfiguration(
+  folder: string,
+  stack: string,
+  options: ConfigurationOptions = {},
+): StackConfiguration {
   const project = readYaml(join(folder, 'Pulumi.yaml')) as {
     readonly name: string;
     readonly config?: Readonly<Record<string, Declaration>>;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { KEYS, type Kind } from '../settings/keys';
-import { renderTopology } from '../topology';
+import { renderTopology } from '../rendered-topology';
 import description from '../topology.json';
 import { projectConfig } from './stack-config';
 

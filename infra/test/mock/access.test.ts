@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { Access } from '../../components/access';
 import { Messaging } from '../../components/messaging';
-import { renderTopology } from '../../topology';
+import { renderTopology } from '../../rendered-topology';
 import description from '../../topology.json';
 import { type MockAzure, mockAzure, settled } from './mock-azure';
 

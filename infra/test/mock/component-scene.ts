@@ -1,5 +1,5 @@
 import * as pulumi from '@pulumi/pulumi';
-import { getMonitor } from '@pulumi/pulumi/runtime/settings';
+import { azureOutputs } from './azure-outputs';
 
 /** A resource as the program registered it: what its provider would get, and what the engine would keep to. */
 export interface Registered {
@@ -29,20 +29,6 @@ const SIGNATURE = '4dabf18193072939515e22adb298388d';
 const SECRET = '1b47061264138c4ac30d75fd1eb44270';
 const SUBSCRIPTION = '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/group/providers';
 
-/** Outputs that Azure gives to some resources, in place of their providers. */
-const OUTPUTS: Readonly<Record<string, (name: string) => Record<string, unknown>>> = {
-  'azure-native:storage:StorageAccount': (name) => ({
-    primaryEndpoints: { blob: `https://${name}.blob.core.windows.net/` },
-  }),
-  'azure-native:eventgrid:SystemTopic': () => ({
-    identity: { type: 'SystemAssigned', principalId: 'principal-of-topic', tenantId: 'tenant' },
-  }),
-  'azure-native:managedidentity:UserAssignedIdentity': (name) => ({
-    principalId: `principal-of-${name}`,
-    clientId: `client-of-${name}`,
-  }),
-};
-
 /**
  * What `program` registers, on the SDK's mock monitor, whose mocks do not see options: they are read from the requests to it.
  * Once in a process.
@@ -54,13 +40,15 @@ export async function registrationsOf(program: () => pulumi.ComponentResource): 
       call: ({ inputs }) => inputs as Record<string, unknown>,
       newResource: ({ type, name, inputs }) => ({
         id: `${SUBSCRIPTION}/${type}/${name}`,
-        state: { ...(inputs as Record<string, unknown>), name, ...OUTPUTS[type]?.(name) },
+        state: { ...(inputs as Record<string, unknown>), name, ...azureOutputs(type, name) },
       }),
     },
     'retrain',
     'test',
   );
-  const monitor = getMonitor() as unknown as { registerResource: (request: Request, callback: unknown) => unknown };
+  const monitor = pulumi.runtime.getMonitor() as unknown as {
+    registerResource: (request: Request, callback: unknown) => unknown;
+  };
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, callback) => {
     seen.push(registered(request));

@@ -1,5 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import { stackConfig } from '../stack-config';
+import { azureOutputs } from './azure-outputs';
 
 /** A resource as the program registered it. */
 export interface Registered {
@@ -33,7 +34,7 @@ export async function mockAzure(stack: string, overrides: Readonly<Record<string
         resources.push({ type, name, inputs: inputs as Record<string, unknown> });
         if (!custom) return { id: '', state: inputs as object };
         const own = nameOf(type, name, inputs as Record<string, unknown>);
-        return { id: idOf(type, own), state: { ...(inputs as object), name: own } };
+        return { id: idOf(type, own), state: { ...(inputs as object), name: own, ...azureOutputs(type, own) } };
       },
       call({ token, inputs }) {
         calls.push({ token, inputs: inputs as Record<string, unknown> });

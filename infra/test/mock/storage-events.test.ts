@@ -46,13 +46,13 @@ describe('storage events', () => {
     ]);
     assert.deepEqual(seen.get('storage-events-sender').inputs, {
       scope: intakeQueueId,
-      principalId: 'principal-of-topic',
+      principalId: 'principal-of-storage-events',
       principalType: 'ServicePrincipal',
       roleDefinitionId: roleDefinition('69a216fc-b8fb-44d8-bc22-1f3c2cd27a39'),
     });
     assert.deepEqual(seen.get('storage-events-dead-letters').inputs, {
       scope: deadLetterContainerId,
-      principalId: 'principal-of-topic',
+      principalId: 'principal-of-storage-events',
       principalType: 'ServicePrincipal',
       roleDefinitionId: roleDefinition('ba92f5b4-2d11-453d-a403-e96b0029c9fe'),
     });

@@ -8,7 +8,7 @@ import type { Service } from './service.ts';
 
 // What the APIs of the HTTP port make of an `Authorization` header alike.
 
-const BEARER = /^bearer +/i;
+const BEARER = /^bearer( +|$)/i;
 
 /** The token in a header, which may call itself a bearer token whatever it is. */
 export function tokenIn(header: string): string {

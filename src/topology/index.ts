@@ -33,8 +33,8 @@ export {
 export type { DeclaredSubscription, DeclaredTopic, NamespaceDescription } from './namespace.ts';
 export { entityText, PROPERTIES } from './entity.ts';
 export { type NamespacePlan, planNamespace, type Step } from './namespace-plan.ts';
-export { numberType } from './canonical.ts';
+export { canonicalProperties, numberType } from './canonical.ts';
 export { entityProperties, type EntityKind, type EntityProperty } from './entity-property.ts';
 export { namespaceNameFault } from './namespace-name.ts';
-export { PREMIUM_CAPACITIES, skuFault, type SkuName, SKUS } from './namespace-sku.ts';
+export { PREMIUM_CAPACITIES, skuFault, SKUS } from './namespace-sku.ts';
 export { DEFAULT_QUEUE } from './stack/default-queue.ts';

@@ -43,9 +43,7 @@ export const networkRules = z.object({
     .default([]),
 });
 
-export type NamespaceProperties = z.infer<typeof namespaceProperties>;
 export type NamespaceSku = z.infer<typeof namespaceSku>;
-export type NetworkRules = z.infer<typeof networkRules>;
 
 /** A namespace as a resource of Azure Resource Manager, as it is kept. */
 export const namespaceRecord = z.strictObject({

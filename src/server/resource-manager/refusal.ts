@@ -36,10 +36,13 @@ export type ArmCode = keyof typeof STATUS_OF;
 export class ArmRefusal extends RetrainError {
   readonly status: number;
   readonly armCode: ArmCode;
+  /** Methods that would be allowed, with 405. */
+  readonly allow: readonly string[];
 
-  constructor(armCode: ArmCode, said: string, options: { cause?: unknown } = {}) {
+  constructor(armCode: ArmCode, said: string, options: { cause?: unknown; allow?: readonly string[] } = {}) {
     super('ARGUMENT_INVALID', said, options);
     this.armCode = armCode;
+    this.allow = options.allow ?? [];
     this.status = STATUS_OF[armCode];
   }
 }

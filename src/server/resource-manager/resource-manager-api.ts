@@ -79,16 +79,19 @@ const FAULT: ArmAnswer = {
   },
 };
 
-function refusalAnswer({ status, armCode, message }: ArmRefusal): ArmAnswer {
+function refusalAnswer({ status, armCode, message, allow }: ArmRefusal): ArmAnswer {
   const said = message.length <= LIMITS.adminErrorChars ? message : `${message.slice(0, LIMITS.adminErrorChars)}…`;
   return {
     status,
     body: { error: { code: armCode, message: said } },
-    ...(status === 401 ? { headers: { 'www-authenticate': 'Bearer' } } : {}),
+    headers: {
+      ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+      ...(status === 405 ? { allow: allow.join(', ') } : {}),
+    },
   };
 }
 
-const KINDS = new Map([...TOP_KINDS, ...CHILD_KINDS].map((kind) => [kind.type, kind]));
+const TYPES = [...TOP_KINDS, ...CHILD_KINDS].flatMap(({ type }) => (type === '' ? [] : [type]));
 const TOPS = new Map(TOP_KINDS.map((kind) => [kind.type, kind]));
 const CHILDREN = new Map(CHILD_KINDS.map((kind) => [kind.type, kind]));
 
@@ -118,13 +121,15 @@ function chosen<C>(kind: ResourceKind<C>, call: C, { method, path }: ArmRequest)
   }
   if (rest !== undefined) {
     if (method === 'GET' && list) return { takesBody: false, run: () => list(call) };
-    throw notAllowed(method, `the list of ${nameOf(kind)}`);
+    throw notAllowed(method, `the list of ${nameOf(kind)}`, list ? ['GET'] : []);
   }
   if (method === 'GET' && get) return { takesBody: false, run: () => get(call) };
   if (method === 'DELETE' && remove) return { takesBody: false, run: () => remove(call) };
   if (method === 'PUT' && put) return { takesBody: true, run: (body) => put(call, body) };
   if (method === 'PATCH' && patch) return { takesBody: true, run: (body) => patch(call, body) };
-  throw notAllowed(method, nameOf(kind));
+  const known = { GET: get, PUT: put, PATCH: patch, DELETE: remove };
+  const allowed = Object.entries(known).flatMap(([name, run]) => (run ? [name] : []));
+  throw notAllowed(method, nameOf(kind), allowed);
 }
 
 /** @throws ArmRefusal 404 when there is none, or another one; 409 while it is being deleted */
@@ -140,6 +145,11 @@ function namespaceOf(call: Call): ChildCall['namespace'] {
   }
   if (found.state === 'deleting')
     throw new ArmRefusal('Conflict', `The namespace '${found.record.name}' is being deleted.`);
+  if (found.state === 'failed')
+    throw new ArmRefusal(
+      'Conflict',
+      `The namespace '${found.record.name}' could not be kept on disk; see the output of the broker, and make it again (PUT).`,
+    );
   return found.record;
 }
 
@@ -147,16 +157,20 @@ function nameOf({ type }: { readonly type: string }): string {
   return `Microsoft.ServiceBus/${type}`;
 }
 
-function notAllowed(method: string, what: string): ArmRefusal {
+function notAllowed(method: string, what: string, allow: readonly string[]): ArmRefusal {
+  const said = allow.length > 0 ? `it takes ${allow.join(', ')}` : 'it takes none';
   return new ArmRefusal(
     'MethodNotAllowed',
-    `The requested resource does not support http method '${method}': ${what}.`,
+    `The resource does not support http method '${method}': ${what}; ${said}.`,
+    {
+      allow,
+    },
   );
 }
 
 function unknownType(type: string): ArmRefusal {
   return new ArmRefusal(
     'InvalidResourceType',
-    `The resource type '${type}' is not served here by Microsoft.ServiceBus; there are ${[...KINDS.keys()].join(', ')}.`,
+    `The resource type '${type}' is not served here by Microsoft.ServiceBus; there are ${TYPES.join(', ')}.`,
   );
 }

@@ -1,0 +1,76 @@
+import { PROPERTIES, canonicalProperties, parseTopicDescription } from '../../topology/index.ts';
+import type { TopicDescription } from '../../topology/index.ts';
+import { shownSize, withSizes } from '../entity-sizes.ts';
+import type { TopicStatus } from '../topic-admin.ts';
+import {
+  childBody,
+  countDetailsOf,
+  listAnswer,
+  mustFitSku,
+  timesOf,
+  usualMessageKb,
+  withoutNames,
+} from './child-resource.ts';
+import { propertiesIn } from './read-body.ts';
+import { resourceNotFound } from './refusal.ts';
+import type { ArmAnswer, Body, ChildCall, ChildKind } from './resource-kind.ts';
+
+export const topicKind: ChildKind = {
+  type: 'namespaces/topics',
+  list: (call) => listAnswer(call, call.admin.topics.list(), (topic) => topicBody(call, topic)),
+  get: (call) => shown(call),
+  put: async (call, body) => {
+    const [, name = ''] = call.names;
+    const { topics } = call.admin;
+    const present = topics.get(name)?.description;
+    const wanted = describedTopic(call, body, { name, present });
+    mustFitSku(call, 'topic', wanted);
+    await (present
+      ? topics.update(present.name, { userMetadata: undefined, ...withoutNames(wanted) })
+      : topics.create(wanted));
+    return shown(call);
+  },
+  delete: async (call) => {
+    const [, name = ''] = call.names;
+    if (!call.admin.topics.get(name)) return { status: 204 };
+    await call.admin.topics.delete(name);
+    return { status: 200 };
+  },
+};
+
+/** What is left out gets its default, or stays when it is decided as the topic is made. */
+function describedTopic(
+  { namespace }: ChildCall,
+  body: Body,
+  { name, present }: { readonly name: string; readonly present: TopicDescription | undefined },
+): TopicDescription {
+  const given = canonicalProperties(propertiesIn(body, PROPERTIES.topic));
+  const fixed = present && {
+    requiresDuplicateDetection: present.requiresDuplicateDetection,
+    enablePartitioning: present.enablePartitioning,
+  };
+  return parseTopicDescription({
+    maxMessageSizeInKilobytes: usualMessageKb(namespace),
+    ...fixed,
+    ...withSizes(Object.fromEntries(given), present),
+    name: present?.name ?? name,
+  });
+}
+
+function shown(call: ChildCall): ArmAnswer {
+  const [, name = ''] = call.names;
+  const topic = call.admin.topics.get(name);
+  if (!topic) throw resourceNotFound(call.request.urlPath);
+  return { status: 200, body: topicBody(call, topic) };
+}
+
+function topicBody(call: ChildCall, { description, counts, times, subscriptionCount, sizeBytes }: TopicStatus): object {
+  return childBody(call, [{ type: 'topics', name: description.name }], {
+    ...withoutNames(description),
+    maxSizeInMegabytes: shownSize(description),
+    sizeInBytes: sizeBytes,
+    subscriptionCount,
+    countDetails: countDetailsOf(counts),
+    ...timesOf(times),
+  });
+}

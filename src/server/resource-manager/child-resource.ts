@@ -1,6 +1,6 @@
 import type { EntityTimes, QueueCounts } from '../../broker/index.ts';
 import { skuFault } from '../../topology/index.ts';
-import { pageOf } from '../http-request.ts';
+import { listAnswer } from './list-answer.ts';
 import { plainLocation } from './namespace-description.ts';
 import type { NamespaceRecord } from './namespace-record.ts';
 import { badRequest } from './refusal.ts';
@@ -23,8 +23,8 @@ export function childBody({ namespace }: ChildCall, within: readonly Segment[], 
   };
 }
 
-/** A page of `all`, sorted by name, with the address of the next one. */
-export function listAnswer<T extends { readonly description: { readonly name: string } }>(
+/** A list as `listAnswer` has it, sorted by name. */
+export function sortedList<T extends { readonly description: { readonly name: string } }>(
   { request }: ChildCall,
   all: readonly T[],
   body: (status: T) => object,
@@ -32,10 +32,7 @@ export function listAnswer<T extends { readonly description: { readonly name: st
   const sorted = all
     .map((status) => ({ status, key: status.description.name.toLowerCase() }))
     .toSorted((one, other) => (one.key < other.key ? -1 : Number(one.key > other.key)));
-  const { skip, top } = request.page;
-  const { items, more } = pageOf(sorted, { skip, top });
-  const next = `${request.origin}${request.urlPath}?api-version=${request.apiVersion}&$skip=${skip + items.length}&$top=${top}`;
-  return { status: 200, body: { value: items.map(({ status }) => body(status)), ...(more ? { nextLink: next } : {}) } };
+  return listAnswer(request, sorted, ({ status }) => body(status));
 }
 
 /** What never was is the first day of .NET's calendar. */

@@ -5,7 +5,7 @@ import type { QueueStatus } from '../queue-admin.ts';
 import {
   childBody,
   countDetailsOf,
-  listAnswer,
+  sortedList,
   mustFitSku,
   timesOf,
   usualMessageKb,
@@ -17,7 +17,7 @@ import type { ArmAnswer, Body, ChildCall, ChildKind } from './resource-kind.ts';
 
 export const queueKind: ChildKind = {
   type: 'namespaces/queues',
-  list: (call) => listAnswer(call, call.admin.queues.list(), (queue) => queueBody(call, queue)),
+  list: (call) => sortedList(call, call.admin.queues.list(), (queue) => queueBody(call, queue)),
   get: (call) => shown(call),
   put: async (call, body) => {
     const [, name = ''] = call.names;

@@ -1,5 +1,5 @@
 import type { RuleStatus, SubscriptionName } from '../rule-admin.ts';
-import { childBody, listAnswer, mustFitSku } from './child-resource.ts';
+import { childBody, sortedList, mustFitSku } from './child-resource.ts';
 import { idIn } from './namespace-resource.ts';
 import { parentNotFound, resourceNotFound } from './refusal.ts';
 import type { ArmAnswer, ChildCall, ChildKind } from './resource-kind.ts';
@@ -9,7 +9,7 @@ export const ruleKind: ChildKind = {
   type: 'namespaces/topics/subscriptions/rules',
   list: (call) => {
     const owner = ownerOf(call);
-    return listAnswer(call, call.admin.rules.list(owner) ?? [], (rule) => ruleBody(call, owner, rule));
+    return sortedList(call, call.admin.rules.list(owner) ?? [], (rule) => ruleBody(call, owner, rule));
   },
   get: (call) => shown(call),
   put: async (call, body) => {

@@ -1,7 +1,7 @@
 import { PROPERTIES, canonicalProperties, parseSubscriptionDescription } from '../../topology/index.ts';
 import type { SubscriptionDescription } from '../../topology/index.ts';
 import type { SubscriptionStatus } from '../subscription-admin.ts';
-import { childBody, countDetailsOf, listAnswer, mustFitSku, timesOf, withoutNames } from './child-resource.ts';
+import { childBody, countDetailsOf, sortedList, mustFitSku, timesOf, withoutNames } from './child-resource.ts';
 import { idIn } from './namespace-resource.ts';
 import { objectIn, propertiesIn } from './read-body.ts';
 import { badRequest, parentNotFound, resourceNotFound } from './refusal.ts';
@@ -13,7 +13,7 @@ export const subscriptionKind: ChildKind = {
     const [, topicName = ''] = call.names;
     const all = call.admin.subscriptions.list(topicName);
     if (!all) throw withoutTopic(call);
-    return listAnswer(call, all, (subscription) => subscriptionBody(call, subscription));
+    return sortedList(call, all, (subscription) => subscriptionBody(call, subscription));
   },
   get: (call) => shown(call),
   put: async (call, body) => {

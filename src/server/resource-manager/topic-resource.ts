@@ -5,7 +5,7 @@ import type { TopicStatus } from '../topic-admin.ts';
 import {
   childBody,
   countDetailsOf,
-  listAnswer,
+  sortedList,
   mustFitSku,
   timesOf,
   usualMessageKb,
@@ -17,7 +17,7 @@ import type { ArmAnswer, Body, ChildCall, ChildKind } from './resource-kind.ts';
 
 export const topicKind: ChildKind = {
   type: 'namespaces/topics',
-  list: (call) => listAnswer(call, call.admin.topics.list(), (topic) => topicBody(call, topic)),
+  list: (call) => sortedList(call, call.admin.topics.list(), (topic) => topicBody(call, topic)),
   get: (call) => shown(call),
   put: async (call, body) => {
     const [, name = ''] = call.names;

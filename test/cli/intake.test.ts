@@ -91,6 +91,45 @@ test('what cannot work is said at the start', async (t) => {
   assertFailure(await runCli(['intake'], { cwd: none }), 2, /there is no retrain\.yaml here/);
 });
 
+test('intake --once takes the events that wait, listens for nothing, and ends', async (t) => {
+  const bench = await CliBench.open(t, REQUESTS, 'retraining-intake:duplicates');
+  const { config, env } = await configured(bench, RULES, LISTEN);
+  await bench
+    .client()
+    .createSender('retraining-intake')
+    .sendMessages([{ body: blobCreated() }, { body: blobCreated('raw/b.csv') }]);
+  const first = await runCli(['intake', '--config', config, '--once'], { env });
+  assert.deepEqual([first.code, first.stderr], [0, '']);
+  assert.match(first.stdout, /2 messages taken, 2 requests accepted\n$/);
+  assert.doesNotMatch(first.stdout, /http:/);
+  assert.equal((await bench.peek('model-retraining-queue')).length, 2);
+  assert.deepEqual(await bench.peek('retraining-intake'), []);
+  const second = await runCli(['intake', '--config', config, '--once', '--json'], { env });
+  assert.deepEqual(
+    lines<Fact>(second.stdout).map(({ fact }) => fact),
+    ['intake-started', 'intake-stopped'],
+  );
+  const third = await runCli(['intake', '--config', config, '--once'], { env });
+  assert.deepEqual([third.code, third.stdout, third.stderr], [0, 'nothing to take\n', '']);
+});
+
+test('intake --once that can do nothing says so, and ends', async (t) => {
+  const bench = await CliBench.open(t, REQUESTS);
+  const listening = await configured(bench, LISTEN);
+  assertFailure(
+    await runCli(['intake', '--config', listening.config, '--once'], listening),
+    2,
+    /has no rules under intake, so that --once has nothing to take/,
+  );
+  const { config } = await configured(bench, RULES);
+  const BROKER = 'Endpoint=sb://127.0.0.1:9;SharedAccessKeyName=a;SharedAccessKey=a2V5;UseDevelopmentEmulator=true';
+  assertFailure(
+    await runCli(['intake', '--config', config, '--once'], { env: { BROKER } }),
+    75,
+    /no(body| broker) answers/,
+  );
+});
+
 test('a request that came in while no broker answered waits in the outbox, is listed there, and is sent', async (t) => {
   const bench = await CliBench.open(t, REQUESTS);
   const away = {

@@ -1,5 +1,6 @@
 import type { Connection } from '../connection.ts';
 import type { IntakeLog } from '../intake/intake-log.ts';
+import type { IntakeOnceResult } from '../intake/intake-visit.ts';
 import { IntakeWorker } from '../intake/intake-worker.ts';
 import { RetrainListener } from '../listener/listener.ts';
 import type { ListenerOptions } from '../listener/listener.ts';
@@ -31,19 +32,44 @@ export interface StartedIntake extends AsyncDisposable {
  * Starts the configuration's intake with a producer of its own. That one has no outbox: an event leaves the queue when its request was
  * accepted, so the queue itself keeps it.
  */
-export async function startIntake(
+export async function startIntake(parts: AssemblyParts, places: IntakePlaces, log: IntakeLog): Promise<StartedIntake> {
+  const { worker, summary, close } = intakeOf(parts, places, log);
+  await worker.start();
+  return { summary, [Symbol.asyncDispose]: close };
+}
+
+/** Takes the events that wait, as a job does, and ends; an abort of `until` stops it before, in order. */
+export async function takeWaitingEvents(
+  parts: AssemblyParts,
+  places: IntakePlaces,
+  { log, until }: { log: IntakeLog; until: AbortSignal },
+): Promise<IntakeOnceResult> {
+  const { worker, close } = intakeOf(parts, places, log);
+  const stop = (): void => void worker.stop();
+  const ended = worker.runOnce();
+  if (until.aborted) stop();
+  until.addEventListener('abort', stop, { once: true });
+  try {
+    return await ended;
+  } finally {
+    until.removeEventListener('abort', stop);
+    await close();
+  }
+}
+
+function intakeOf(
   parts: AssemblyParts,
   { connection, requests, events }: IntakePlaces,
   log: IntakeLog,
-): Promise<StartedIntake> {
+): { readonly worker: IntakeWorker; readonly summary: string; readonly close: () => Promise<void> } {
   const { configuration, clock, random } = parts;
   const rules = configuration.intake?.rules ?? [];
   const producer = assembleProducer(parts, { connection, queue: requests, outbox: false });
   const worker = new IntakeWorker({ connection, queue: events, producer, rules, log, clock, random });
-  await worker.start();
   return {
+    worker,
     summary: `events of ${events} by ${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}`,
-    async [Symbol.asyncDispose]() {
+    async close() {
       await worker.stop();
       await producer[Symbol.asyncDispose]();
     },

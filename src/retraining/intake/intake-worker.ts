@@ -16,6 +16,8 @@ import type { IntakeDeadLetterReason, IntakeLog } from './intake-log.ts';
 import { IntakeRules } from './intake-rules.ts';
 import type { Decision } from './intake-rules.ts';
 import type { IntakeRule } from './intake-settings.ts';
+import { IntakeVisit } from './intake-visit.ts';
+import type { IntakeOnceResult } from './intake-visit.ts';
 import { MessageLock } from './message-lock.ts';
 
 export const DEFAULT_INTAKE_QUEUE = 'retraining-intake';
@@ -76,6 +78,9 @@ export class IntakeWorker {
   readonly #stop = new AbortController();
   #client: ServiceBusClient | undefined;
   #running: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+  /** There when it is to end by itself. */
+  #visit: IntakeVisit | undefined;
   /** What was told of why nothing can be received. */
   #trouble: string | undefined;
   /** Slots that may still be given a message. */
@@ -101,17 +106,43 @@ export class IntakeWorker {
 
   /** Begins to receive. It does not wait for the broker, and does not fail when there is none. */
   async start(): Promise<void> {
+    void this.#start();
+  }
+
+  /**
+   * Takes what waits in the queue, then ends by itself, as a job that is started for every backlog does: a slot to which nothing
+   * comes within one receive ends, whatever others still work on. It never rejects on account of the broker. An event whose request the
+   * broker does not take is held for as long as the broker answers.
+   */
+  async runOnce(): Promise<IntakeOnceResult> {
+    if (this.#running)
+      throw new RetrainError('ARGUMENT_INVALID', 'this intake was started already: make another one for runOnce');
+    const visit = new IntakeVisit();
+    this.#visit = visit;
+    await this.#start();
+    const stopped = this.#stop.signal.aborted;
+    await this.stop();
+    return visit.result({ stopped });
+  }
+
+  #start(): Promise<void> {
     this.#client = createClient(this.#connection);
     this.#log({ fact: 'intake-started', queue: this.#queue, rules: this.#rules.count, slots: this.#slots });
     this.#running = Promise.all(Array.from({ length: this.#slots }, () => this.#slot())).then(() => undefined);
+    return this.#running;
   }
 
   /** Receives no more, waits for what is under way, and gives the rest back. */
-  async stop(): Promise<void> {
-    if (!this.#running || this.#stop.signal.aborted) return;
+  stop(): Promise<void> {
+    if (!this.#running) return Promise.resolve();
+    this.#stopped ??= this.#end(this.#running);
+    return this.#stopped;
+  }
+
+  async #end(running: Promise<void>): Promise<void> {
     this.#stop.abort();
     const ended = new AbortController();
-    await Promise.race([this.#running.finally(() => ended.abort()), pause(this.#clock, STOP_WITHIN_MS, ended.signal)]);
+    await Promise.race([running.finally(() => ended.abort()), pause(this.#clock, STOP_WITHIN_MS, ended.signal)]);
     if (this.#client) await closeClient(this.#client, { clock: this.#clock });
     this.#log({ fact: 'intake-stopped' });
   }
@@ -120,26 +151,28 @@ export class IntakeWorker {
     await this.stop();
   }
 
-  /** One link after the other, until the stop. */
+  /** One link after the other, until the stop, or until a visit has nothing to do. */
   async #slot(): Promise<void> {
     const { signal } = this.#stop;
-    for (let failures = 0; !signal.aborted;) {
+    let isDone = false;
+    for (let failures = 0; !signal.aborted && !isDone;) {
       const client = this.#client;
       if (!client) return;
       const receiver = client.createReceiver(this.#queue, RECEIVER_OPTIONS);
       this.#listening++;
       try {
-        while (!signal.aborted) {
+        while (!signal.aborted && !isDone) {
           const message = await this.#receive(receiver);
           failures = 0;
           this.#reachable();
+          isDone = !message && this.#visit !== undefined;
           if (!message) continue;
           this.#deaf();
           await this.#handle(receiver, message);
           this.#listening++;
         }
       } catch (error) {
-        if (!signal.aborted) await this.#unreachable(error, { client, failures: ++failures });
+        if (!signal.aborted) isDone = await this.#unreachable(error, { client, failures: ++failures });
       } finally {
         await closeClient(receiver, { clock: this.#clock });
         this.#deaf();
@@ -184,10 +217,11 @@ export class IntakeWorker {
     this.#log({ fact: 'intake-reachable' });
   }
 
+  /** Waits before the next try; whether there is to be none. */
   async #unreachable(
     cause: unknown,
     { client, failures }: { client: ServiceBusClient; failures: number },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const error = toRetrainError(cause, this.#target);
     const code = error instanceof RetrainError ? { code: error.code } : {};
     const retryInMs = backoffMs(failures, RECEIVE_BACKOFF, this.#random);
@@ -195,10 +229,12 @@ export class IntakeWorker {
     // Every slot meets the same trouble again and again; it is told once.
     if (this.#trouble !== trouble) this.#log({ fact: 'intake-unreachable', ...code, reason: error.message, retryInMs });
     this.#trouble = trouble;
+    if (this.#visit?.unreached(failures, { reason: error.message, code: code.code ?? 'UNREACHABLE' })) return true;
     // Only a receive that did not come back is an error of ours.
     const stuck = cause instanceof RetrainError || failures % TRIES_OF_A_CLIENT === 0;
     if (stuck && this.#client === client) await this.#replace(client);
     await pause(this.#clock, retryInMs, this.#stop.signal);
+    return false;
   }
 
   /** A client that keeps failing may be to blame itself: each of its slots goes on with a new one. */
@@ -216,6 +252,7 @@ export class IntakeWorker {
       if (end === 'done') await receiver.completeMessage(message);
       else if (end === 'given-back') await receiver.abandonMessage(message);
       else if (end !== 'lost') await this.#deadLetter(receiver, message, end);
+      if (end !== 'given-back' && end !== 'lost') this.#visit?.settled();
     } catch (error) {
       const { message: reason } = toRetrainError(error, this.#target);
       this.#log({ fact: 'event-unsettled', reason, ...idOf(message) });
@@ -275,6 +312,7 @@ export class IntakeWorker {
         if (typeof sent === 'string') return sent;
         if ('problem' in sent) return sent;
         const rule = decision.kind === 'request' ? decision.rule : 'a request as it is';
+        this.#visit?.requested();
         this.#log({ fact: 'event-taken', model, id: sent.id, type, eventId, rule });
         return undefined;
       }
@@ -299,10 +337,19 @@ export class IntakeWorker {
       if (lost.aborted) return 'lost';
       if (this.#stop.signal.aborted) return 'given-back';
       const code = error instanceof RetrainError ? { code: error.code } : {};
+      if (this.#givesUp(tries, error)) return 'given-back';
       const retryInMs = backoffMs(tries, SEND_BACKOFF, this.#random);
       this.#log({ fact: 'event-waiting', model, ...code, reason: error.message, retryInMs });
       await pause(this.#clock, retryInMs, AbortSignal.any([lost, this.#stop.signal]));
     }
+  }
+
+  /** A visit does not wait for a broker that does not answer: all slots end, and what they hold comes again. */
+  #givesUp(tries: number, error: Error): boolean {
+    if (!(error instanceof RetrainError) || error.code !== 'UNREACHABLE') return false;
+    if (!this.#visit?.unreached(tries, { reason: error.message, code: error.code })) return false;
+    this.#stop.abort();
+    return true;
   }
 }
 

@@ -1,17 +1,8 @@
 import type { ErrorCode } from '../../errors.ts';
+import { endsTrying } from '../unreached.ts';
 
 /** Sessions in a row that a slot may fail at before it ends: what fails for good must not keep a job running. */
 export const FAILED_SESSIONS_MAX = 5;
-/** Tries in a row to reach the broker before a slot ends. */
-export const UNREACHED_TRIES_MAX = 5;
-
-/** What does not pass by waiting: then one try is enough. */
-const HOPELESS: ReadonlySet<ErrorCode> = new Set([
-  'UNAUTHORIZED',
-  'ENTITY_NOT_FOUND',
-  'CONFIGURATION_INVALID',
-  'DATA_LOCKED',
-]);
 
 /** How a worker that was to end by itself has ended. */
 export interface OnceResult {
@@ -52,7 +43,7 @@ export class Visit {
 
   /** Whether a slot that has not reached the broker so many times in a row ends. */
   unreached(inARow: number, { reason, code }: { reason: string; code: ErrorCode }): boolean {
-    if (inARow < UNREACHED_TRIES_MAX && !HOPELESS.has(code)) return false;
+    if (!endsTrying(inARow, code)) return false;
     this.#trouble ??= { end: 'unreachable', reason, code };
     return true;
   }

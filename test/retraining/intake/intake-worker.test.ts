@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -38,6 +39,8 @@ interface Site {
       wrap?: (producer: IntakeWorkerOptions['producer']) => IntakeWorkerOptions['producer'];
     },
   ): Promise<IntakeWorker>;
+  /** One that nobody has started. */
+  make(options?: Parameters<Site['start']>[0]): IntakeWorker;
   send(...messages: ServiceBusMessage[]): Promise<void>;
   /** Messages in the queue of requests. */
   sent(): Promise<ServiceBusReceivedMessage[]>;
@@ -70,26 +73,35 @@ async function openSite(t: TestContext, { lockDuration = 'PT1M' } = {}): Promise
     await proxy.close();
     await server.close();
   });
+  const make: Site['make'] = ({
+    producing,
+    wrap = (given: IntakeWorkerOptions['producer']) => given,
+    ...options
+  } = {}) => {
+    const producer = new RetrainingProducer({ connection, queue: 'requests', source: '/intake', ...producing });
+    const log = (fact: IntakeFact): void => void facts.push(fact);
+    const rules = intakeRulesSchema.parse(RULES);
+    const worker = new IntakeWorker({
+      connection,
+      queue: 'events',
+      producer: wrap(producer),
+      rules,
+      log,
+      receiveMs: 300,
+      ...options,
+    });
+    closing.push(worker, producer);
+    return worker;
+  };
   return {
     proxy,
     facts,
-    async start({ producing, wrap = (given: IntakeWorkerOptions['producer']) => given, ...options } = {}) {
-      const producer = new RetrainingProducer({ connection, queue: 'requests', source: '/intake', ...producing });
-      const log = (fact: IntakeFact): void => void facts.push(fact);
-      const rules = intakeRulesSchema.parse(RULES);
-      const worker = new IntakeWorker({
-        connection,
-        queue: 'events',
-        producer: wrap(producer),
-        rules,
-        log,
-        receiveMs: 300,
-        ...options,
-      });
-      closing.push(worker, producer);
+    async start(options) {
+      const worker = make(options);
       await worker.start();
       return worker;
     },
+    make,
     async send(...messages) {
       await client.createSender('events').sendMessages(messages);
     },
@@ -269,6 +281,93 @@ test('a stop gives back what could not be sent, and is over soon', async (t) => 
   await site.start();
   await site.fact('event-taken');
   assert.equal((await site.requests()).length, 1);
+});
+
+test('a visit takes what waits, also more than it has slots, and ends by itself', async (t) => {
+  const site = await openSite(t);
+  const files = Array.from({ length: 9 }, (_, index) => ({ body: blobCreated(`raw/${index}.csv`) }));
+  await site.send(...files, { body: 'not JSON' }, { body: blobCreated('other/a.csv') });
+  const worker = site.make({ slots: 2, receiveMs: 3_000 });
+  assert.deepEqual(await worker.runOnce(), { end: 'done', messages: 11, requests: 9 });
+  assert.equal((await site.requests()).length, 9);
+  assert.deepEqual([(await site.waiting()).length, (await site.dead()).length], [0, 2]);
+  assert.equal(site.facts.at(-1)?.fact, 'intake-stopped');
+  await assert.rejects(worker.runOnce(), { code: 'ARGUMENT_INVALID' });
+});
+
+test('a visit to an empty queue ends by itself', async (t) => {
+  const site = await openSite(t);
+  assert.deepEqual(await site.make().runOnce(), { end: 'done', messages: 0, requests: 0 });
+});
+
+test('what arrives while a visit still works is taken by it', async (t) => {
+  const site = await openSite(t);
+  let isHeld = false;
+  const going = new AbortController();
+  t.after(() => going.abort());
+  const worker = site.make({
+    receiveMs: 3_000,
+    wrap: (producer) => ({
+      async request(input, options) {
+        isHeld = true;
+        if (input.data?.[0]?.uri.endsWith('first.csv') && !going.signal.aborted) await once(going.signal, 'abort');
+        return producer.request(input, options);
+      },
+      forward: (event) => producer.forward(event),
+    }),
+  });
+  await site.send({ body: blobCreated('raw/first.csv') });
+  const ended = worker.runOnce();
+  await eventually(() => isHeld);
+  await site.send({ body: blobCreated('raw/second.csv') });
+  going.abort();
+  assert.deepEqual(await ended, { end: 'done', messages: 2, requests: 2 });
+  assert.deepEqual(await site.waiting(), []);
+});
+
+test('a visit that is stopped gives back what it holds, and loses nothing', async (t) => {
+  const site = await openSite(t);
+  const producer = {
+    request: () => Promise.reject(Object.assign(new Error('full'), { name: 'ServiceBusError', code: 'QuotaExceeded' })),
+    forward: () => Promise.reject(new Error('unused')),
+  };
+  const worker = site.make({ producer, receiveMs: 3_000 });
+  await site.send({ body: blobCreated() });
+  const ended = worker.runOnce();
+  await site.fact('event-waiting');
+  await worker.stop();
+  assert.deepEqual(await ended, { end: 'stopped', messages: 0, requests: 0 });
+  assert.deepEqual(await site.make({ receiveMs: 3_000 }).runOnce(), { end: 'done', messages: 1, requests: 1 });
+  assert.deepEqual([await site.waiting(), await site.dead()], [[], []]);
+});
+
+test('a visit does not wait for a broker that is away, and says why', async (t) => {
+  const site = await openSite(t);
+  const random = { fraction: () => 0, bytes: (length: number) => Buffer.alloc(length) };
+  site.proxy.cut();
+  const away = await site.make({ random, slots: 1 }).runOnce();
+  assert.deepEqual([away.end, away.code, away.messages], ['unreachable', 'UNREACHABLE', 0]);
+  assert.match(away.reason ?? '', /./);
+  site.proxy.mend();
+  const missing = await site.make({ queue: 'nowhere' }).runOnce();
+  assert.deepEqual([missing.end, missing.code], ['unreachable', 'ENTITY_NOT_FOUND']);
+});
+
+test('a visit whose broker takes no request any more ends, and the event comes again', async (t) => {
+  const site = await openSite(t);
+  let tries = 0;
+  const producer = {
+    request: () => {
+      tries++;
+      return Promise.reject(Object.assign(new Error('away'), { errno: -111, syscall: 'connect' }));
+    },
+    forward: () => Promise.reject(new Error('unused')),
+  };
+  const random = { fraction: () => 0, bytes: (length: number) => Buffer.alloc(length) };
+  await site.send({ body: blobCreated() });
+  const { end, code } = await site.make({ producer, random, receiveMs: 3_000 }).runOnce();
+  assert.deepEqual([end, code, tries], ['unreachable', 'UNREACHABLE', 5]);
+  assert.deepEqual(await site.make({ receiveMs: 3_000 }).runOnce(), { end: 'done', messages: 1, requests: 1 });
 });
 
 test('numbers of slots that cannot be are refused', () => {

@@ -39,12 +39,18 @@ const fileSchema = z
   })
   .describe('A folder of one host.');
 
+const CONTAINER_NAME = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/;
+const CONTAINER_NAME_RULE = '3 to 63 lower case letters, digits and single hyphens';
+/** Address of a container: that of the blob service, and the name. */
+const CONTAINER_URL = /^(https?:\/\/[^?#]+?)\/([^/?#]+)\/?$/;
+
 const azureBlobSchema = z
   .strictObject({
     container: z
       .string()
-      .regex(/^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/, '3 to 63 lower case letters, digits and single hyphens')
-      .describe('Name of the blob container.'),
+      .regex(CONTAINER_NAME, CONTAINER_NAME_RULE)
+      .optional()
+      .describe('Name of the blob container, with accountUrl or connectionString.'),
     connectionString: z
       .string()
       .min(1)
@@ -56,7 +62,16 @@ const azureBlobSchema = z
       .describe(
         'Address of the blob service, such as https://ACCOUNT.blob.core.windows.net; used with sas or by Entra ID.',
       ),
-    sas: z.string().min(1).optional().describe('Shared access signature for accountUrl. Default: Entra ID.'),
+    containerUrl: z
+      .url({ protocol: /^https?$/ })
+      .refine((url) => CONTAINER_NAME.test(CONTAINER_URL.exec(url)?.[2] ?? ''), {
+        error: `give the address of a container, such as https://ACCOUNT.blob.core.windows.net/models: its name has ${CONTAINER_NAME_RULE}`,
+      })
+      .optional()
+      .describe(
+        'Address of the container, such as https://ACCOUNT.blob.core.windows.net/models, in place of accountUrl and container.',
+      ),
+    sas: z.string().min(1).optional().describe('Shared access signature for the address. Default: Entra ID.'),
     prefix: z
       .string()
       .regex(/^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/, 'A-Z a-z 0-9 . _ - in segments parted by /')
@@ -66,12 +81,22 @@ const azureBlobSchema = z
     createContainer: z.boolean().default(false).describe('Make the container when it is missing.'),
     ...retention,
   })
-  .refine(({ connectionString, accountUrl }) => (connectionString === undefined) !== (accountUrl === undefined), {
-    error: 'give either connectionString or accountUrl',
+  .refine(
+    ({ connectionString, accountUrl, containerUrl }) =>
+      [connectionString, accountUrl, containerUrl].filter((way) => way !== undefined).length === 1,
+    { error: 'give exactly one of containerUrl, accountUrl and connectionString' },
+  )
+  .refine(({ container, containerUrl }) => (container === undefined) !== (containerUrl === undefined), {
+    path: ['container'],
+    error: 'give the name of the container, unless there is a containerUrl, which has it',
   })
-  .refine(({ accountUrl, sas }) => sas === undefined || accountUrl !== undefined, {
+  .refine(({ sas, connectionString }) => sas === undefined || connectionString === undefined, {
     path: ['sas'],
-    error: 'a sas belongs to an accountUrl; a connectionString carries its own',
+    error: 'a sas belongs to an accountUrl or containerUrl; a connectionString carries its own',
+  })
+  .transform(({ container = '', containerUrl, ...settings }) => {
+    const [, accountUrl = '', name = ''] = CONTAINER_URL.exec(containerUrl ?? '') ?? [];
+    return containerUrl === undefined ? { ...settings, container } : { ...settings, accountUrl, container: name };
   })
   .describe('A container of Azure Blob Storage: any host that reaches it shares the registry.');
 

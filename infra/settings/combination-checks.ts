@@ -231,6 +231,24 @@ const PARTS = [
         }
       : undefined,
   ),
+  combination(['worker', 'image', 'imageRegistryId'], ({ worker, image, imageRegistryId }) => {
+    const registry = imageRegistryId.slice(imageRegistryId.lastIndexOf('/') + 1);
+    // Its login server is its name, or its name and a hash where names are unique in a tenant only.
+    const [server = ''] = image.toLowerCase().split('/');
+    const [name = '', ...domain] = server.split('.');
+    const fits = name.replace(/-[a-z\d]+$/, '') === registry.toLowerCase() && domain[0] === 'azurecr';
+    return worker && image !== '' && imageRegistryId !== '' && !fits
+      ? {
+          key: 'image',
+          value: image,
+          limit: `is not in the registry ${registry} of imageRegistryId`,
+          remedies: [
+            { set: 'image', to: `${registry.toLowerCase()}.azurecr.io/retrain-worker:TAG` },
+            { set: 'imageRegistryId', to: '' },
+          ],
+        }
+      : undefined;
+  }),
   combination(['worker', 'workerCpu', 'workerMemory'], ({ worker, workerCpu, workerMemory }) =>
     worker && Number.parseFloat(workerMemory) !== Number(workerCpu) * 2
       ? {

@@ -14,6 +14,7 @@ interface Case {
 }
 
 const job = { worker: true, image: 'images.example.com/worker:1' };
+const registry = '/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/Images';
 const containers = { storageEvents: true };
 
 const CASES: readonly Case[] = [
@@ -129,6 +130,17 @@ const CASES: readonly Case[] = [
     refused: { worker: true },
     line: 'retrain:image: is not set, and with worker there must be an image that has retrain and the trainer: pulumi config set retrain:image REGISTRY/retrain-worker@sha256:DIGEST, or pulumi config set retrain:worker false',
     mends: [{ image: 'images.example.com/worker:1' }, { worker: false }],
+  },
+  {
+    what: 'an image that is not in the registry it is pulled from',
+    refused: { ...job, imageRegistryId: registry },
+    line: 'retrain:image: "images.example.com/worker:1" is not in the registry Images of imageRegistryId: pulumi config set retrain:image images.azurecr.io/retrain-worker:TAG, or pulumi config set retrain:imageRegistryId \'\'',
+    mends: [
+      { image: 'images.azurecr.io/retrain-worker:1' },
+      { image: 'images-a1b2.azurecr.io/retrain-worker:1' },
+      { imageRegistryId: '' },
+      { worker: false },
+    ],
   },
   {
     what: 'cores and memory that Container Apps do not give together',

@@ -9,6 +9,7 @@ import { lockResource } from './components/resource-lock';
 import { Storage } from './components/storage';
 import { StorageEvents } from './components/storage-events';
 import { WorkerJob } from './components/worker-job';
+import { presentOutputs } from './outputs';
 import { loadSettings } from './settings/load-settings';
 import { renderTopology } from './rendered-topology';
 
@@ -143,30 +144,25 @@ function entity(
   return { name: described.name, id: made.id };
 }
 
-/** What a stack says of itself: an output that it has not is absent. */
-function stackOutputs(): Record<string, unknown> {
-  const { queues, topics, subscriptions } = messaging;
-  const { primary, producer, worker: workerString } = access.connectionStrings;
-  const outputs = {
-    resource_group_name: resourceGroupName,
-    namespace_name: messaging.namespace.name,
-    fully_qualified_namespace: messaging.fullyQualifiedNamespace,
-    queue_name: queues['requests']?.name,
-    sessions: topology.queues['requests']?.properties['requiresSession'] === true,
-    intake_queue_name: queues['intake']?.name,
-    outcome_topic_name: topics['outcomes']?.name,
-    status_subscription_name: subscriptions['status']?.name,
-    notify_subscription_name: subscriptions['notify']?.name,
-    primary_connection_string: primary,
-    producer_connection_string: producer,
-    worker_connection_string: workerString,
-    storage_account_name: storage?.accountName,
-    registry_container_url: storage?.registryContainerUrl,
-    data_container_url: storage?.dataContainerUrl,
-    worker_job_name: worker?.jobName,
-    worker_identity_client_id: worker?.identityClientId,
-  };
-  return Object.fromEntries(Object.entries(outputs).filter(([, value]) => value !== undefined));
-}
+const { queues, topics, subscriptions } = messaging;
+const { primary, producer, worker: workerString } = access.connectionStrings;
 
-export = stackOutputs();
+export = presentOutputs({
+  resource_group_name: resourceGroupName,
+  namespace_name: messaging.namespace.name,
+  fully_qualified_namespace: messaging.fullyQualifiedNamespace,
+  queue_name: queues['requests']?.name,
+  sessions: topology.queues['requests']?.properties['requiresSession'] === true,
+  intake_queue_name: queues['intake']?.name,
+  outcome_topic_name: topics['outcomes']?.name,
+  status_subscription_name: subscriptions['status']?.name,
+  notify_subscription_name: subscriptions['notify']?.name,
+  primary_connection_string: primary,
+  producer_connection_string: producer,
+  worker_connection_string: workerString,
+  storage_account_name: storage?.accountName,
+  registry_container_url: storage?.registryContainerUrl,
+  data_container_url: storage?.dataContainerUrl,
+  worker_job_name: worker?.jobName,
+  worker_identity_client_id: worker?.identityClientId,
+});

@@ -12,6 +12,8 @@ export interface Registration {
   readonly custom: boolean;
   /** As the provider has checked them, with signatures. */
   readonly inputs: WireObject;
+  /** Its properties after it was made, with signatures: inputs, and what the provider has answered. In a preview the inputs. */
+  readonly state: WireObject;
   /** URNs of everything that it waits for. */
   readonly dependencies: readonly string[];
   readonly propertyDependencies: ReadonlyMap<string, readonly string[]>;
@@ -54,6 +56,7 @@ export function registrationOf(request: RegisterResourceRequest, urn: string, in
     parent: request.getParent(),
     custom: request.getCustom(),
     inputs,
+    state: inputs,
     dependencies: [...request.getDependenciesList()].sort(),
     propertyDependencies,
     version: request.getVersion(),

@@ -109,14 +109,16 @@ export class ResourceMonitor {
 
     const asked = { type: registration.type, name: registration.name, urn, inputs };
     const checked = withSecretsOf(inputs, provider.check({ ...asked, inputs: revealedObject(inputs) }));
-    this.registrations.push({ ...registration, inputs: checked });
     if (dryRun) {
+      this.registrations.push({ ...registration, inputs: checked, state: checked });
       response.setObject(Struct.fromJavaScript(checked));
       return response;
     }
     const { id, outputs } = await provider.create({ ...asked, inputs: revealedObject(checked) });
+    const state = withSecretsOf(inputs, outputs);
+    this.registrations.push({ ...registration, inputs: checked, state });
     response.setId(id);
-    response.setObject(Struct.fromJavaScript(withSecretsOf(inputs, outputs)));
+    response.setObject(Struct.fromJavaScript(state));
     return response;
   }
 

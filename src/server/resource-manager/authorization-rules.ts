@@ -2,11 +2,12 @@ import type { KeyRenewal } from '../access-admin.ts';
 import { ACCESS_RIGHTS } from '../access-rule.ts';
 import type { AccessRight, AccessRule } from '../access-rule.ts';
 import { connectionString } from '../connection-string.ts';
+import { childBody } from './child-resource.ts';
 import { listAnswer } from './list-answer.ts';
-import { idIn, namespaceId } from './namespace-resource.ts';
+import { idIn } from './namespace-resource.ts';
 import { objectIn } from './read-body.ts';
 import { badRequest, parentNotFound, resourceNotFound } from './refusal.ts';
-import { armName } from './resource-id.ts';
+import type { Segment } from './resource-id.ts';
 import type { ArmAnswer, Body, ChildCall, ChildKind } from './resource-kind.ts';
 
 // Authorization rules (docs: rest/api/servicebus, "Namespaces - Authorization Rules", and those of queues and topics): the broker's access rules. Topics lend
@@ -14,11 +15,10 @@ import type { ArmAnswer, Body, ChildCall, ChildKind } from './resource-kind.ts';
 
 /** What the rules belong to. */
 interface Owner {
-  readonly id: string;
-  /** In the words of the service. */
-  readonly type: string;
   /** The queue or topic; undefined: the namespace. */
   readonly entity: string | undefined;
+  /** Its type and name below the namespace. */
+  readonly within: readonly Segment[];
 }
 
 /** Of Azure: base64 of 32 bytes. */
@@ -30,33 +30,22 @@ const KEY_TYPES = [
 /** Nobody between us and the client is to keep what holds keys. */
 const KEPT_NOWHERE = { 'cache-control': 'no-store' } as const;
 
-export const namespaceRulesKind = kindOf('namespaces', 'AuthorizationRules', ({ namespace }) => ({
-  id: namespaceId(namespace),
-  type: 'Microsoft.ServiceBus/Namespaces',
-  entity: undefined,
-}));
+export const namespaceRulesKind = kindOf('namespaces', 'AuthorizationRules', () => ({ entity: undefined, within: [] }));
 
-export const queueRulesKind = kindOf('namespaces/queues', 'authorizationRules', (call) => {
-  const queue = call.admin.queues.get(entityOf(call));
-  return entityOwner(call, ['queues', 'Queues'], queue?.description.name);
-});
+export const queueRulesKind = kindOf('namespaces/queues', 'authorizationRules', (call) =>
+  entityOwner(call, 'queues', call.admin.queues.get(entityOf(call))),
+);
 
-export const topicRulesKind = kindOf('namespaces/topics', 'authorizationRules', (call) => {
-  const topic = call.admin.topics.get(entityOf(call));
-  return entityOwner(call, ['topics', 'Topics'], topic?.description.name);
-});
+export const topicRulesKind = kindOf('namespaces/topics', 'authorizationRules', (call) =>
+  entityOwner(call, 'topics', call.admin.topics.get(entityOf(call))),
+);
 
 /** `ownerOf` throws when there is no owner. */
-function kindOf(path: string, segment: string, ownerOf: (call: ChildCall) => Owner): ChildKind {
-  const shown = ({ namespace }: ChildCall, { id, type }: Owner, { name, rights }: AccessRule): object => ({
-    id: `${id}/${segment}/${name}`,
-    name,
-    type: `${type}/AuthorizationRules`,
-    location: namespace.location,
-    properties: { rights },
-  });
+function kindOf(path: string, type: string, ownerOf: (call: ChildCall) => Owner): ChildKind {
+  const shown = (call: ChildCall, { within }: Owner, { name, rights }: AccessRule): object =>
+    childBody(call, [...within, { type, name }], { rights });
   return {
-    type: `${path}/${segment.toLowerCase()}`,
+    type: `${path}/${type.toLowerCase()}`,
     list: (call) => {
       const owner = ownerOf(call);
       return listAnswer(call.request, call.access.rulesOf(owner.entity), (rule) => shown(call, owner, rule));
@@ -90,22 +79,18 @@ function kindOf(path: string, segment: string, ownerOf: (call: ChildCall) => Own
 const entityOf = ({ names: [, entity = ''] }: ChildCall): string => entity;
 const nameOf = ({ names }: ChildCall): string => names.at(-1) ?? '';
 
-/** `name`: as it was made, when there is one. */
 function entityOwner(
-  { namespace, request: { path } }: ChildCall,
-  [segment, type]: readonly [string, string],
-  name: string | undefined,
+  { request: { path } }: ChildCall,
+  type: 'queues' | 'topics',
+  found: { readonly description: { readonly name: string } } | undefined,
 ): Owner {
-  if (name === undefined)
+  if (!found)
     throw parentNotFound(
       idIn({ ...path, segments: path.segments.slice(0, 2) }),
-      `Make it first (PUT), or correct its name among the ${segment}.`,
+      `Make it first (PUT), or correct its name among the ${type}.`,
     );
-  return {
-    id: `${namespaceId(namespace)}/${segment}/${armName(name)}`,
-    type: `Microsoft.ServiceBus/Namespaces/${type}`,
-    entity: name,
-  };
+  const { name } = found.description;
+  return { entity: name, within: [{ type, name }] };
 }
 
 function ruleOf(call: ChildCall, { entity }: Owner): AccessRule {

@@ -89,7 +89,7 @@ export function foundNamespace({
 }
 
 /** The id of a namespace. */
-export function namespaceId({ subscription, resourceGroup, name }: NamespaceRecord): string {
+function namespaceId({ subscription, resourceGroup, name }: NamespaceRecord): string {
   return resourceId(`/subscriptions/${subscription}/resourceGroups/${resourceGroup}`, [{ type: 'namespaces', name }]);
 }
 

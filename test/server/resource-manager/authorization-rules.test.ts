@@ -21,25 +21,25 @@ const QUEUES = ['q', 'a/b'].map((name) => parseQueueDescription({ name }));
 const OWNERS = [
   {
     path: `${NAMESPACE}/AuthorizationRules`,
-    type: 'Microsoft.ServiceBus/Namespaces/AuthorizationRules',
+    type: 'Microsoft.ServiceBus/namespaces/AuthorizationRules',
     entity: undefined,
     opens: 'q',
   },
   {
     path: `${NAMESPACE}/queues/q/authorizationRules`,
-    type: 'Microsoft.ServiceBus/Namespaces/Queues/AuthorizationRules',
+    type: 'Microsoft.ServiceBus/namespaces/queues/authorizationRules',
     entity: 'q',
     opens: 'q',
   },
   {
     path: `${NAMESPACE}/queues/a~b/authorizationRules`,
-    type: 'Microsoft.ServiceBus/Namespaces/Queues/AuthorizationRules',
+    type: 'Microsoft.ServiceBus/namespaces/queues/authorizationRules',
     entity: 'a/b',
     opens: 'a/b',
   },
   {
     path: `${NAMESPACE}/topics/t/authorizationRules`,
-    type: 'Microsoft.ServiceBus/Namespaces/Topics/AuthorizationRules',
+    type: 'Microsoft.ServiceBus/namespaces/topics/authorizationRules',
     entity: 't',
     opens: 't',
   },
@@ -65,7 +65,7 @@ test('a rule is made, shown, listed, changed and deleted', async (context) => {
       id: `${path}/app`,
       name: 'app',
       type,
-      location: 'West US',
+      location: 'westus',
       ...rights(...given),
     });
     const made = await peer.put(`${path}/app`, rights('Listen'));

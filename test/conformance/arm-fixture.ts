@@ -7,7 +7,7 @@ import { Fixture } from './fixture.ts';
 export const GROUP = 'models';
 export const NAMESPACE = 'retraining';
 /** Any: subscriptions are not kept. */
-const SUBSCRIPTION = '00000000-0000-0000-0000-000000000000';
+export const SUBSCRIPTION = '00000000-0000-0000-0000-000000000000';
 const TOKEN_MS = 3_600_000;
 
 /** A server with a namespace and a queue `q`, in TLS with a certificate of its own. */
@@ -18,20 +18,32 @@ export async function startWithNamespace(context: TestContext): Promise<Fixture>
   return fixture;
 }
 
-/** The official client of Azure Resource Manager (6.1.0), which speaks HTTPS to the broker. Its credential gives tokens that the root rule's key signs. */
-export async function managementClient({ server, clock }: Fixture): Promise<ServiceBusManagementClient> {
-  const { trustFile = '', httpPort, connectionString } = server;
-  const key = /SharedAccessKey=([^;]*)/.exec(connectionString)?.[1] ?? '';
-  const getToken = (): Promise<{ token: string; expiresOnTimestamp: number }> => {
-    const sr = encodeURIComponent(`https://127.0.0.1:${httpPort}/`);
-    const se = Math.round((clock.wallMs() + TOKEN_MS) / 1000);
-    const sig = encodeURIComponent(createHmac('sha256', key).update(`${sr}\n${se}`).digest('base64'));
-    const token = `SharedAccessSignature sr=${sr}&sig=${sig}&se=${se}&skn=RootManageSharedAccessKey`;
-    return Promise.resolve({ token, expiresOnTimestamp: Date.now() + TOKEN_MS });
-  };
+/** A signature by the root rule's key, for all of the broker. */
+function signature({ server, clock }: Fixture): string {
+  const key = /SharedAccessKey=([^;]*)/.exec(server.connectionString)?.[1] ?? '';
+  const sr = encodeURIComponent(`https://127.0.0.1:${server.httpPort}/`);
+  const se = Math.round((clock.wallMs() + TOKEN_MS) / 1000);
+  const sig = encodeURIComponent(createHmac('sha256', key).update(`${sr}\n${se}`).digest('base64'));
+  return `SharedAccessSignature sr=${sr}&sig=${sig}&se=${se}&skn=RootManageSharedAccessKey`;
+}
+
+/**
+ * The official client of Azure Resource Manager (6.1.0), which speaks HTTPS to the broker. Its credential gives `token`, unless given one that the root
+ * rule's key signs.
+ */
+export async function managementClient(
+  fixture: Fixture,
+  { token, apiVersion }: { readonly token?: string; readonly apiVersion?: string } = {},
+): Promise<ServiceBusManagementClient> {
+  const { trustFile = '', httpPort } = fixture.server;
+  const getToken = (): Promise<{ token: string; expiresOnTimestamp: number }> =>
+    Promise.resolve({ token: token ?? signature(fixture), expiresOnTimestamp: Date.now() + TOKEN_MS });
+  const endpoint = `https://127.0.0.1:${httpPort}`;
   return new ServiceBusManagementClient({ getToken }, SUBSCRIPTION, {
-    endpoint: `https://127.0.0.1:${httpPort}`,
+    endpoint,
+    $host: endpoint,
     tlsOptions: { ca: await readFile(trustFile, 'utf8') },
     retryOptions: { maxRetries: 0 },
+    ...(apiVersion === undefined ? {} : { apiVersion }),
   });
 }

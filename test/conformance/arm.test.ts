@@ -1,34 +1,13 @@
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { ServiceBusManagementClient } from '@azure/arm-servicebus';
-import { parseServiceBusConnectionString } from '@azure/service-bus';
-import type { StartOptions } from '../../src/server/index.ts';
-import { AT_A_TIME, Fixture, receiveOne } from './fixture.ts';
+import type { ServiceBusManagementClient } from '@azure/arm-servicebus';
+import type { Auth } from '../../src/server/index.ts';
 import { failureOf } from './admin-fixture.ts';
+import { GROUP, NAMESPACE as NAME, SUBSCRIPTION, managementClient } from './arm-fixture.ts';
+import { AT_A_TIME, Fixture, receiveOne } from './fixture.ts';
 
 // The official client of Azure Resource Manager (6.1.0), which speaks HTTPS only, with credentials that are none of Azure.
-
-const SUBSCRIPTION = '00000000-0000-0000-0000-000000000000';
-const GROUP = 'my-ai-resources';
-const NAME = 'ai-model-retraining';
-const HOUR_MS = 3_600_000;
-
-/** A credential whose token this is. */
-const credentialOf = (token: string) => ({
-  getToken: () => Promise.resolve({ token, expiresOnTimestamp: Date.now() + HOUR_MS }),
-});
-
-/** A shared access signature for all of the broker, by its root rule. */
-function signature({ server }: Fixture): string {
-  const { sharedAccessKey = '', sharedAccessKeyName = '' } = parseServiceBusConnectionString(server.connectionString);
-  const resource = encodeURIComponent(`https://localhost:${server.httpPort}/`);
-  const expiry = Math.floor((Date.now() + HOUR_MS) / 1000);
-  const signed = createHmac('sha256', sharedAccessKey).update(`${resource}\n${expiry}`).digest('base64');
-  return `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signed)}&se=${expiry}&skn=${sharedAccessKeyName}`;
-}
 
 interface Managed {
   readonly fixture: Fixture;
@@ -37,20 +16,11 @@ interface Managed {
 
 async function start(
   context: TestContext,
-  options: { readonly auth?: StartOptions['auth']; readonly token?: string; readonly apiVersion?: string } = {},
+  options: { readonly auth?: Auth; readonly token?: string; readonly apiVersion?: string } = {},
 ): Promise<Managed> {
-  const { auth = 'sas', token, apiVersion } = options;
+  const { auth = 'sas', ...credential } = options;
   const fixture = await Fixture.start(context, [], { tls: { kind: 'self-signed' }, auth });
-  const { httpPort, trustFile = '' } = fixture.server;
-  const endpoint = `https://localhost:${httpPort}`;
-  const client = new ServiceBusManagementClient(credentialOf(token ?? signature(fixture)), SUBSCRIPTION, {
-    endpoint,
-    $host: endpoint,
-    tlsOptions: { ca: await readFile(trustFile, 'utf8') },
-    retryOptions: { maxRetries: 0 },
-    ...(apiVersion === undefined ? {} : { apiVersion }),
-  });
-  return { fixture, client };
+  return { fixture, client: await managementClient(fixture, credential) };
 }
 
 function makeNamespace({ client }: Managed, sku: 'Basic' | 'Standard' | 'Premium' = 'Standard') {

@@ -69,7 +69,7 @@ async function putNamespace(call: Call, body: Body): Promise<ArmAnswer> {
   if (current?.state === 'deleting')
     throw new ArmRefusal(
       'Conflict',
-      `The namespace '${current.record.name}' is being deleted; make it again when that is done.`,
+      `The namespace '${current.record.name}' is being deleted; make it again when that is done, or, should it have failed, delete it again.`,
     );
   if (!current || current.state === 'failed') {
     namespaces.create(newNamespace({ subscription, resourceGroup, name }, body, nowMs));

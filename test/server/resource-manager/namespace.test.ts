@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { RetrainError } from '../../../src/errors.ts';
 import { parseQueueDescription } from '../../../src/topology/index.ts';
 import { ArmPeer, GROUP, NAMESPACE, errorOf } from './arm-peer.ts';
 
@@ -198,4 +199,81 @@ test('a file that cannot be read refuses the start, naming it', async (context) 
       return true;
     });
   }
+});
+
+test('a namespace that the disk does not take has failed, can be made again, and is not there after a restart', async (context) => {
+  const peer = await ArmPeer.start(context);
+  const file = join(peer.atom.folder, 'namespace.json');
+  const stateOf = async () => (await peer.get(NAMESPACE)).body.properties?.['provisioningState'];
+  // What the folder holds is read with the first request.
+  assert.equal((await peer.get(NAMESPACE)).status, 404);
+  await mkdir(file);
+  assert.equal((await peer.put(NAMESPACE, body)).status, 201);
+  await peer.until(async () => (await stateOf()) === 'Failed');
+  assert.deepEqual(
+    peer.atom.faults.splice(0).map((fault) => (fault as { code?: string }).code),
+    ['DISK_FAILED'],
+  );
+  const [status, code, said] = errorOf(await peer.put(`${NAMESPACE}/queues/q`, {}));
+  assert.deepEqual([status, code], [409, 'Conflict']);
+  assert.match(said, /could not be kept on disk.*make it again \(PUT\)/);
+  await rmdir(file);
+  await peer.atom.restart();
+  assert.equal((await peer.get(NAMESPACE)).status, 404);
+  await mkdir(file);
+  await peer.put(NAMESPACE, body);
+  await peer.until(async () => (await stateOf()) === 'Failed');
+  peer.atom.faults.length = 0;
+  await rmdir(file);
+  await peer.makeNamespace();
+});
+
+test('a change or deletion that the disk does not take is refused, and the namespace is as it was', async (context) => {
+  const peer = await ArmPeer.startWithNamespace(context, {}, { tags: { a: '1' } });
+  await peer.put(`${NAMESPACE}/queues/q`, {});
+  const file = join(peer.atom.folder, 'namespace.json');
+  const content = await readFile(file);
+  await rm(file);
+  await mkdir(file);
+  for (const reply of [await peer.patch(NAMESPACE, { tags: {} }), await peer.delete(NAMESPACE)]) {
+    const [status, code, said] = errorOf(reply);
+    assert.deepEqual([status, code], [503, 'ServiceUnavailable']);
+    assert.match(said, /namespace\.json of the data folder cannot be written/);
+  }
+  const { body: kept } = await peer.get(NAMESPACE);
+  assert.deepEqual([kept['tags'], kept.properties?.['provisioningState']], [{ a: '1' }, 'Succeeded']);
+  assert.equal((await peer.get(`${NAMESPACE}/queues/q`)).status, 200);
+  await rmdir(file);
+  await writeFile(file, content);
+});
+
+test('a deletion that stops half-way says so, and is taken up by another', async (context) => {
+  const peer = await ArmPeer.startWithNamespace(context);
+  await peer.put(`${NAMESPACE}/queues/q`, {});
+  const { queues } = peer.atom.server.admin;
+  const whole = queues.delete.bind(queues);
+  context.mock.method(queues, 'delete', () => Promise.reject(new RetrainError('DISK_FULL', 'no room; make room')));
+  const { location = '' } = (await peer.delete(NAMESPACE)).headers;
+  const path = new URL(location).pathname;
+  await peer.until(async () => (await peer.get(path)).status !== 202);
+  assert.deepEqual(errorOf(await peer.get(path)), [507, 'InsufficientStorage', 'no room; make room']);
+  assert.equal(peer.atom.faults.splice(0).length, 1);
+  assert.match(errorOf(await peer.put(NAMESPACE, body))[2], /is being deleted; .*delete it again/);
+  context.mock.method(queues, 'delete', whole);
+  const again = new URL((await peer.delete(NAMESPACE)).headers.location ?? '').pathname;
+  await peer.until(async () => (await peer.get(again)).status === 204);
+  assert.deepEqual(queues.names, []);
+});
+
+test('a namespace is made once however many ask at the same time', async (context) => {
+  const peer = await ArmPeer.start(context);
+  const replies = await Promise.all([1, 2, 3].map((a) => peer.put(NAMESPACE, { ...body, tags: { a: String(a) } })));
+  assert.deepEqual(
+    replies.map(({ status }) => status).toSorted((a, b) => a - b),
+    [200, 200, 201],
+  );
+  const deletions = await Promise.all([1, 2, 3].map(() => peer.delete(NAMESPACE)));
+  const locations = new Set(deletions.filter(({ status }) => status === 202).map(({ headers }) => headers.location));
+  assert.equal(locations.size, 1);
+  await peer.until(async () => (await peer.get(NAMESPACE)).status === 404);
 });

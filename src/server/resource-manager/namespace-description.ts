@@ -63,6 +63,11 @@ function describedIn(body: Body): Description {
     );
   if (sku.name === 'Premium' && partitions > 0 && !PARTITIONS.includes(partitions))
     throw badRequest(`properties.premiumMessagingPartitions is ${partitions}; it must be ${PARTITIONS.join(', ')}.`);
+  const units = sku.capacity ?? 0;
+  if (partitions > 0 && units % partitions !== 0)
+    throw badRequest(
+      `sku.capacity is ${units}, and must be a multiple of properties.premiumMessagingPartitions, which is ${partitions}.`,
+    );
   return {
     location,
     tags: checked(tags, body['tags'] ?? {}, 'tags'),

@@ -109,6 +109,11 @@ const REFUSED: readonly (readonly [what: object, code: string, said: RegExp])[] 
   [{ ...body, sku: { name: 'Standard', capacity: 1 } }, 'BadRequest', /^sku\.capacity is 1, and only Premium has one/],
   [{ ...body, sku: { name: 'Premium', capacity: 3 } }, 'BadRequest', /^sku\.capacity is 3; Premium has 1, 2, 4, 8, 16/],
   [{ ...body, properties: { premiumMessagingPartitions: 2 } }, 'BadRequest', /only a Premium namespace has partitions/],
+  [
+    { ...body, sku: { name: 'Premium', capacity: 2 }, properties: { premiumMessagingPartitions: 4 } },
+    'BadRequest',
+    /^sku\.capacity is 2, and must be a multiple of properties\.premiumMessagingPartitions, which is 4/,
+  ],
   [{ ...body, properties: { minimumTlsVersion: '0.9' } }, 'BadRequest', /^properties\.minimumTlsVersion: /],
   [{ ...body, properties: [] }, 'BadRequest', /'properties' must be a JSON object/],
   [{ ...body, tags: { a: 1 } }, 'BadRequest', /^tags\.a: /],

@@ -5,7 +5,7 @@ import type { Entity, Topology } from '../rendered-topology';
 export interface MessagingArgs {
   readonly resourceGroupName: pulumi.Input<string>;
   readonly location: string;
-  /** Undefined: the logical name with a suffix that the provider draws, as names of namespaces are unique on all of Azure. */
+  /** Undefined: `retrain-<stack>` with a suffix that the provider draws, as names of namespaces are unique on all of Azure. */
   readonly namespaceName: string | undefined;
   readonly sku: 'Basic' | 'Standard' | 'Premium';
   /** Messaging units; undefined unless sku is Premium. */
@@ -70,7 +70,7 @@ export class Messaging extends pulumi.ComponentResource {
   #makeNamespace(args: MessagingArgs): servicebus.Namespace {
     const { sku, capacity, zoneRedundant, publicNetworkAccess, namespaceName } = args;
     return new servicebus.Namespace(
-      'namespace',
+      namePrefix(),
       {
         resourceGroupName: args.resourceGroupName,
         location: args.location,
@@ -101,6 +101,15 @@ export class Messaging extends pulumi.ComponentResource {
       { parent: this, replaceOnChanges: FIXED_PROPERTIES, deleteBeforeReplace: true },
     );
   }
+}
+
+/** Azure takes 50 letters, digits and hyphens, and the provider's suffix has eight. */
+const NAME_PREFIX_MAX = 42;
+
+/** Begins the namespace's name, so that a host name says whose it is. */
+function namePrefix(): string {
+  const stack = pulumi.getStack().replace(/[^A-Za-z0-9]/g, '-');
+  return `retrain-${stack}`.slice(0, NAME_PREFIX_MAX);
 }
 
 /** As Azure says it, because clouds have suffixes of their own. */

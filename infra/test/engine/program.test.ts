@@ -84,7 +84,7 @@ describe('a program that cannot go on', () => {
     const reason = 'The namespace name is not available.';
     const run = await runProgram({
       stack: 'dev',
-      failure: ({ name }) => (name === 'namespace' ? reason : undefined),
+      failure: ({ name }) => (name === 'retrain-dev' ? reason : undefined),
     });
     assert.equal(run.succeeded, false);
     assert.deepEqual(run.failures, [reason]);

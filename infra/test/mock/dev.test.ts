@@ -12,7 +12,7 @@ describe('stack dev', () => {
   });
 
   test('leaves the name of the namespace to the provider, which makes it unique', () => {
-    const { inputs } = azure.find('servicebus:Namespace', 'namespace');
+    const { inputs } = azure.find('servicebus:Namespace', 'retrain-dev');
     assert.equal('namespaceName' in inputs, false);
     assert.deepEqual(inputs['sku'], { name: 'Standard', tier: 'Standard' });
     assert.equal('zoneRedundant' in inputs, false);
@@ -22,7 +22,7 @@ describe('stack dev', () => {
   test('has the queue that the worker wants', () => {
     assert.deepEqual(azure.find('servicebus:Queue', 'requests').inputs, {
       resourceGroupName: 'retrain-dev',
-      namespaceName: 'namespace0123abcd',
+      namespaceName: 'retrain-dev0123abcd',
       queueName: 'model-retraining-queue',
       maxDeliveryCount: 10,
       lockDuration: 'PT1M',
@@ -38,7 +38,7 @@ describe('stack dev', () => {
   test('has the intake queue without sessions, and the outcome topic with its two subscriptions', () => {
     assert.deepEqual(azure.find('servicebus:Queue', 'intake').inputs, {
       resourceGroupName: 'retrain-dev',
-      namespaceName: 'namespace0123abcd',
+      namespaceName: 'retrain-dev0123abcd',
       queueName: 'retraining-intake',
       requiresDuplicateDetection: true,
       defaultMessageTimeToLive: 'P14D',
@@ -47,7 +47,7 @@ describe('stack dev', () => {
     assert.deepEqual(azure.names('servicebus:Topic'), ['outcomes']);
     assert.deepEqual(azure.find('servicebus:Subscription', 'notify').inputs, {
       resourceGroupName: 'retrain-dev',
-      namespaceName: 'namespace0123abcd',
+      namespaceName: 'retrain-dev0123abcd',
       topicName: 'model-retraining-outcomes',
       subscriptionName: 'notify',
       lockDuration: 'PT5M',
@@ -61,14 +61,14 @@ describe('stack dev', () => {
     assert.deepEqual(azure.names('servicebus:NamespaceAuthorizationRule'), ['worker']);
     assert.deepEqual(azure.find('servicebus:NamespaceAuthorizationRule', 'worker').inputs, {
       resourceGroupName: 'retrain-dev',
-      namespaceName: 'namespace0123abcd',
+      namespaceName: 'retrain-dev0123abcd',
       authorizationRuleName: 'worker',
       rights: ['Listen', 'Send'],
     });
     assert.deepEqual(azure.names('servicebus:QueueAuthorizationRule'), ['producer']);
     assert.deepEqual(azure.find('servicebus:QueueAuthorizationRule', 'producer').inputs, {
       resourceGroupName: 'retrain-dev',
-      namespaceName: 'namespace0123abcd',
+      namespaceName: 'retrain-dev0123abcd',
       queueName: 'model-retraining-queue',
       authorizationRuleName: 'producer',
       rights: ['Send'],
@@ -83,12 +83,12 @@ describe('stack dev', () => {
   });
 
   test('tells names in the open and connection strings as secrets, the primary one the worker has', () => {
-    const namespace = 'Endpoint=sb://namespace0123abcd.servicebus.windows.net/';
+    const namespace = 'Endpoint=sb://retrain-dev0123abcd.servicebus.windows.net/';
     const worker = { value: `${namespace};SharedAccessKeyName=worker;SharedAccessKey=key-of-worker`, secret: true };
     assert.deepEqual(outputs, {
       resource_group_name: { value: 'retrain-dev', secret: false },
-      namespace_name: { value: 'namespace0123abcd', secret: false },
-      fully_qualified_namespace: { value: 'namespace0123abcd.servicebus.windows.net', secret: false },
+      namespace_name: { value: 'retrain-dev0123abcd', secret: false },
+      fully_qualified_namespace: { value: 'retrain-dev0123abcd.servicebus.windows.net', secret: false },
       queue_name: { value: 'model-retraining-queue', secret: false },
       sessions: { value: true, secret: false },
       intake_queue_name: { value: 'retraining-intake', secret: false },

@@ -16,7 +16,7 @@ describe('stack premium', () => {
   });
 
   test('has units of its own, over the zones of its region, and is closed to public networks', () => {
-    const { inputs } = azure.find('servicebus:Namespace', 'namespace');
+    const { inputs } = azure.find('servicebus:Namespace', 'retrain-premium');
     assert.deepEqual(inputs['sku'], { name: 'Premium', tier: 'Premium', capacity: 2 });
     assert.equal(inputs['zoneRedundant'], true);
     assert.equal(inputs['location'], 'West US 2');

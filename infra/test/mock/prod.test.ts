@@ -19,7 +19,7 @@ describe('stack prod', () => {
   });
 
   test('takes no keys: no rules, no key is read, no connection string is told', () => {
-    assert.equal(azure.find('servicebus:Namespace', 'namespace').inputs['disableLocalAuth'], true);
+    assert.equal(azure.find('servicebus:Namespace', 'retrain-prod').inputs['disableLocalAuth'], true);
     assert.deepEqual(azure.names('servicebus:NamespaceAuthorizationRule'), []);
     assert.deepEqual(azure.names('servicebus:QueueAuthorizationRule'), []);
     assert.deepEqual(
@@ -30,7 +30,7 @@ describe('stack prod', () => {
       Object.keys(outputs).filter((name) => name.includes('connection_string')),
       [],
     );
-    assert.equal(outputs['fully_qualified_namespace']?.value, 'namespace0123abcd.servicebus.windows.net');
+    assert.equal(outputs['fully_qualified_namespace']?.value, 'retrain-prod0123abcd.servicebus.windows.net');
   });
 
   test('gives roles on queues and topic, none on the namespace', () => {
@@ -68,11 +68,11 @@ describe('stack prod', () => {
   test('locks the namespace against deletion', () => {
     const { inputs } = azure.find('authorization:ManagementLockByScope', 'namespace-lock');
     assert.equal(inputs['level'], 'CanNotDelete');
-    assert.match(String(inputs['scope']), /\/Namespace\/namespace0123abcd$/);
+    assert.match(String(inputs['scope']), /\/Namespace\/retrain-prod0123abcd$/);
   });
 
   test('tags what can have tags', () => {
-    assert.deepEqual(azure.find('servicebus:Namespace', 'namespace').inputs['tags'], { environment: 'production' });
+    assert.deepEqual(azure.find('servicebus:Namespace', 'retrain-prod').inputs['tags'], { environment: 'production' });
     assert.deepEqual(azure.find('resources:ResourceGroup', 'resource-group').inputs['tags'], {
       environment: 'production',
     });

@@ -18,7 +18,7 @@ describe('stack seed', () => {
       onAzure.map(({ type, name }) => `${type} ${name}`),
       [
         'azure-native:resources:ResourceGroup resource-group',
-        'azure-native:servicebus:Namespace namespace',
+        'azure-native:servicebus:Namespace retrain-seed',
         'azure-native:servicebus:Queue requests',
       ],
     );
@@ -30,7 +30,7 @@ describe('stack seed', () => {
       location: 'West US',
       tags: {},
     });
-    assert.deepEqual(azure.find('servicebus:Namespace', 'namespace').inputs, {
+    assert.deepEqual(azure.find('servicebus:Namespace', 'retrain-seed').inputs, {
       resourceGroupName: 'my-ai-resources',
       namespaceName: 'ai-model-retraining-namespace',
       location: 'West US',

@@ -4,7 +4,7 @@ import { isSecretOnWire, record, type Recording } from './recorder';
 
 const STACK = 'pulumi:pulumi:Stack retrain-dev';
 const GROUP = 'resources:ResourceGroup resource-group';
-const NAMESPACE = 'servicebus:Namespace namespace';
+const NAMESPACE = 'servicebus:Namespace retrain-dev';
 const MESSAGING = 'retrain:infra:Messaging messaging';
 const ACCESS = 'retrain:infra:Access access';
 const TOPIC = 'servicebus:Topic outcomes';
@@ -92,8 +92,8 @@ describe('stack dev, as the engine is told', () => {
 
   test('a part tells its outputs, and none of them is a key', () => {
     assert.deepEqual(recording.outputs.get(MESSAGING), {
-      namespaceName: 'namespace0123abcd',
-      fullyQualifiedNamespace: 'namespace0123abcd.servicebus.windows.net',
+      namespaceName: 'retrain-dev0123abcd',
+      fullyQualifiedNamespace: 'retrain-dev0123abcd.servicebus.windows.net',
     });
     assert.deepEqual(recording.outputs.get(ACCESS), {});
   });

@@ -18,7 +18,7 @@ describe('stack prod, as the engine is told', () => {
   test('namespace, queues and topic are protected', () => {
     const kept = recording.registrations.filter(({ protect }) => protect).map(({ key }) => key);
     for (const key of [
-      'servicebus:Namespace namespace',
+      'servicebus:Namespace retrain-prod',
       'servicebus:Queue intake',
       'servicebus:Queue requests',
       'servicebus:Topic outcomes',
@@ -27,7 +27,7 @@ describe('stack prod, as the engine is told', () => {
   });
 
   test('a namespace whose name is fixed goes before its successor comes', () => {
-    assert.equal(recording.get('servicebus:Namespace namespace').deleteBeforeReplace, true);
+    assert.equal(recording.get('servicebus:Namespace retrain-prod').deleteBeforeReplace, true);
   });
 
   test('a role comes after what it is for', () => {

@@ -15,19 +15,42 @@ import type { CarriedContext } from './telemetry/trace-context.ts';
 export const SEND_TRIES_MAX = 5;
 /** A try that failed later than this is the last: the client itself has then waited long enough for a silent host. */
 const SEND_RETRY_WITHIN_MS = 10_000;
+/**
+ * How long one call of the client may take, milliseconds. Its own limits are for one operation on an open connection: while it opens
+ * one to a host that takes it and is silent, it stands for minutes. Twice what one of its tries takes.
+ */
+export const SEND_CALL_MS = 10_000;
 const SEND_BACKOFF: Backoff = { baseMs: 250, maxMs: 2_000 };
 
-/** Where messages go: the official client's sender, or something that stands for it. */
+/**
+ * Where messages go: the official client's sender, or something that stands for it. A call is given up after 10 seconds: its signal
+ * aborts, and whatever comes of it later is not heard.
+ */
 export interface MessageSender {
-  sendMessages(messages: ServiceBusMessage | ServiceBusMessageBatch): Promise<void>;
+  sendMessages(
+    messages: ServiceBusMessage | ServiceBusMessageBatch,
+    options?: { abortSignal?: AbortSignal },
+  ): Promise<void>;
   /** Without it, messages are sent one by one. */
-  createMessageBatch?(): Promise<ServiceBusMessageBatch>;
+  createMessageBatch?(options?: { abortSignal?: AbortSignal }): Promise<ServiceBusMessageBatch>;
   close(): Promise<void>;
 }
 
 export interface SendOptions {
   /** Default: 5. */
   readonly tries?: number;
+  /** How long each call of the client may take, milliseconds. Default: 10 seconds. */
+  readonly callMs?: number;
+}
+
+/** A call that the client did not come back from in time. */
+class Unanswered extends RetrainError {
+  constructor({ host, entity }: Target, callMs: number) {
+    super(
+      'UNREACHABLE',
+      `${host} did not answer within ${callMs / 1000} s (sending to "${entity}"): check that the broker runs and that host and port are right`,
+    );
+  }
 }
 
 /** Sends with bounded retries, and many at once in batches that fit the queue's limit. */
@@ -55,7 +78,7 @@ export class RetryingSender {
 
   /** Resolves when the broker has accepted it; raises a `RetrainError`, or what the program itself got wrong. */
   send(message: ServiceBusMessage, options?: SendOptions): Promise<void> {
-    return this.#try(() => this.#sendMessages(message, [message]), options);
+    return this.#try((callMs) => this.#sendMessages(message, [message], callMs), options);
   }
 
   /**
@@ -83,24 +106,42 @@ export class RetryingSender {
     // What does not fit into an empty batch is sent alone, so that the broker says what is wrong with it.
     const count = Math.max(1, batch?.count ?? 1);
     if (batch && count > 1) {
-      const error = await this.#resultOf(() => this.#sendMessages(batch, messages.slice(0, count)), options);
+      const error = await this.#resultOf(
+        (callMs) => this.#sendMessages(batch, messages.slice(0, count), callMs),
+        options,
+      );
       if (error === undefined) {
         for (let index = 0; index < count; index++) errors.push(undefined);
         return;
       }
     }
     for (const message of messages.slice(0, count))
-      errors.push(await this.#resultOf(() => this.#sendMessages(message, [message]), options));
+      errors.push(await this.#resultOf((callMs) => this.#sendMessages(message, [message], callMs), options));
   }
 
   /** One try, seen by OpenTelemetry. */
   #sendMessages(
     sent: ServiceBusMessage | ServiceBusMessageBatch,
     messages: readonly ServiceBusMessage[],
+    callMs: number,
   ): Promise<void> {
     const from = messages.map(carriedContext);
     const operation = { name: 'send', type: 'send', count: messages.length, from } as const;
-    return this.#telemetry.operate(operation, () => this.#sender.sendMessages(sent));
+    return this.#telemetry.operate(operation, () =>
+      this.#answered(async (abortSignal) => this.#sender.sendMessages(sent, { abortSignal }), callMs),
+    );
+  }
+
+  /** Waits for one call, but only so long. A message that is sent after all is dropped as a duplicate of the one that is sent later. */
+  async #answered<T>(call: (abortSignal: AbortSignal) => Promise<T>, callMs: number): Promise<T> {
+    const given = new AbortController();
+    return new Promise<T>((resolve, reject) => {
+      const cancel = this.#clock.after(callMs, () => {
+        reject(new Unanswered(this.#target, callMs));
+        given.abort();
+      });
+      void call(given.signal).then(resolve, reject).finally(cancel);
+    });
   }
 
   async #fillBatch(
@@ -111,13 +152,15 @@ export class RetryingSender {
     if (sender.createMessageBatch === undefined) return undefined;
     let batch: ServiceBusMessageBatch | undefined;
     // The first batch asks the broker for the limit of the queue.
-    await this.#try(async () => (batch = await sender.createMessageBatch?.()), options);
+    await this.#try(async (callMs) => {
+      batch = await this.#answered(async (abortSignal) => sender.createMessageBatch?.({ abortSignal }), callMs);
+    }, options);
     for (const message of messages) if (batch?.tryAddMessage(message) !== true) break;
     return batch;
   }
 
   /** Undefined when it worked, else what is wrong with just this; raises what concerns all. */
-  async #resultOf(work: () => Promise<void>, options?: SendOptions): Promise<Error | undefined> {
+  async #resultOf(work: (callMs: number) => Promise<void>, options?: SendOptions): Promise<Error | undefined> {
     try {
       await this.#try(work, options);
       return undefined;
@@ -127,16 +170,17 @@ export class RetryingSender {
     }
   }
 
-  async #try(work: () => Promise<unknown>, { tries: triesMax = SEND_TRIES_MAX }: SendOptions = {}): Promise<void> {
+  async #try(work: (callMs: number) => Promise<void>, options: SendOptions = {}): Promise<void> {
+    const { tries: triesMax = SEND_TRIES_MAX, callMs = SEND_CALL_MS } = options;
     const begunMs = this.#clock.monotonicMs();
     for (let tries = 1; ; tries++) {
       try {
-        await work();
+        await work(callMs);
         return;
       } catch (cause) {
         const error = toRetrainError(cause, this.#target);
         const passing = error instanceof RetrainError && error.code === 'UNREACHABLE' && !isCommandRefusal(error);
-        const late = this.#clock.monotonicMs() - begunMs > SEND_RETRY_WITHIN_MS;
+        const late = error instanceof Unanswered || this.#clock.monotonicMs() - begunMs > SEND_RETRY_WITHIN_MS;
         if (!passing || late || tries >= triesMax) throw error;
       }
       await pause(this.#clock, backoffMs(tries, SEND_BACKOFF, this.#random));

@@ -28,6 +28,9 @@ import { MessagingTelemetry } from './telemetry/messaging-telemetry.ts';
 /** The default `source` of requests. */
 export const PRODUCER_SOURCE = '/retrain/producer';
 
+/** How long a submission waits for the broker before its request is left to the outbox, milliseconds: who submits waits, too. */
+const HASTY_CALL_MS = 5_000;
+
 export interface ProducerOptions {
   /**
    * Of Azure Service Bus or of `retrain broker`: a connection string, or what `credentialConnection` gives. Either this, or
@@ -251,7 +254,7 @@ export class RetrainingProducer {
     try {
       for (const draft of drafts) kept.push(await this.#keep(draft));
       const known = hasty && kept.every(({ name }) => name !== undefined) ? this.#flusher?.trouble : undefined;
-      const send: SendOptions = hasty && this.#flusher ? { tries: 1 } : {};
+      const send: SendOptions = hasty && this.#flusher ? { tries: 1, callMs: HASTY_CALL_MS } : {};
       const messages = drafts.map(({ message }) => message);
       const errors = known ? messages.map(() => known) : await this.#sending.sendAll(messages, send);
       const delivered: Delivered[] = [];

@@ -20,10 +20,13 @@ export class FakeSender implements MessageSender {
   failures: Error[] = [];
   tries = 0;
   closed = 0;
+  /** Calls that were told to stop. */
+  aborted = 0;
   onSend: () => Promise<void> = async () => undefined;
 
-  async sendMessages(message: ServiceBusMessage): Promise<void> {
+  async sendMessages(message: ServiceBusMessage, options: { abortSignal?: AbortSignal } = {}): Promise<void> {
     this.tries++;
+    options.abortSignal?.addEventListener('abort', () => this.aborted++);
     await this.onSend();
     const failure = this.failures.shift();
     if (failure) throw failure;
@@ -35,11 +38,14 @@ export class FakeSender implements MessageSender {
   }
 }
 
-/** A clock whose pauses end at once. */
+/** Shorter than every limit of a call, and no shorter than the pauses between tries, milliseconds. */
+const PAUSE_MAX_MS = 2_001;
+
+/** A clock whose pauses end at once; what limits a call, and is cancelled, is none. */
 class HastyClock extends FakeClock {
   override after(delayMs: number, callback: () => void): () => void {
     const cancel = super.after(delayMs, callback);
-    queueMicrotask(() => this.advance(delayMs));
+    if (delayMs < PAUSE_MAX_MS) queueMicrotask(() => this.advance(delayMs));
     return cancel;
   }
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { ServiceBusClient } from '@azure/service-bus';
+import type { ServiceBusClient } from '@azure/service-bus';
 import Long from 'long';
 import { outcomeEvent, outcomeMessage } from '../../src/retraining/outcome.ts';
 import type { OutcomeData, OutcomeEvent } from '../../src/retraining/outcome.ts';
@@ -9,6 +9,7 @@ import { startServer } from '../../src/server/index.ts';
 import type { RunningServer } from '../../src/server/index.ts';
 import { parseQueueDescription } from '../../src/topology/index.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import { closed, testClient } from './test-client.ts';
 
 export const TOPIC = 'outcomes';
 export const QUEUE = 'work';
@@ -23,7 +24,7 @@ export class OutcomeWorld {
   private constructor(folder: string, server: RunningServer, lockDuration: string) {
     this.folder = folder;
     this.server = server;
-    this.client = new ServiceBusClient(server.connectionString);
+    this.client = testClient(server.connectionString);
     this.#lockDuration = lockDuration;
   }
 
@@ -60,12 +61,12 @@ export class OutcomeWorld {
     await this.close();
     return async () => {
       this.server = await serve(join(this.folder, 'data'), { lockDuration: this.#lockDuration, port });
-      this.client = new ServiceBusClient(this.server.connectionString);
+      this.client = testClient(this.server.connectionString);
     };
   }
 
   async close(): Promise<void> {
-    await this.client.close().catch(() => undefined);
+    await closed(this.client);
     await this.server.close().catch(() => undefined);
   }
 }

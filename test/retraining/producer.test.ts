@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ServiceBusClient, ServiceBusError } from '@azure/service-bus';
+import { ServiceBusError } from '@azure/service-bus';
 import { RetrainError } from '../../src/errors.ts';
 import { readModelEvent, readRequest } from '../../src/retraining/envelope.ts';
 import { endOfGathering } from '../../src/retraining/gather-window.ts';
@@ -14,6 +14,7 @@ import { parseQueueDescription } from '../../src/topology/index.ts';
 import { received } from './received-message.ts';
 import { FakeSender, input, producing, refused } from './sender-double.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import { closed, testClient } from './test-client.ts';
 
 test('a request is sent with an id from its evidence, and the same occasion told twice has the same MessageId', async () => {
   const { sender, producer } = producing();
@@ -213,7 +214,7 @@ test('over a real socket: requests arrive, a repeated one once; wrong key, unkno
     const { id } = await producer.request(input);
     await producer.request(input);
     await producer.schedule({ ...input, trigger: { kind: 'manual' } }, new Date(Date.now() + 86_400_000));
-    const client = new ServiceBusClient(server.connectionString);
+    const client = testClient(server.connectionString);
     const session = await client.acceptSession('model-retraining-queue', 'births/us');
     const messages = await session.receiveMessages(5, { maxWaitTimeInMs: 2000 });
     assert.deepEqual(
@@ -223,7 +224,7 @@ test('over a real socket: requests arrive, a repeated one once; wrong key, unkno
     const read = readRequest(messages[0] ?? ({} as never));
     assert.ok(read.kind === 'valid', JSON.stringify(read));
     assert.deepEqual([read.event.id, read.event.data.trigger.metric, read.event.retrainseq], [id, 'mape', '1']);
-    await client.close();
+    await closed(client);
   }
   const code = (expected: string) => (error: unknown) => error instanceof RetrainError && error.code === expected;
   {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { ServiceBusClient } from '@azure/service-bus';
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
 import { readFileSync, readdirSync } from 'node:fs';
 import { readModelEvent } from '../../../src/retraining/envelope.ts';
@@ -11,6 +10,7 @@ import { HISTORY_DEFAULT } from '../../../src/retraining/registries/registry.ts'
 import type { Registry } from '../../../src/retraining/registries/registry.ts';
 import { decodeLedger, LEDGER_MAX_BYTES } from '../../../src/retraining/worker/ledger-codec.ts';
 import { eventually } from '../trainers/run-fixture.ts';
+import { closed, testClient } from '../test-client.ts';
 
 /** Above what a test's process, broker and worker in it, may take of memory, bytes. */
 const RESIDENT_MAX_BYTES = 900 * 1024 * 1024;
@@ -79,7 +79,7 @@ export class Auditor {
   async messages(subQueueType?: 'deadLetter'): Promise<ServiceBusReceivedMessage[]> {
     const { connectionString, queue } = this.#options;
     // A client of its own begins at the first message.
-    const client = new ServiceBusClient(connectionString);
+    const client = testClient(connectionString);
     try {
       const receiver = client.createReceiver(queue, subQueueType ? { subQueueType } : {});
       const all: ServiceBusReceivedMessage[] = [];
@@ -89,7 +89,7 @@ export class Auditor {
         all.push(...some);
       }
     } finally {
-      await client.close();
+      await closed(client);
     }
   }
 
@@ -198,7 +198,7 @@ export class Auditor {
 
   async #ledgers(): Promise<string[]> {
     const { connectionString, queue } = this.#options;
-    const client = new ServiceBusClient(connectionString);
+    const client = testClient(connectionString);
     const violations: string[] = [];
     try {
       for (const model of this.models.slice(0, LEDGERS_READ_MAX)) {
@@ -212,7 +212,7 @@ export class Auditor {
         if (bytes > LEDGER_MAX_BYTES) violations.push(`the ledger of ${model} takes ${bytes} bytes`);
       }
     } finally {
-      await client.close();
+      await closed(client);
     }
     return violations;
   }

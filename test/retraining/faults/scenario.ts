@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ServiceBusClient } from '@azure/service-bus';
 import { fileURLToPath } from 'node:url';
 import { REQUESTED_TYPE, requestMessage } from '../../../src/retraining/envelope.ts';
 import { PRODUCER_SOURCE, RetrainingProducer } from '../../../src/retraining/producer.ts';
@@ -16,6 +15,7 @@ import { OUTCOMES, QUEUE, openServer, outcomeReader, registryIn, requestFor } fr
 import { AmqpWire } from './amqp-wire.ts';
 import { Auditor } from './auditor.ts';
 import { KINDS, POISON } from './scenario-models.ts';
+import { closed, testClient } from '../test-client.ts';
 
 // A scenario is a broker, two workers in processes of their own behind wires, a handful of models, and whatever a seed draws to
 // happen to them. When it is over everything is mended, the workers answer what is left, and the auditor looks. The draws are
@@ -112,8 +112,8 @@ export class Scenario {
     this.#server = await openServer(this.#folder, { lockDuration: 'PT5S' });
     t.after(() => this.#server.close());
     const { connectionString } = this.#server;
-    const client = new ServiceBusClient(connectionString);
-    t.after(() => client.close());
+    const client = testClient(connectionString);
+    t.after(() => closed(client));
     this.#auditor = new Auditor({
       connectionString,
       queue: QUEUE,
@@ -201,10 +201,10 @@ export class Scenario {
     const data = parseRequest(requestFor(model));
     const time = new Date().toISOString();
     const event = { source: PRODUCER_SOURCE, id, type: REQUESTED_TYPE, subject: model, time, data } as const;
-    const client = new ServiceBusClient(this.#server.connectionString);
+    const client = testClient(this.#server.connectionString);
     const messageId = `again-${this.#numbered++}`;
     await client.createSender(QUEUE).sendMessages(requestMessage(event, { messageId, nowMs: Date.now() }));
-    await client.close();
+    await closed(client);
   }
 
   async #producing<T>(use: (producer: RetrainingProducer) => Promise<T>): Promise<T> {

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { ServiceBusClient } from '@azure/service-bus';
 import type { ServiceBusMessage, ServiceBusReceivedMessage } from '@azure/service-bus';
 import { readRequest } from '../../../src/retraining/envelope.ts';
 import type { RequestEvent } from '../../../src/retraining/envelope.ts';
@@ -20,6 +19,7 @@ import { TcpProxy } from '../tcp-proxy.ts';
 import { eventually, temporaryFolder } from '../trainers/run-fixture.ts';
 import { peekAll } from '../worker/worker-fixture.ts';
 import { blobCreated, thresholdBreached } from './azure-events.ts';
+import { closed, testClient } from '../test-client.ts';
 
 const RULES: IntakeRuleInput[] = [
   {
@@ -64,12 +64,12 @@ async function openSite(t: TestContext, { lockDuration = 'PT1M' } = {}): Promise
   });
   const proxy = await TcpProxy.open(server.amqpPort);
   const connection = server.connectionString.replace(`:${server.amqpPort}`, `:${proxy.port}`);
-  const client = new ServiceBusClient(server.connectionString);
+  const client = testClient(server.connectionString);
   const facts: IntakeFact[] = [];
   const closing: AsyncDisposable[] = [];
   t.after(async () => {
     for (const each of closing) await each[Symbol.asyncDispose]();
-    await client.close();
+    await closed(client);
     await proxy.close();
     await server.close();
   });

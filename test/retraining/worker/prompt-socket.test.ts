@@ -1,14 +1,15 @@
-import { ServiceBusClient } from '@azure/service-bus';
+import type { ServiceBusClient } from '@azure/service-bus';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sendAtOnce, socketOf } from '../../../src/retraining/worker/prompt-socket.ts';
 import { QUEUE, openWorld, requestFor } from './worker-fixture.ts';
+import { closed, testClient } from '../test-client.ts';
 
 test('the socket of the official client is found once it is connected', async (t) => {
   const world = await openWorld(t);
   await world.producer.request(requestFor());
-  const client = new ServiceBusClient(world.server.connectionString);
-  t.after(() => client.close());
+  const client = testClient(world.server.connectionString);
+  t.after(() => closed(client));
   assert.equal(socketOf(client), undefined);
   await client.acceptNextSession(QUEUE);
   const socket = socketOf(client);

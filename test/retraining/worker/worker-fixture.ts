@@ -1,4 +1,4 @@
-import { ServiceBusClient } from '@azure/service-bus';
+import type { ServiceBusClient } from '@azure/service-bus';
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,6 +21,7 @@ import { startServer } from '../../../src/server/index.ts';
 import type { RunningServer } from '../../../src/server/index.ts';
 import { parseQueueDescription } from '../../../src/topology/index.ts';
 import { eventually, temporaryFolder } from '../trainers/run-fixture.ts';
+import { closed, testClient } from '../test-client.ts';
 
 export const QUEUE = 'work';
 export const OUTCOMES = 'outcomes';
@@ -59,7 +60,7 @@ export async function openWorld(
   const server = shared?.server ?? (await openServer(folder, settings));
   const queue = `${QUEUE}${shared?.suffix ?? ''}`;
   const outcomeQueue = `${OUTCOMES}${shared?.suffix ?? ''}`;
-  const client = new ServiceBusClient(server.connectionString);
+  const client = testClient(server.connectionString);
   const producer = new RetrainingProducer({ connection: server.connectionString, queue });
   const registry = registryIn(folder);
   const facts: WorkerFact[] = [];
@@ -67,7 +68,7 @@ export async function openWorld(
   t.after(async () => {
     for (const worker of workers) await worker.stop();
     await producer[Symbol.asyncDispose]();
-    await client.close();
+    await closed(client);
     if (!shared) await server.close();
   });
   const outcomes = outcomeReader(client, outcomeQueue);
@@ -178,11 +179,11 @@ export async function peekAll(
   subQueueType?: 'deadLetter',
 ): Promise<ServiceBusReceivedMessage[]> {
   // A client of its own begins at the first message.
-  const client = new ServiceBusClient(connectionString);
+  const client = testClient(connectionString);
   try {
     return await client.createReceiver(queue, subQueueType ? { subQueueType } : {}).peekMessages(250);
   } finally {
-    await client.close();
+    await closed(client);
   }
 }
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { ServiceBusClient } from '@azure/service-bus';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,6 +15,7 @@ import { eventually, program, startOf, temporaryFolder } from '../trainers/run-f
 import { OUTCOMES, QUEUE, outcomeReader, peekAll, requestFor } from './worker-fixture.ts';
 import { sceneWorker } from './scene-worker.ts';
 import type { SceneConfig } from './scene-worker.ts';
+import { closed, testClient } from '../test-client.ts';
 
 // A scene: one model, one work queue, a trainer that is a real process, a first worker that is a real process and is killed,
 // and a second worker that has to go on.
@@ -60,8 +60,8 @@ export class Scene {
     this.folder = join(temporaryFolder(t), 'scene');
     mkdirSync(this.folder);
     const { connectionString } = server;
-    const client = new ServiceBusClient(connectionString);
-    t.after(() => client.close());
+    const client = testClient(connectionString);
+    t.after(() => closed(client));
     const [queue, outcomes] = [`${QUEUE}${suffix}`, `${OUTCOMES}${suffix}`];
     const command = program(this.folder, source);
     const rest = {

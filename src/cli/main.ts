@@ -41,7 +41,9 @@ async function program(called: string | undefined): Promise<Command> {
     .version(version, '--version', 'print the version')
     .addHelpText('after', `\nExample:\n  retrain demo\n\n${EXIT_CODES_HELP}`);
   const wanted = Object.entries(COMMANDS).filter(([name]) => name === called);
-  for (const [, load] of wanted.length > 0 ? wanted : Object.entries(COMMANDS)) root.addCommand(await load());
+  // What answers --version stands above.
+  const all = called === '--version' ? [] : Object.entries(COMMANDS);
+  for (const [, load] of wanted.length > 0 ? wanted : all) root.addCommand(await load());
   for (const command of withSubcommands(root))
     command
       // Or an option that every command has, such as this one, would only ever reach the outermost.

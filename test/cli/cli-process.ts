@@ -46,7 +46,7 @@ export class Cli {
   stderr = '';
 
   constructor(args: readonly string[], { cwd, env, stdin = '', openStdin, maxMs = MAX_COMMAND_MS }: CliOptions = {}) {
-    const child = spawn(process.execPath, ['--enable-source-maps', MAIN, ...args], {
+    const child = spawn(process.execPath, [MAIN, ...args], {
       ...(cwd !== undefined && { cwd }),
       env: { ...ENV, ...env },
       timeout: maxMs,

@@ -39,7 +39,7 @@ export class BrokerChild implements AsyncDisposable {
       '--queue',
       queue,
     ];
-    const child = spawn(process.execPath, ['--enable-source-maps', MAIN, ...args], {
+    const child = spawn(process.execPath, [MAIN, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const said: Buffer[] = [];

@@ -14,6 +14,8 @@ export const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.js
 
 /** No command of a test takes longer; one that does is killed and fails its test. */
 const MAX_COMMAND_MS = 60_000;
+/** What runs until the test ends it, such as a broker under dozens of commands; shorter than a file of tests may take. */
+const MAX_SERVICE_MS = 240_000;
 
 /** The environment of the tests without what would change how the commands behave. */
 const ENV = Object.fromEntries(
@@ -86,7 +88,7 @@ export function runCli(args: readonly string[], options?: CliOptions): Promise<F
 
 /** A command that the test ends at the latest. */
 export function startCli(t: TestContext, args: readonly string[], options?: CliOptions): Cli {
-  const cli = new Cli(args, options);
+  const cli = new Cli(args, { maxMs: MAX_SERVICE_MS, ...options });
   atEnd(t, async () => {
     cli.child.kill('SIGKILL');
     await cli.finished;

@@ -15,3 +15,8 @@ export function ageText(ms: number): string {
   const second = nextUnit === undefined ? 0 : Math.floor((ms - first * unitMs) / nextMs);
   return second > 0 ? `${first}${unit} ${second}${nextUnit}` : `${first}${unit}`;
 }
+
+/** A wait in seconds, for people: never less than it is, so that one that is left is not `0.0 s`. */
+export function secondsText(ms: number): string {
+  return `${(Math.ceil(ms / 100) / 10).toFixed(1)} s`;
+}

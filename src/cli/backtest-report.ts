@@ -3,6 +3,7 @@ import { spanText } from '../retraining/configuration/span.ts';
 import { shortNumber } from './monitor-output.ts';
 import { table } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
+import { counted } from './counted.ts';
 
 /** What `--json` prints. */
 export interface BacktestReport {
@@ -32,10 +33,10 @@ const TITLES = ['Policy', ' Requests', ' Trainings', ' Rejected', ' Postponed', 
 export function showBacktest(report: BacktestReport, terminal: Terminal): void {
   const { history, metric, assumption, trainingMs, window, policies } = report;
   const { path, observations, from, to, badRows, firstBad } = history;
-  terminal.line(`${observations} observations of ${metric} from ${day(from)} to ${day(to)} in ${path}`);
-  if (badRows > 0) terminal.line(`${badRows} bad rows are left out; the first: ${firstBad ?? ''}`);
+  terminal.line(`${counted(observations, 'observation')} of ${metric} from ${day(from)} to ${day(to)} in ${path}`);
+  if (badRows > 0) terminal.line(`${counted(badRows, 'bad row')} left out; the first: ${firstBad ?? ''}`);
   terminal.line(assumption);
-  const windows = window.count === undefined ? spanText(window.every ?? 0) : `${window.count} observations`;
+  const windows = window.count === undefined ? spanText(window.every ?? 0) : counted(window.count, 'observation');
   terminal.line(
     `A training takes ${trainingMs === 0 ? 'no time' : spanText(trainingMs)} and never fails. The gate compares on the newest ${windows}; so long is the worst window, too.`,
   );
@@ -74,13 +75,14 @@ function datesOf({ runs }: PolicyResult): string {
 
 function remarksOf({ ungated, open, unknown, postponed, coalesced }: PolicyResult): string[] {
   return [
-    postponed.coolDown > 0 && `${postponed.coolDown} times a request waited for the cool-down`,
-    postponed.budget > 0 && `${postponed.budget} times a request waited for the next day, the budget was spent`,
-    coalesced > 0 && `${coalesced} requests were answered by runs together with others`,
+    postponed.coolDown > 0 && `${counted(postponed.coolDown, 'time')} a request waited for the cool-down`,
+    postponed.budget > 0 &&
+      `${counted(postponed.budget, 'time')} a request waited for the next day, the budget was spent`,
+    coalesced > 0 && `${counted(coalesced, 'request')} answered by runs together with others`,
     ungated > 0 &&
-      `${ungated} trainings were promoted without the gate: the errors on their newest window are not known`,
-    unknown > 0 && `${unknown} observations are left out: the error of the model that served is not known`,
-    open > 0 && `${open} requests were not answered when the history ended`,
+      `${counted(ungated, 'training')} promoted without the gate: the errors on their newest window are not known`,
+    unknown > 0 && `${counted(unknown, 'observation')} left out: the error of the model that served is not known`,
+    open > 0 && `${counted(open, 'request')} not answered when the history ended`,
   ].filter((remark) => remark !== false);
 }
 

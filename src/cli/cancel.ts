@@ -1,5 +1,8 @@
 import { Command } from 'commander';
 import { RetrainError } from '../errors.ts';
+import { unknownName } from '../document/near-name.ts';
+import { settingsOf } from '../retraining/configuration/configuration.ts';
+import { stateWord } from '../retraining/explanation.ts';
 import { checkModelName } from '../retraining/model-name.ts';
 import { RetrainingProducer } from '../retraining/producer.ts';
 import { projectOutcomes } from '../retraining/projection.ts';
@@ -61,6 +64,7 @@ interface Target {
 
 async function runCancel(name: string, id: string, flags: CancelFlags): Promise<void> {
   const model = checkModelName(name);
+  refuseUnknownModel(model, flags);
   const place = placeOf(flags);
   const targets = await targetsOf(model, id, flags);
   await withOpenClient(place, async (client) => {
@@ -78,6 +82,13 @@ async function runCancel(name: string, id: string, flags: CancelFlags): Promise<
   tell(targets, { model, flags, became });
 }
 
+/** A worker of this configuration takes nothing of a model that it does not have: the wish would be told as granted, and lie there. */
+function refuseUnknownModel(model: string, { configured }: CancelFlags): void {
+  if (!configured || settingsOf(configured.configuration, model)) return;
+  const { file, models } = configured.configuration;
+  throw new RetrainError('ARGUMENT_INVALID', `${file}: ${unknownName('model', model, [...models.keys()])}`);
+}
+
 async function targetsOf(model: string, id: string, flags: CancelFlags): Promise<Target[]> {
   const { events } = await readOutcomes(flags);
   const target = targetOf(
@@ -93,7 +104,10 @@ async function targetsOf(model: string, id: string, flags: CancelFlags): Promise
   return run.requests.map(({ id: request, source }) => ({ id: request, source }));
 }
 
-type Became = readonly (RequestRef & { readonly state: string; readonly reason?: string | undefined })[];
+type Became = readonly (RequestRef & {
+  readonly state: RequestStatus['state'];
+  readonly reason?: string | undefined;
+})[];
 
 async function waitFor(
   targets: readonly Target[],
@@ -128,7 +142,7 @@ function tell(
   { model, flags, became }: { model: string; flags: CancelFlags; became: Became | undefined },
 ): void {
   if (flags.json) console.log(JSON.stringify({ model, requests: targets, ...(became && { became }) }));
-  else if (became) for (const { id, state } of became) console.log(onOneLine(`${id}: ${state}`));
+  else if (became) for (const { id, state } of became) console.log(onOneLine(`${id}: ${stateWord(state)}`));
   else for (const { id } of targets) console.log(onOneLine(`asked to cancel ${id} of ${model}`));
   const others = (became ?? []).filter(({ state }) => state !== 'cancelled');
   if (others.length > 0)

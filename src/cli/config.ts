@@ -3,6 +3,7 @@ import { configurationJsonSchema } from '../retraining/configuration/configurati
 import { CONFIGURATION_FILE } from './configuration-file.ts';
 import { requireConfiguration } from './configured.ts';
 import { configurationSummary } from './configuration-summary.ts';
+import { counted } from './counted.ts';
 
 interface CheckFlags {
   readonly json?: true;
@@ -50,8 +51,4 @@ async function checkConfiguration(file: string | undefined, { json }: CheckFlags
     ];
     console.log(`${configuration.file} can be used: ${counts.join(', ')}; broker: ${summary.broker}`);
   }
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

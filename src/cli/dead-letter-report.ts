@@ -4,6 +4,7 @@ import { messageJson } from './message-json.ts';
 import { messageTable } from './message-table.ts';
 import { onOneLine } from './printable.ts';
 import { table, Terminal } from './terminal.ts';
+import { counted } from './counted.ts';
 
 type Received = ServiceBusReceivedMessage;
 
@@ -110,7 +111,7 @@ export class DeadLetterReport {
 
 /** For people. */
 export function deadLettersText(count: number, more: boolean): string {
-  return `${count} ${count === 1 ? 'dead letter' : 'dead letters'}${more ? ' (and there are more)' : ''}`;
+  return `${counted(count, 'dead letter')}${more ? ' (and there are more)' : ''}`;
 }
 
 function identity(message: Received): object {

@@ -7,6 +7,8 @@ import type { EntityAddress, Subqueue } from './entity-address.ts';
 import { filterOf } from './dead-letter-filter.ts';
 import type { FilterFlags } from './dead-letter-filter.ts';
 import { peeked } from './peeked.ts';
+import { onOneLine } from './printable.ts';
+import { RetrainError } from '../errors.ts';
 
 /** Dead letters that one command handles; where there are more, it is called again. */
 export const SELECTION_MAX = 100_000;
@@ -14,6 +16,19 @@ export const SELECTION_MAX = 100_000;
 export interface DeadLetterFlags extends FilterFlags, Pick<ConnectionOptions, 'connection'> {
   readonly transfer?: true;
 }
+
+/** Flags that a request may be left out by. */
+const FILTERS = [
+  'reason',
+  'messageId',
+  'sequenceNumber',
+  'subject',
+  'session',
+  'model',
+  'enqueuedAfter',
+  'enqueuedBefore',
+  'property',
+] as const;
 
 /** Which dead letters of a queue or subscription a command is about: those that there were when it began. */
 export interface Selection {
@@ -73,6 +88,20 @@ export async function* matching(
     yield message;
     left -= 1;
   }
+}
+
+/**
+ * Nothing at all is fine for a filter, but not for a request that was named.
+ *
+ * @throws RetrainError `ENTITY_NOT_FOUND` when none of those that were named is there
+ */
+export function refuseUnknownRequest({ request: ids, ...others }: DeadLetterFlags, found: number, from: string): void {
+  if (found > 0 || ids === undefined) return;
+  const filtered = FILTERS.some((name) => others[name] !== undefined) ? ' that the other flags let through' : '';
+  throw new RetrainError(
+    'ENTITY_NOT_FOUND',
+    `${from} has no request ${ids.map((id) => `"${onOneLine(id)}"`).join(' or ')}${filtered}: see retrain dlq show for those that are there`,
+  );
 }
 
 /**

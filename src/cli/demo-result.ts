@@ -5,6 +5,7 @@ import { outcomeOf } from '../retraining/outcome.ts';
 import type { OutcomeEvent } from '../retraining/outcome.ts';
 import type { TextStream } from './terminal.ts';
 import { wantsColour } from './terminal.ts';
+import { counted } from './counted.ts';
 
 /** The verdict of an outcome event that ends a request, where the two have different words. */
 const VERDICTS: Partial<Record<string, ReplayVerdict>> = { deadlettered: 'dead-lettered' };
@@ -46,7 +47,7 @@ ${yearTable(result, options)}
 ${requestTable(result, options)}
 
 ${totalsText(result)}
-${runs} training runs, each in a process of its own
+${counted(runs, 'training run')}, each in a process of its own
 
 report  ${shownPath(report)}
 runs    retrain status --state ${shownPath(stateFolder)}

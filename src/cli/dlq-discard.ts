@@ -8,7 +8,13 @@ import { drain } from './dead-letter-drain.ts';
 import type { Handled } from './dead-letter-drain.ts';
 import { addFilterOptions } from './dead-letter-filter.ts';
 import { DeadLetterReport, deadLettersText } from './dead-letter-report.ts';
-import { addDeadLetterOptions, deadLetterPlace, openDeadLetters, select } from './dead-letter-selection.ts';
+import {
+  addDeadLetterOptions,
+  deadLetterPlace,
+  openDeadLetters,
+  refuseUnknownRequest,
+  select,
+} from './dead-letter-selection.ts';
 import type { DeadLetterFlags } from './dead-letter-selection.ts';
 import { ENTITY_ARGUMENT } from './entity-address.ts';
 import { Interrupt } from './interrupt.ts';
@@ -48,6 +54,7 @@ async function runDiscard(entity: string, flags: DiscardFlags): Promise<void> {
     };
     const selection = await select(receiver, flags, { place, onSelected });
     const { wanted, more } = selection;
+    refuseUnknownRequest(flags, wanted.size, from);
     if (flags.dryRun) {
       report.endPlan(`${deadLettersText(wanted.size, more)} would be removed; nothing was done`);
       return;

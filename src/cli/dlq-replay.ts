@@ -12,6 +12,7 @@ import {
   addDeadLetterOptions,
   deadLetterPlace,
   openDeadLetters,
+  refuseUnknownRequest,
   select,
   SELECTION_MAX,
 } from './dead-letter-selection.ts';
@@ -98,12 +99,14 @@ async function dryRun({ receiver, flags, place, report, route }: Replaying): Pro
   const onSelected = (message: ServiceBusReceivedMessage): void =>
     report.planned(message, idOfReplay(replayedMessage(message, { ...route, nowMs })));
   const { wanted, more } = await select(receiver, flags, { place, onSelected });
+  refuseUnknownRequest(flags, wanted.size, place.queue);
   report.endPlan(`${deadLettersText(wanted.size, more)} would be sent to ${route.target}; nothing was done`);
 }
 
 async function replay(options: Replaying & { client: ServiceBusClient; target: Place }): Promise<void> {
   const { client, receiver, flags, place, target, report, route } = options;
   const selection = await select(receiver, flags, { place });
+  refuseUnknownRequest(flags, selection.wanted.size, place.queue);
   using interrupt = new Interrupt(() => report.stopping());
   report.begin(selection.wanted.size);
   const replaying = new DeadLetterReplay({

@@ -6,7 +6,13 @@ import { evidenceText } from '../retraining/explanation.ts';
 import { replayCommand } from '../retraining/replay-command.ts';
 import { withOpenClient } from './connection.ts';
 import { addFilterOptions } from './dead-letter-filter.ts';
-import { addDeadLetterOptions, deadLetterPlace, openDeadLetters, matching } from './dead-letter-selection.ts';
+import {
+  addDeadLetterOptions,
+  deadLetterPlace,
+  openDeadLetters,
+  matching,
+  refuseUnknownRequest,
+} from './dead-letter-selection.ts';
 import type { DeadLetterFlags } from './dead-letter-selection.ts';
 import { ENTITY_ARGUMENT } from './entity-address.ts';
 import { messageBlock } from './message-block.ts';
@@ -50,6 +56,7 @@ async function runShow(entity: string, flags: ShowFlags): Promise<void> {
       if (flags.json) console.log(JSON.stringify(messageJson(message)));
       else for (const line of [...requestLines(message, name), ...messageBlock(message, terminal)]) terminal.line(line);
     }
+    refuseUnknownRequest(flags, seen, from);
     if (seen === 0 && !flags.json) terminal.line(`no such dead letters in ${from}`);
   });
 }

@@ -6,6 +6,7 @@ import type { AdminEntity, EntityCounts } from './admin-entity.ts';
 import { confirmed } from './confirmation.ts';
 import { addConnectionOption, connectionOf } from './connection.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { counted } from './counted.ts';
 
 interface DeleteFlags extends Pick<ConnectionOptions, 'connection'> {
   readonly yes?: true;
@@ -43,8 +44,8 @@ async function runDelete(text: string, flags: DeleteFlags): Promise<void> {
 function withWhat({ active = 0, deadLettered = 0, scheduled = 0, subscriptions = 0 }: EntityCounts): string {
   const messages = active + deadLettered + scheduled;
   const parts = [
-    ...(subscriptions > 0 ? [`${subscriptions} ${subscriptions === 1 ? 'subscription' : 'subscriptions'}`] : []),
-    ...(messages > 0 ? [`${messages} ${messages === 1 ? 'message' : 'messages'}`] : []),
+    ...(subscriptions > 0 ? [counted(subscriptions, 'subscription')] : []),
+    ...(messages > 0 ? [counted(messages, 'message')] : []),
   ];
   return parts.length === 0 ? '' : ` with ${parts.join(' and ')}`;
 }

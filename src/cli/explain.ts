@@ -2,7 +2,7 @@ import type { ServiceBusReceivedMessage } from '@azure/service-bus';
 import { Command } from 'commander';
 import { readRequest } from '../retraining/envelope.ts';
 import { evidenceOf } from '../retraining/evidence.ts';
-import { ID_START_MIN_LENGTH, evidenceText, explainRequest, explainRun } from '../retraining/explanation.ts';
+import { ID_START_MIN_LENGTH, evidenceText, explainRequest, explainRun, stateWord } from '../retraining/explanation.ts';
 import type { Explanation } from '../retraining/explanation.ts';
 import { replayCommand } from '../retraining/replay-command.ts';
 import { placeOf, withOpenClient } from './connection.ts';
@@ -54,7 +54,7 @@ function show(explanation: Explanation, id: string): void {
   const whole = request?.id ?? runs[0]?.runId ?? id;
   terminal.line(terminal.paint('bold', onOneLine(`${kind === 'run' ? 'Run' : 'Request'} ${whole} of ${model}`)));
   const state = request?.state ?? runs.at(-1)?.state;
-  if (state !== undefined) terminal.line(`${state}${request ? ` at ${request.at}` : ''}`);
+  if (state !== undefined) terminal.line(`${stateWord(state)}${request ? ` at ${request.at}` : ''}`);
   terminal.line();
   const rows = steps.map(({ at, what, text }) => [at, what, onOneLine(text)]);
   for (const line of table(['Time', 'What', 'Details'], rows)) terminal.line(line);
@@ -74,10 +74,13 @@ async function explainWaiting(
   outcomes: Awaited<ReturnType<typeof readOutcomes>>,
 ): Promise<void> {
   const found = isConnected(flags) ? await findInQueue(id, flags) : undefined;
-  if (!found) return unknownTarget(id, outcomes);
+  const read = found && readRequest(found.message);
+  if (!found || read?.kind !== 'valid') {
+    // Whoever reads JSON gets some, and the exit code that tells.
+    if (flags.json) console.log(JSON.stringify({ kind: 'unknown', id, runs: [], steps: [], gaps: [] }));
+    return unknownTarget(id, outcomes);
+  }
   const { message, dead, queue } = found;
-  const read = readRequest(message);
-  if (read.kind === 'invalid') return unknownTarget(id, outcomes);
   const { event } = read;
   const evidence = evidenceOf(event);
   const active = message.scheduledEnqueueTimeUtc ?? message.enqueuedTimeUtc;

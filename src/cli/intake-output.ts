@@ -1,6 +1,7 @@
 import type { IntakeFact } from '../retraining/intake/intake-log.ts';
 import type { ListenerFact } from '../retraining/listener/listener-log.ts';
 import type { ProducerFact } from '../retraining/producer-log.ts';
+import { secondsText } from './age-text.ts';
 
 /** What `retrain intake` tells. */
 export type IntakeOutputFact = IntakeFact | ListenerFact | ProducerFact;
@@ -13,11 +14,11 @@ export function intakeLine(fact: IntakeOutputFact): string | undefined {
     case 'event-dead-lettered':
       return `event dead-lettered, ${fact.reason}: ${fact.description.replaceAll('\n', '; ')}`;
     case 'event-waiting':
-      return `${fact.model}: an event waits for the broker to take its request: ${fact.reason}; next try in ${seconds(fact.retryInMs)}`;
+      return `${fact.model}: an event waits for the broker to take its request: ${fact.reason}; next try in ${secondsText(fact.retryInMs)}`;
     case 'event-unsettled':
       return `an event was not settled, and comes again: ${fact.reason}`;
     case 'intake-unreachable':
-      return `no events can be received: ${fact.reason}; next try in ${seconds(fact.retryInMs)}`;
+      return `no events can be received: ${fact.reason}; next try in ${secondsText(fact.retryInMs)}`;
     case 'intake-reachable':
       return 'events can be received again';
     case 'request-taken':
@@ -29,7 +30,7 @@ export function intakeLine(fact: IntakeOutputFact): string | undefined {
     case 'outbox-unusable':
       return `the outbox cannot be used: ${fact.reason}`;
     case 'outbox-waiting':
-      return `the outbox waits: ${fact.reason}; next try in ${seconds(fact.retryInMs)}`;
+      return `the outbox waits: ${fact.reason}; next try in ${secondsText(fact.retryInMs)}`;
     case 'outbox-flushed':
       return `sent from the outbox: ${fact.sent}${fact.expired > 0 ? `, expired and dropped: ${fact.expired}` : ''}`;
     case 'outbox-entry-failed':
@@ -37,8 +38,4 @@ export function intakeLine(fact: IntakeOutputFact): string | undefined {
     default:
       return undefined;
   }
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
 }

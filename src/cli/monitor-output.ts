@@ -2,6 +2,8 @@ import type { MetricWindow } from '../monitoring/tumbling-windows.ts';
 import type { MonitorFact } from '../retraining/monitors/monitor-log.ts';
 import type { ProducerFact } from '../retraining/producer-log.ts';
 import type { Trigger } from '../retraining/request.ts';
+import { counted } from './counted.ts';
+import { secondsText } from './age-text.ts';
 
 /** A window that was nothing special; one that could not be judged is. */
 function isRoutine(fact: MonitorFact | ProducerFact): boolean {
@@ -31,7 +33,7 @@ export function monitorLine(fact: MonitorOutputFact, { verbose }: { readonly ver
     case 'request-refused':
       return `${who}: the request is refused and left out: ${fact.reason}`;
     case 'rows-bad':
-      return `${who}: ${fact.count} bad rows in ${fact.source} are left out; the first: ${fact.reason}`;
+      return `${who}: ${counted(fact.count, 'bad row')} in ${fact.source} left out; the first: ${fact.reason}`;
     case 'source-restarted':
       return `${who}: ${fact.source} was ${fact.why}; it is read from its beginning`;
     case 'monitor-held-up':
@@ -56,7 +58,7 @@ function producerLine(fact: ProducerFact): string {
     case 'outbox-flushed':
       return `outbox: ${fact.sent} sent, ${fact.expired} expired`;
     case 'outbox-waiting':
-      return `outbox: waits, tried again in ${Math.ceil(fact.retryInMs / 1000)} s: ${fact.reason}`;
+      return `outbox: waits, tried again in ${secondsText(fact.retryInMs)}: ${fact.reason}`;
     case 'outbox-entry-failed':
       return `outbox: ${fact.name} stays where it is, look at it: ${fact.reason}`;
   }

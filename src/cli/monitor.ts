@@ -16,6 +16,7 @@ import { FactOutput } from './fact-output.ts';
 import { monitorLine } from './monitor-output.ts';
 import type { MonitorOutputFact } from './monitor-output.ts';
 import { collect } from './option.ts';
+import { counted } from './counted.ts';
 
 interface MonitorFlags extends ConnectionOptions {
   readonly model?: readonly string[];
@@ -78,7 +79,7 @@ async function runMonitor(flags: MonitorFlags): Promise<void> {
   }
   await runner.start();
   const count = [...models.values()].reduce((sum, { length }) => sum + length, 0);
-  output.say(`watching with ${count} monitors of ${models.size} models; Ctrl-C stops in order`);
+  output.say(`watching with ${counted(count, 'monitor')} of ${counted(models.size, 'model')}; Ctrl-C stops in order`);
   await interrupt.happened;
 }
 
@@ -99,7 +100,12 @@ function monitorsOf(
 
 async function sayHowItEnded(runner: MonitorRunner, output: FactOutput<MonitorOutputFact>): Promise<void> {
   for (const { model, monitor, rows, badRows, late, requests } of runner.status)
-    output.say(`${model} ${monitor}: ${rows} observations, ${badRows} bad, ${late} late, ${requests} requests in all`);
+    output.say(
+      `${model} ${monitor}: ${counted(rows, 'observation')}, ${badRows} bad, ${late} late, ${counted(requests, 'request')} in all`,
+    );
   const bytes = await runner.behind();
-  if (bytes > 0) output.say(`${bytes} bytes are left: lines that are not finished, or sources that could not be read`);
+  if (bytes > 0)
+    output.say(
+      `${bytes === 1 ? '1 byte is' : `${bytes} bytes are`} left: lines that are not finished, or sources that could not be read`,
+    );
 }

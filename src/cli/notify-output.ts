@@ -1,4 +1,6 @@
 import type { NotifyFact } from '../retraining/notify/notify-log.ts';
+import { counted } from './counted.ts';
+import { secondsText } from './age-text.ts';
 
 export function isOfNotifier(fact: { readonly fact: string }): fact is NotifyFact {
   return fact.fact.startsWith('notif') || fact.fact === 'backlog-unseen';
@@ -8,15 +10,15 @@ export function isOfNotifier(fact: { readonly fact: string }): fact is NotifyFac
 export function notifyLine(fact: NotifyFact): string {
   switch (fact.fact) {
     case 'notifier-started':
-      return `notify: ${fact.rules} ${fact.rules === 1 ? 'rule' : 'rules'}, from ${fact.from}`;
+      return `notify: ${counted(fact.rules, 'rule')}, from ${fact.from}`;
     case 'notifier-stopped':
       return 'notify: stopped';
     case 'notifier-unreachable':
-      return `notify: ${fact.reason}; next try in ${seconds(fact.retryInMs)}`;
+      return `notify: ${fact.reason}; next try in ${secondsText(fact.retryInMs)}`;
     case 'notifier-reachable':
       return 'notify: the broker answers again';
     case 'notified':
-      return `${fact.model}: ${fact.rule} told ${fact.events} ${fact.events === 1 ? 'outcome' : 'outcomes'}`;
+      return `${fact.model}: ${fact.rule} told ${counted(fact.events, 'outcome')}`;
     case 'notify-failed':
       return `${fact.model}: ${fact.rule} could not tell (${fact.reason})${nextTry(fact)}`;
     case 'notify-given-up':
@@ -33,9 +35,5 @@ export function notifyLine(fact: NotifyFact): string {
 }
 
 function nextTry({ retryInMs, tries }: { retryInMs?: number; tries: number }): string {
-  return retryInMs === undefined ? `; given up after ${tries}` : `; next try in ${seconds(retryInMs)}`;
-}
-
-function seconds(ms: number): string {
-  return `${Math.ceil(ms / 100) / 10} s`;
+  return retryInMs === undefined ? `; given up after ${tries}` : `; next try in ${secondsText(retryInMs)}`;
 }

@@ -14,6 +14,7 @@ import { receiverOf } from './entity-address.ts';
 import type { EntityAddress } from './entity-address.ts';
 import { DEFAULT_STATE_FOLDER } from './state-folder.ts';
 import { Terminal } from './terminal.ts';
+import { counted } from './counted.ts';
 
 /** Where workers tell outcomes unless told otherwise, and the subscription that is looked into. */
 const DEFAULT_SUBSCRIPTION = 'status';
@@ -92,7 +93,7 @@ export async function readOutcomes(given: OutcomeFlags): Promise<Outcomes> {
       place: `${place.connection.host}/${address.path}`,
       folder,
       files,
-      onProgress: (read) => progress.live(`${read} events read`),
+      onProgress: (read) => progress.live(`${counted(read, 'event')} read`),
     });
     const events = [...local.events];
     let skipped = local.skipped;

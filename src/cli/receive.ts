@@ -18,6 +18,7 @@ import type { Settlement, SettlementFlags } from './settlement.ts';
 import { Terminal } from './terminal.ts';
 import { written } from './written.ts';
 import { spanText } from '../retraining/configuration/span.ts';
+import { counted } from './counted.ts';
 
 interface ReceiveFlags extends SettlementFlags, Pick<ConnectionOptions, 'connection'> {
   readonly count?: number;
@@ -105,7 +106,8 @@ async function runReceive(entity: string, flags: ReceiveFlags): Promise<void> {
   });
   const { aborted } = interrupt.signal;
   if (intake.taken > 0 || !aborted) report(intake.taken, flags, settlement);
-  if (aborted && !flags.follow) throw new RetrainError('INTERRUPTED', `interrupted after ${intake.taken} messages`);
+  if (aborted && !flags.follow)
+    throw new RetrainError('INTERRUPTED', `interrupted after ${counted(intake.taken, 'message')}`);
 }
 
 interface Source {
@@ -213,6 +215,6 @@ function shown(message: ServiceBusReceivedMessage, { json, terminal }: { json: b
 
 function report(taken: number, { json, wait, follow }: ReceiveFlags, { kind }: Settlement): void {
   if (json) return;
-  if (taken > 0) console.error(`${taken} ${taken === 1 ? 'message' : 'messages'} ${SETTLED[kind]}`);
+  if (taken > 0) console.error(`${counted(taken, 'message')} ${SETTLED[kind]}`);
   else if (!follow) console.error(`no message within ${spanText(wait)}`);
 }

@@ -12,6 +12,7 @@ import type { Accepted } from './ordered-send.ts';
 import { messagesToSend } from './send-input.ts';
 import type { MessageFlags } from './send-input.ts';
 import { jsonOfValue, VALUE_TYPE_NAMES } from './typed-value.ts';
+import { counted } from './counted.ts';
 
 /** Sequence numbers told to people. */
 const NUMBERS_LISTED = 20;
@@ -76,9 +77,11 @@ async function runSend(entity: string, body: string | undefined, flags: SendFlag
   };
   const say = (): void => {
     if (flags.json || sent === 0) return;
-    if (sent > scheduled.length) console.log(`sent ${messages(sent - scheduled.length)} to ${entity}`);
+    if (sent > scheduled.length) console.log(`sent ${counted(sent - scheduled.length, 'message')} to ${entity}`);
     if (scheduled.length > 0)
-      console.log(`scheduled ${messages(scheduled.length)} in ${entity}, sequence number ${listed(scheduled)}`);
+      console.log(
+        `scheduled ${counted(scheduled.length, 'message')} in ${entity}, sequence number ${listed(scheduled)}`,
+      );
   };
   using interrupt = new Interrupt();
   try {
@@ -88,14 +91,10 @@ async function runSend(entity: string, body: string | undefined, flags: SendFlag
   } finally {
     say();
   }
-  if (interrupt.signal.aborted) throw new RetrainError('INTERRUPTED', `interrupted after ${messages(sent)}`);
+  if (interrupt.signal.aborted) throw new RetrainError('INTERRUPTED', `interrupted after ${counted(sent, 'message')}`);
 }
 
 function listed(numbers: readonly string[]): string {
   const more = numbers.length > NUMBERS_LISTED ? ', …; --json lists all' : '';
   return `${numbers.slice(0, NUMBERS_LISTED).join(', ')}${more}`;
-}
-
-function messages(count: number): string {
-  return count === 1 ? '1 message' : `${count} messages`;
 }

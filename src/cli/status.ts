@@ -11,6 +11,7 @@ import { clip, onOneLine } from './printable.ts';
 import { PEEK_MAX_MESSAGES, viewQueue } from './queue-view.ts';
 import type { ModelQueue, QueueView } from './queue-view.ts';
 import { table, Terminal } from './terminal.ts';
+import { counted } from './counted.ts';
 
 interface StatusOptions extends OutcomeFlags {
   readonly json?: true;
@@ -60,7 +61,7 @@ async function runStatus(options: StatusOptions): Promise<void> {
   showRunning(runningOf(status), terminal);
   showModels(report.models, terminal);
   showRuns(report.runs, terminal);
-  if (skipped > 0) console.error(`retrain: ${skipped} outcome events of ${from} could not be read`);
+  if (skipped > 0) console.error(`retrain: ${counted(skipped, 'outcome event')} of ${from} could not be read`);
 }
 
 function runningOf({ runs }: Status): RunStatus[] {

@@ -18,6 +18,7 @@ import { Readiness } from './readiness.ts';
 import { StartedParts } from './started-parts.ts';
 import type { UpFact } from './up-output.ts';
 import type { WorkerOutput } from './worker-output.ts';
+import { counted } from './counted.ts';
 
 /** What parts have in common while they are started. */
 interface Starting {
@@ -84,7 +85,7 @@ async function startWorker(
   );
   await worker.start();
   const { models, otherModels, worker: settings } = parts.configuration;
-  return `${models.size}${otherModels ? ' and any other' : ''} models, ${settings.concurrency} at the same time`;
+  return `${otherModels ? `${models.size} and any other model` : counted(models.size, 'model')}, ${settings.concurrency} at the same time`;
 }
 
 async function startMonitors(
@@ -103,7 +104,7 @@ async function startMonitors(
   );
   await runner.start();
   const count = [...models.values()].reduce((sum, { length }) => sum + length, 0);
-  return `${count} ${count === 1 ? 'monitor' : 'monitors'}`;
+  return counted(count, 'monitor');
 }
 
 async function startNotifier({
@@ -121,7 +122,7 @@ async function startNotifier({
     output.tell(fact);
   };
   await started.add(assembleNotifier(parts, { connection, log, options })).start();
-  return `${rules.length} ${rules.length === 1 ? 'notify rule' : 'notify rules'}`;
+  return counted(rules.length, 'notify rule');
 }
 
 async function startTaking(

@@ -58,12 +58,15 @@ async function runUp(flags: UpFlags): Promise<void> {
   await using broker = configuration.connection ? undefined : await embedBroker(configuration, { flags, output });
   const connection = broker ? parseConnection(broker.connectionString) : await readConnection(configuration);
   if (!broker) await checkPlaces(configuration, connection);
+  if (interrupt.signal.aborted) return;
   const { profile } = flags;
   await using parts = await startParts(configuration, {
     connection,
     output,
     ...(profile !== undefined && { options: ['--profile', profile] }),
   });
+  // Nobody is to be told that it is ready by what stops already.
+  if (interrupt.signal.aborted) return;
   output.say(`ready: ${parts.summary}; Ctrl-C stops in order`);
   const failure = await Promise.race([broker?.failed ?? new Promise<never>(() => undefined), interrupt.happened]);
   if (failure) throw failure;

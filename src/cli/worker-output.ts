@@ -1,6 +1,8 @@
 import type { LedgerEvent } from '../retraining/worker/ledger.ts';
 import type { WorkerFact } from '../retraining/worker/worker-log.ts';
 import { FactOutput } from './fact-output.ts';
+import { secondsText } from './age-text.ts';
+import { counted } from './counted.ts';
 
 /** What becomes of a run, as the ledger has it. */
 export type RunEnd =
@@ -41,7 +43,7 @@ export function workerLine(fact: WorkerFact | RunEnd): string | undefined {
 function factText(fact: WorkerFact | RunEnd): string | undefined {
   switch (fact.fact) {
     case 'unreachable':
-      return `${fact.reason}; next try in ${seconds(fact.retryInMs)}`;
+      return `${fact.reason}; next try in ${secondsText(fact.retryInMs)}`;
     case 'reachable':
       return 'the broker answers again';
     case 'queue-without-sessions':
@@ -53,17 +55,17 @@ function factText(fact: WorkerFact | RunEnd): string | undefined {
     case 'session-lost':
       return `session lost (${fact.reason})`;
     case 'renewal-failed':
-      return `the lock could not be renewed (${fact.reason}), ${seconds(fact.leftMs)} left`;
+      return `the lock could not be renewed (${fact.reason}), ${secondsText(fact.leftMs)} left`;
     case 'run-taken-over':
       return `run ${fact.runId} taken over at stage ${fact.stage} (${fact.why})`;
     case 'run-started':
-      return `run ${fact.runId} started for ${fact.requests} ${fact.requests === 1 ? 'request' : 'requests'}`;
+      return `run ${fact.runId} started for ${counted(fact.requests, 'request')}`;
     case 'trainer-ended':
       return fact.result === 'succeeded' ? undefined : `${fact.reason}; see ${fact.logFile}`;
     case 'run-stopped':
       return fact.retryAt === undefined ? undefined : `tried again at ${fact.retryAt}`;
     case 'registry-failed':
-      return `run ${fact.runId}: ${fact.reason}; next try in ${seconds(fact.retryInMs)}`;
+      return `run ${fact.runId}: ${fact.reason}; next try in ${secondsText(fact.retryInMs)}`;
     case 'run-aborted':
       return `run ${fact.runId} aborted (${fact.reason})`;
     case 'run-cancelled':
@@ -83,8 +85,4 @@ function factText(fact: WorkerFact | RunEnd): string | undefined {
     default:
       return undefined;
   }
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
 }

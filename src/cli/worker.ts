@@ -16,6 +16,7 @@ import { DEFAULT_STATE_FOLDER } from './state-folder.ts';
 import { checkWorkerFlags, refuseTrainerFlags, workerOptionsOf } from './worker-flags.ts';
 import type { WorkerFlags } from './worker-flags.ts';
 import { workerLine, WorkerOutput } from './worker-output.ts';
+import { counted } from './counted.ts';
 
 const DEFAULT_GRACE_MS = 30_000;
 
@@ -134,10 +135,7 @@ async function workOnce(
   void interrupt.happened.then(() => worker.stop());
   const { end, sessions, runs, reason = '', code = 'UNREACHABLE' } = await worker.runOnce();
   if (end === 'unreachable' || end === 'failed') throw new RetrainError(code, reason);
-  const done =
-    sessions === 0
-      ? 'nothing to do'
-      : `${runs} ${runs === 1 ? 'run' : 'runs'} for ${sessions} ${sessions === 1 ? 'model' : 'models'}`;
+  const done = sessions === 0 ? 'nothing to do' : `${counted(runs, 'run')} for ${counted(sessions, 'model')}`;
   output.say(end === 'stopped' ? `stopped after ${done}` : done);
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { FileProblem, Path } from './file-problem.ts';
 import type { FileContent } from './file-text.ts';
+import { issueText } from './issue-text.ts';
 import { issueReason, shown, valueAt } from './issue-reason.ts';
 import { unknownName } from './near-name.ts';
 
@@ -36,7 +37,7 @@ export class ContentReader {
     inFile: PathInFile,
     written: unknown = value,
   ): z.output<S> | undefined {
-    const result = schema.safeParse(value);
+    const result = schema.safeParse(value, { error: issueText });
     if (result.success) return result.data;
     for (const issue of result.error.issues) {
       const path = issue.path.filter((part) => typeof part !== 'symbol');

@@ -41,5 +41,22 @@ function parseBounded(notation: Notation, text: string, file: string): FileConte
 function isJson(text: string, file: string): boolean {
   if (/\.jsonc?$/i.test(file)) return true;
   if (/\.ya?ml$/i.test(file)) return false;
-  return /^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*\{/.test(text);
+  return text.charAt(afterComments(text)) === '{';
+}
+
+/** Where what is neither space nor comment begins. By hand: a pattern of both in any order would try them over and over again. */
+function afterComments(text: string): number {
+  for (let at = 0; ;) {
+    const begun = at;
+    while (/\s/.test(text.charAt(at))) at++;
+    if (text.startsWith('//', at)) at = endOf('\n', text, at);
+    else if (text.startsWith('/*', at)) at = endOf('*/', text, at + 2);
+    if (at === begun) return at;
+  }
+}
+
+/** A comment that does not end goes to the end of the text. */
+function endOf(sign: string, text: string, from: number): number {
+  const at = text.indexOf(sign, from);
+  return at < 0 ? text.length : at + sign.length;
 }

@@ -1,19 +1,9 @@
 import type { z } from 'zod';
 import type { Path } from './file-problem.ts';
+import { TYPE_NAMES } from './issue-text.ts';
 import { nearName } from './near-name.ts';
 
 type Issue = z.core.$ZodIssue;
-
-const TYPE_NAMES: Record<string, string> = {
-  string: 'text',
-  int: 'a whole number',
-  number: 'a number',
-  boolean: 'true or false',
-  object: 'properties with their values',
-  record: 'properties with their values',
-  array: 'a list',
-  tuple: 'a list',
-};
 
 /** What is wrong with the value that an issue is about, with the value and the limit. `unrecognized_keys` is said elsewhere. */
 export function issueReason(issue: Issue, value: unknown): string {
@@ -22,9 +12,8 @@ export function issueReason(issue: Issue, value: unknown): string {
     case 'invalid_type':
       return `must be ${TYPE_NAMES[issue.expected] ?? issue.expected}, not ${shown(value)}${quotingHint(issue.expected, value)}`;
     case 'too_big':
-      return typeof value === 'number' ? `must be at most ${String(issue.maximum)}, not ${value}` : issue.message;
     case 'too_small':
-      return typeof value === 'number' ? `must be at least ${String(issue.minimum)}, not ${value}` : issue.message;
+      return typeof value === 'number' ? `${issue.message}, not ${value}` : issue.message;
     case 'invalid_value':
       return enumReason(issue.values.map(String), value);
     case 'invalid_key':

@@ -5,6 +5,7 @@ import { RetrainError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import { pause } from '../runtime/clock.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { NAMESPACE_HOST, NAMESPACE_HOST_RULE } from './namespace-host.ts';
 
 export const DEFAULT_QUEUE = 'model-retraining-queue';
 
@@ -71,19 +72,16 @@ function sentence(what: string): string {
   return `the connection string ${what}: use Endpoint=sb://HOST;SharedAccessKeyName=NAME;SharedAccessKey=KEY`;
 }
 
-/** A namespace's host, as Azure shows it, without scheme and path; a port is for brokers elsewhere. */
-const HOST = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(?::\d{1,5})?$/;
-
 /**
  * A connection with tokens of Entra ID instead of a key, as `DefaultAzureCredential` of `@azure/identity` gives them.
  *
  * @param fullyQualifiedNamespace such as `contoso.servicebus.windows.net`
  */
 export function credentialConnection(fullyQualifiedNamespace: string, credential: TokenCredential): Connection {
-  if (!HOST.test(fullyQualifiedNamespace))
+  if (!NAMESPACE_HOST.test(fullyQualifiedNamespace))
     throw new RetrainError(
       'CONFIGURATION_INVALID',
-      `fullyQualifiedNamespace = ${JSON.stringify(fullyQualifiedNamespace)}: use the namespace's host, such as contoso.servicebus.windows.net`,
+      `fullyQualifiedNamespace = ${JSON.stringify(fullyQualifiedNamespace)}: ${NAMESPACE_HOST_RULE}`,
     );
   return {
     access: { by: 'credential', credential },

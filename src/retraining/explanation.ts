@@ -58,7 +58,12 @@ export function explainRun(events: readonly OutcomeEvent[], { runId, model }: Ru
   const gaps = gapsOf(own, runs);
   const asked = (runs[0]?.evidence ?? []).map(askedStep);
   const left = (runs[0]?.requests.length ?? 0) - asked.length;
-  if (asked.length > 0 && left > 0) gaps.push(`the evidence of ${left} further requests is in their own explanation`);
+  if (asked.length > 0 && left > 0)
+    gaps.push(
+      left === 1
+        ? 'the evidence of 1 further request is in its own explanation'
+        : `the evidence of ${left} further requests is in their own explanation`,
+    );
   const steps = own.flatMap((event) => {
     const step = stepOf(event);
     const { request } = event.data;
@@ -151,6 +156,11 @@ const WORDS: Readonly<Record<string, string>> = {
   deadlettered: 'dead-lettered',
 };
 
+/** What became of a request or a run, in a word for people. */
+export function stateWord(state: (RequestStatus | RunStatus)['state']): string {
+  return WORDS[state] ?? state;
+}
+
 /** What an event tells, in one line for people. */
 export function outcomeText(event: OutcomeEvent): string {
   const { data } = event;
@@ -187,7 +197,7 @@ function startedText({ runId, epoch, host, plan, requests, attempt, maxAttempts 
     `run ${runId}, epoch ${epoch ?? 'unknown'}`,
     host !== undefined && `on ${host}`,
     `answers ${count} ${count === 1 ? 'request' : 'requests'}`,
-    plan && plan.dataItems > 0 && `${plan.dataItems} items of data`,
+    plan && plan.dataItems > 0 && `${plan.dataItems} ${plan.dataItems === 1 ? 'item' : 'items'} of data`,
     plan && plan.parameters.length > 0 && `parameters ${plan.parameters.join(', ')}`,
     plan?.deadline !== undefined && `deadline ${plan.deadline}`,
     attempt !== undefined &&

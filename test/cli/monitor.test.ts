@@ -100,7 +100,7 @@ test('monitor runs until Ctrl-C, and what decays meanwhile is requested', async 
   const { env, connectionString } = await startBroker(t, { data: await temporaryFolder(t) });
   const cwd = await project(t, [2, 2]);
   const monitor = startCli(t, ['monitor'], { env, cwd });
-  await monitor.printed(/watching with 1 monitors of 1 models/);
+  await monitor.printed(/watching with 1 monitor of 1 model;/);
   await appendFile(join(cwd, 'errors.csv'), rows([5, 5], 3));
   await monitor.printed(/retraining requested/);
   monitor.child.kill('SIGINT');

@@ -39,7 +39,7 @@ test('notify tells by the rules of the configuration, until Ctrl-C; its lines na
   assert.equal(code, 0);
   assert.match(stdout, /stopping; Ctrl-C again ends at once\n[^]*notify: stopped\n$/);
   // The next command finds everything in the configuration: what is told, and where.
-  assert.match(await bench.ok(['explain', id, '--config', file]), /deadlettered at /);
+  assert.match(await bench.ok(['explain', id, '--config', file]), /dead-lettered at /);
 });
 
 test('a configuration without rules is refused', async (t) => {

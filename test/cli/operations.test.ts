@@ -123,7 +123,7 @@ test('status, runs and explain tell from the topic what happened on another mach
     /mape 2.5 against the champion's 2.2: .*; the champion stays: run 1-/,
   );
   const shown = await bench.ok(operations.elsewhere('explain', third));
-  assert.match(shown, /deadlettered at .*\n[^]*failed +run .*exit code 64/);
+  assert.match(shown, /dead-lettered at .*\n[^]*failed +run .*exit code 64/);
   const line = /^ {2}(retrain dlq replay \S+ \S+)$/m.exec(shown)?.[1];
   assert.equal(line, `retrain dlq replay ${QUEUE} --request=${third}`);
   // The topic's subscription still has everything: a second operator sees the same.

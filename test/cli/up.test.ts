@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { appendFile, readdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { assertFailure, assertNoneLeft, runCli, startCli, temporaryFolder } from './cli-process.ts';
+import { assertFailure, assertNoneLeft, runCli, startBroker, startCli, temporaryFolder } from './cli-process.ts';
 import type { Cli } from './cli-process.ts';
 
 const ROOT = dirname(createRequire(import.meta.url).resolve('retrain/package.json'));
@@ -132,3 +132,43 @@ test('with --json every fact is a line of JSON with level and time', async (t) =
     assert.ok(fact);
   }
 });
+
+test('Ctrl-C while it still starts ends it in order, and nobody is told that it is ready', async (t) => {
+  const folder = await temporaryFolder(t);
+  const queues = ['model-retraining-queue:sessions,duplicates', 'told'].flatMap((queue) => ['--queue', queue]);
+  const broker = await startBroker(t, { data: join(folder, 'broker'), args: queues });
+  const gate = await gateTo(t, broker.amqpPort);
+  const connection = broker.connectionString.replace(`:${broker.amqpPort}`, `:${gate.port}`);
+  const more = `connection: { connectionString: "${connection}" }\noutcomes: { queue: told }\n`;
+  const running = (await site(t, { more })).up();
+  await gate.reached;
+  running.child.kill('SIGINT');
+  await running.printed(/stopping/);
+  gate.open();
+  const { code, stdout } = await running.finished;
+  assert.equal(code, 0);
+  assert.doesNotMatch(stdout, /ready/);
+});
+
+/** A way to a port on this machine that lets nothing through until it is opened. */
+async function gateTo(
+  t: TestContext,
+  target: number,
+): Promise<{ port: number; reached: Promise<void>; open: () => void }> {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  let reach = (): void => undefined;
+  const reached = new Promise<void>((resolve) => (reach = resolve));
+  const server = createServer((client) => {
+    client.on('error', () => undefined);
+    reach();
+    void opened.then(() => {
+      const broker = connect(target, '127.0.0.1');
+      broker.on('error', () => client.destroy());
+      client.pipe(broker).pipe(client);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  t.after(() => server.close());
+  return { port: (server.address() as { port: number }).port, reached, open };
+}

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { intakeRulesSchema } from '../intake/intake-settings.ts';
 import { listenerSettingsSchema } from '../listener/listener-settings.ts';
 import { MODEL_NAME_PATTERN, MODEL_NAME_RULE } from '../model-name.ts';
+import { NAMESPACE_HOST, NAMESPACE_HOST_RULE } from '../namespace-host.ts';
 import { notifySettingsSchema } from '../notify/notify-settings.ts';
 import { registrySettingsSchema } from '../registries/registry-settings.ts';
 import { durationSchema } from './duration.ts';
@@ -31,6 +32,7 @@ const connectionSchema = z
       .describe('Of Azure Service Bus or of retrain broker; usually ${RETRAIN_CONNECTION_STRING}.'),
     fullyQualifiedNamespace: z
       .string()
+      .regex(NAMESPACE_HOST, { error: NAMESPACE_HOST_RULE })
       .optional()
       .describe(
         'Host of a namespace that is entered with tokens of Entra ID (environment, managed identity, az login), such as contoso.servicebus.windows.net.',

@@ -4,6 +4,7 @@ import { ConfigurationFileError } from '../../document/file-problem.ts';
 import type { Path } from '../../document/file-problem.ts';
 import { parseFileText } from '../../document/file-text.ts';
 import { unknownName } from '../../document/near-name.ts';
+import { isLoopback } from '../listener/loopback.ts';
 import { ANY_MODEL, configurationSchema } from './configuration-schema.ts';
 import type { ConfigurationFile } from './configuration-schema.ts';
 import { filledFrom, scalarOf } from './environment.ts';
@@ -176,6 +177,11 @@ function checkReferences(reader: ContentReader, { models, intake, notify, listen
   for (const [at, rule] of notify.entries())
     for (const [place, model] of (rule.models ?? []).entries())
       if (!known(model)) reader.refuse(['notify', at, 'models', place], unknownName('model', model, names));
+  if (listen && listen.tokens.length === 0 && !isLoopback(listen.host))
+    reader.refuse(
+      ['listen', 'host'],
+      'is open to other machines, and listen.tokens is empty: give a token, or listen on 127.0.0.1',
+    );
   if (!listen)
     for (const [name, { monitors }] of Object.entries(models))
       for (const [at, { source }] of monitors.entries())

@@ -36,7 +36,7 @@ export function addRequestRoutes(listener: RetrainListener, options: RequestRout
   listener.route('DELETE', '/v1/requests/{id}', async ({ parameters, query }) =>
     cancel({ requestId: parameters['id'], model: query.get('model'), requestSource: query.get('source') }, options),
   );
-  listener.route('POST', '/v1/cancellations', async ({ body }) => cancel(body, options));
+  listener.route('POST', '/v1/cancellations', async ({ body }) => cancel(body, options, '#/model'));
 }
 
 async function postRequests(
@@ -125,13 +125,20 @@ function itemOf(
   return { index, status: 202, ...result };
 }
 
-async function cancel(body: unknown, options: RequestRoutesOptions): Promise<ListenerAnswer | ProblemAnswer> {
+/** @param pointer where the body names the model, if it does */
+async function cancel(
+  body: unknown,
+  options: RequestRoutesOptions,
+  pointer?: string,
+): Promise<ListenerAnswer | ProblemAnswer> {
   const { model, requestId, requestSource } = { ...(body as Record<string, unknown> | undefined) };
   const missing = Object.entries({ model, requestId }).find(([, value]) => typeof value !== 'string' || value === '');
   if (typeof model !== 'string' || typeof requestId !== 'string' || missing)
     return problem(422, `${missing?.[0] ?? 'model'} is missing: name the model and the id of the request to cancel`, {
       code: 'REQUEST_INVALID',
     });
+  const unknown = unknownModel(model, options, pointer, 'model');
+  if (unknown) return unknown;
   const source = typeof requestSource === 'string' && requestSource !== '' ? { requestSource } : {};
   const { id } = await options.producer.cancel(model, requestId, source);
   options.log?.({ fact: 'cancel-taken', model, id: requestId });
@@ -179,11 +186,15 @@ function activeAtOf({ query }: ListenerRequest): Date | undefined | ProblemAnswe
 function unknownModel(
   model: string,
   { knowsModel = () => true }: RequestRoutesOptions,
-  pointer: string,
+  pointer: string | undefined,
+  field = 'model.name',
 ): ProblemAnswer | undefined {
   if (knowsModel(model)) return undefined;
-  const detail = `model.name = ${JSON.stringify(model)}: no such model is configured: correct its name, or add it to models`;
-  return problem(422, detail, { code: 'REQUEST_INVALID', errors: [{ pointer, detail }] });
+  const detail = `${field} = ${JSON.stringify(model)}: no such model is configured: correct its name, or add it to models`;
+  return problem(422, detail, {
+    code: 'REQUEST_INVALID',
+    ...(pointer !== undefined && { errors: [{ pointer, detail }] }),
+  });
 }
 
 function invalid(

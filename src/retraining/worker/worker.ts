@@ -17,6 +17,7 @@ import type { Ledger } from './ledger-record.ts';
 import { OutcomeLog } from '../outcome-log.ts';
 import { checkPolicy } from './policy-check.ts';
 import type { Registry } from '../registries/registry.ts';
+import type { Trainer } from '../trainers/trainer.ts';
 import { PlainSessions } from './plain-sessions.ts';
 import { TakeOverWatch, ownProcess } from './session-takeover.ts';
 import { Visit } from './visit.ts';
@@ -35,6 +36,8 @@ const DEFAULT_MARGIN_MS = 5000;
 const DEFAULT_OPERATION_MS = 5000;
 /** Beyond the trainers' grace period, how long a shutdown waits for accepts to end and sessions to be released. */
 const STOP_MARGIN_MS = 10_000;
+/** Trainers that are closed at the stop; whoever makes one anew for every look at a policy closes it. */
+const TRAINERS_CLOSED_MAX = 10_000;
 
 export interface WorkerOptions {
   /** Of Azure Service Bus or of `retrain broker`: a connection string, or what `credentialConnection` gives. */
@@ -94,6 +97,8 @@ export class RetrainingWorker implements AsyncDisposable {
   #slots: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
   #locals: DetectedSessions | undefined;
+  /** Those that keep something for later runs. */
+  readonly #trainers = new Set<Trainer>();
 
   /** Raises `CONNECTION_STRING_INVALID` and `CONFIGURATION_INVALID`; nothing is connected yet. */
   constructor(options: WorkerOptions) {
@@ -173,7 +178,7 @@ export class RetrainingWorker implements AsyncDisposable {
 
   /**
    * Accepts no more, tells trainers to stop, waits the grace period, and releases the sessions without settling: what was
-   * not finished is delivered to another worker. Resolves when nothing of this worker runs any more.
+   * not finished is delivered to another worker. Its trainers are closed. Resolves when nothing of this worker runs any more.
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
@@ -196,7 +201,16 @@ export class RetrainingWorker implements AsyncDisposable {
     await this.#locals?.close();
     await this.#connection.close();
     await slots;
+    await this.#closeTrainers();
     this.#log({ fact: 'worker-stopped' });
+  }
+
+  /** What they keep for later runs, such as idle processes, is of no more use; what becomes of it does not hold up the stop. */
+  async #closeTrainers(): Promise<void> {
+    const ended = new AbortController();
+    const closed = Promise.allSettled([...this.#trainers].map(async (trainer) => trainer.close?.()));
+    await Promise.race([closed.then(() => ended.abort()), pause(this.#clock, STOP_MARGIN_MS, ended.signal)]);
+    ended.abort();
   }
 
   /** Sends to a queue or topic, seen by OpenTelemetry. */
@@ -230,8 +244,10 @@ export class RetrainingWorker implements AsyncDisposable {
     return {
       me,
       policyOf: (model) => {
-        const policy = policyOf(model);
-        return policy && checkPolicy(model, policy);
+        const given = policyOf(model);
+        const policy = given && checkPolicy(model, given);
+        if (policy?.trainer.close && this.#trainers.size < TRAINERS_CLOSED_MAX) this.#trainers.add(policy.trainer);
+        return policy;
       },
       registry,
       graceMs,

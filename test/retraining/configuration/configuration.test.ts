@@ -151,6 +151,17 @@ const REFUSALS: readonly [what: string, text: string, expected: RegExp][] = [
     /add the section listen/,
   ],
   [
+    'a listener that is open to other machines, without a token',
+    `${SMALL}\nlisten: { port: 0, host: 0.0.0.0 }`,
+    /^7:26: listen\.host: is open to other machines, and listen\.tokens is empty: give a token, or listen on 127\.0\.0\.1$/,
+  ],
+  [
+    'a namespace by its URL',
+    `${SMALL}\nconnection: { fullyQualifiedNamespace: "sb://contoso.servicebus.windows.net/" }`,
+    /^7:40: connection\.fullyQualifiedNamespace: use the namespace's host, such as contoso\.servicebus\.windows\.net, not 'sb:/,
+  ],
+  ['a host of no letters', `${SMALL}\nlisten: { host: "" }`, /^7:17: listen\.host: must not be empty$/],
+  [
     'a monitor of no model',
     `defaults: { gate: { metric: m, direction: minimize } }\nmodels: { '*': { trainer: { command: [x] }, monitors: [ { name: a, source: { csv: a.csv }, metric: m, ddm: {} } ] } }`,
     /a monitor watches one model/,

@@ -211,6 +211,20 @@ test('a request is cancelled by its id and model, both ways', async (t) => {
   );
 });
 
+test('a model that is not configured cannot be cancelled, either way', async (t) => {
+  const { listener, post, arrived } = await openSite(t, { knowsModel: (model) => model === 'births/us' });
+  const refused = await answer<Problem>(await post({ model: 'birth', requestId: 'x' }, {}, '/v1/cancellations'), 422);
+  assert.match(refused.detail, /^model = "birth": no such model is configured/);
+  assert.deepEqual(
+    refused.errors?.map(({ pointer }) => pointer),
+    ['#/model'],
+  );
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  const deleted = await fetch(`${listener.url}/v1/requests/x?model=birth`, { method: 'DELETE', headers });
+  assert.match((await answer<Problem>(deleted, 422)).detail, /^model = "birth": no such model/);
+  assert.deepEqual(await arrived(), []);
+});
+
 test('observations are durable when they are accepted, each model named once or for each', async (t) => {
   const folder = await temporaryFolder(t);
   const sink = await ObservationSink.open({ folder, models: ['births'] });

@@ -3,10 +3,39 @@ import { test } from 'node:test';
 import type { Clock } from '../../../src/runtime/clock.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { TcpProxy } from '../tcp-proxy.ts';
-import { latch, openWorld, requestFor, success, trainer } from './worker-fixture.ts';
+import type { Trainer } from '../../../src/retraining/trainers/trainer.ts';
+import { GATE, latch, openWorld, requestFor, success, trainer } from './worker-fixture.ts';
 
 /** Grace period and margins pass ten times as fast; what is measured on the clock does not. */
 const hurried: Clock = { ...systemClock, after: (delayMs, callback) => systemClock.after(delayMs / 10, callback) };
+
+test('a worker that stops closes the trainers it has worked with, once each, and one that fails or hangs does not hold it up', async (t) => {
+  const world = await openWorld(t);
+  const closed: string[] = [];
+  const closing = (name: string, close: () => Promise<void>): Trainer => ({
+    ...trainer((run) => success(world.folder, run, 1)),
+    close: () => (closed.push(name), close()),
+  });
+  const trainers: Record<string, Trainer> = {
+    births: closing('births', () => Promise.reject(new Error('it broke'))),
+    rent: closing('rent', () => new Promise(() => undefined)),
+    unused: closing('unused', () => Promise.resolve()),
+  };
+  for (const model of ['births', 'rent']) await world.producer.request(requestFor(model));
+  const worker = await world.work({
+    clock: hurried,
+    concurrency: 2,
+    policyOf: (model) => trainers[model] && { trainer: trainers[model], gate: GATE },
+  });
+  await world.told('promoted', 2);
+  assert.equal(closed.length, 0);
+  await worker.stop();
+  assert.deepEqual(
+    closed.toSorted((a, b) => a.localeCompare(b)),
+    ['births', 'rent'],
+  );
+  assert.ok(world.facts.some(({ fact }) => fact === 'worker-stopped'));
+});
 
 test('a worker whose broker is gone ends after the grace period and a margin, not after the lock duration', async (t) => {
   const world = await openWorld(t, { lockDuration: 'PT5M' });

@@ -78,6 +78,29 @@ function valueCases(nodes: readonly Node[], offer: (option: CompletedOption) => 
   );
 }
 
+interface Walk {
+  /** The word that the loop is at. */
+  readonly word: string;
+  /** Offers what the option before the cursor takes. */
+  readonly offer: (option: CompletedOption) => string;
+  /** Offers what can be typed at a command. */
+  readonly offers: (node: Node) => string;
+}
+
+/** What bash and zsh have in common: the way along the typed words to a command, then what is offered there. */
+function walked(nodes: readonly Node[], { word, offer, offers }: Walk): string {
+  return `    case "$at ${word}" in
+${stepsOf(nodes).join('\n')}
+    esac
+  done
+  case "$at $before" in
+${valueCases(nodes, offer).join('\n')}
+  esac
+  case "$at" in
+${nodes.map((node) => `    ${quoted(node.path)}) ${offers(node)} ;;`).join('\n')}
+  esac`;
+}
+
 function bashScript(nodes: readonly Node[]): string {
   const offer = ({ takes, choices }: CompletedOption): string => {
     if (takes === 'choice') return `COMPREPLY=($(compgen -W ${quoted(choices.join(' '))} -- "$current")); return`;
@@ -89,16 +112,7 @@ _retrain() {
   local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" at=retrain i
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
-    case "$at \${COMP_WORDS[i]}" in
-${stepsOf(nodes).join('\n')}
-    esac
-  done
-  case "$at $before" in
-${valueCases(nodes, offer).join('\n')}
-  esac
-  case "$at" in
-${nodes.map((node) => `    ${quoted(node.path)}) COMPREPLY=($(compgen -W ${quoted(wordsOf(node))} -- "$current")) ;;`).join('\n')}
-  esac
+${walked(nodes, { word: '${COMP_WORDS[i]}', offer, offers: (node) => `COMPREPLY=($(compgen -W ${quoted(wordsOf(node))} -- "$current"))` })}
 }
 complete -o default -F _retrain retrain
 `;
@@ -122,16 +136,7 @@ _retrain() {
   local at=retrain before="\${words[CURRENT-1]}" i
   local -a offers
   for ((i = 2; i < CURRENT; i++)); do
-    case "$at \${words[i]}" in
-${stepsOf(nodes).join('\n')}
-    esac
-  done
-  case "$at $before" in
-${valueCases(nodes, offer).join('\n')}
-  esac
-  case "$at" in
-${nodes.map((node) => `    ${quoted(node.path)}) offers=(${described(node)}) ;;`).join('\n')}
-  esac
+${walked(nodes, { word: '${words[i]}', offer, offers: (node) => `offers=(${described(node)})` })}
   _describe 'retrain' offers || _files
 }
 if [ "$funcstack[1]" = "_retrain" ]; then _retrain "$@"; else compdef _retrain retrain; fi

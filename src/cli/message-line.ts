@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { RetrainError } from '../errors.ts';
 import { messageIdOfJson, structureOfJson, valueOfJson } from './typed-value.ts';
 import type { OutgoingMessage } from './outgoing-message.ts';
+import { issueText } from '../document/issue-text.ts';
 
 /** A message that is to be sent, and when it becomes active, unless at once. */
 export interface Outgoing {
@@ -66,7 +67,7 @@ export function parseMessageLine(json: string, place: string): Outgoing {
   } catch {
     throw invalid(place, 'is not JSON: write one object a line, such as {"body": "hello", "subject": "greeting"}');
   }
-  const result = line.safeParse(parsed);
+  const result = line.safeParse(parsed, { error: issueText });
   if (!result.success) {
     const [issue] = result.error.issues;
     throw invalid(place, `${issue?.path.join('.') || 'the message'}: ${issue?.message}`);

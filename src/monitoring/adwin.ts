@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RetrainError } from '../errors.ts';
 import { BucketWindow, LEVELS_MAX, bucketWindowStateSchema } from './bucket-window.ts';
 import { checkedOptions } from './checked-options.ts';
-import { parseState } from './stored-state.ts';
+import { parseState, stateHead } from './stored-state.ts';
 import { checkValue } from './streaming-detector.ts';
 import type { StreamingDetector, StreamingVerdict } from './streaming-detector.ts';
 
@@ -36,8 +36,7 @@ const STATE_SCHEMA = 'retrain.adwin';
 const STATE_VERSION = 1;
 
 const stateSchema = z.strictObject({
-  schema: z.literal(STATE_SCHEMA),
-  version: z.literal(STATE_VERSION),
+  ...stateHead(STATE_SCHEMA, STATE_VERSION),
   /** Values since the detector started afresh, for the clock. */
   ticks: z.int().min(0),
   window: bucketWindowStateSchema,

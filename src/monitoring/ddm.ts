@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { RetrainError } from '../errors.ts';
 import { checkedOptions } from './checked-options.ts';
 import { RunningMean } from './running-mean.ts';
-import { parseState } from './stored-state.ts';
+import { parseState, stateHead } from './stored-state.ts';
+import { notJudged } from './streaming-detector.ts';
 import type { StreamingDetector, StreamingVerdict } from './streaming-detector.ts';
 
 export const DDM = 'ddm';
@@ -30,8 +31,7 @@ const STATE_SCHEMA = 'retrain.ddm';
 const STATE_VERSION = 1;
 
 const stateSchema = z.strictObject({
-  schema: z.literal(STATE_SCHEMA),
-  version: z.literal(STATE_VERSION),
+  ...stateHead(STATE_SCHEMA, STATE_VERSION),
   count: z.int().min(0),
   /** The error rate so far. */
   mean: z.number().min(0).max(1),
@@ -90,17 +90,7 @@ export class Ddm implements StreamingDetector {
     // Rounding may leave a rate a little outside of 0 to 1.
     const deviation = Math.sqrt(Math.max(0, mean * (1 - mean)) / count);
     const { warmStart, warningThreshold, driftThreshold } = this.#options;
-    if (count <= warmStart) {
-      return {
-        drift: false,
-        warning: false,
-        direction: undefined,
-        statistic: undefined,
-        threshold: undefined,
-        mean,
-        count,
-      };
-    }
+    if (count <= warmStart) return notJudged({ mean, count });
     const statistic = mean + deviation;
     const before = this.#least;
     const least = before && statistic > before.rate + before.deviation ? before : { rate: mean, deviation };

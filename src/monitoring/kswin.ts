@@ -3,8 +3,8 @@ import { RetrainError } from '../errors.ts';
 import { checkedOptions } from './checked-options.ts';
 import { kolmogorovSmirnov } from './kolmogorov-smirnov.ts';
 import { drawIndices, nextSeed } from './seeded-draw.ts';
-import { parseState } from './stored-state.ts';
-import { VALUE_MAX, checkValue } from './streaming-detector.ts';
+import { parseState, stateHead } from './stored-state.ts';
+import { VALUE_MAX, checkValue, notJudged } from './streaming-detector.ts';
 import type { StreamingDetector, StreamingVerdict } from './streaming-detector.ts';
 
 export const KSWIN = 'kswin';
@@ -55,8 +55,7 @@ const STATE_SCHEMA = 'retrain.kswin';
 const STATE_VERSION = 1;
 
 const stateSchema = z.strictObject({
-  schema: z.literal(STATE_SCHEMA),
-  version: z.literal(STATE_VERSION),
+  ...stateHead(STATE_SCHEMA, STATE_VERSION),
   seed: z
     .int()
     .min(0)
@@ -117,16 +116,7 @@ export class Kswin implements StreamingDetector {
     if (this.#window.length > windowSize) this.#window.shift();
     const newest = this.#window.slice(-statSize);
     const present = { mean: meanOf(newest), count: newest.length };
-    if (this.#window.length < windowSize) {
-      return {
-        drift: false,
-        warning: false,
-        direction: undefined,
-        statistic: undefined,
-        threshold: undefined,
-        ...present,
-      };
-    }
+    if (this.#window.length < windowSize) return notJudged(present);
     const drawn = this.#draw(windowSize - statSize, statSize, this.#seed).map((index) => this.#window[index] as number);
     this.#seed = nextSeed(this.#seed);
     const { pValue, statistic: distance } = kolmogorovSmirnov(sorted(drawn), sorted(newest));

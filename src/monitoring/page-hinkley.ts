@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { checkedOptions } from './checked-options.ts';
 import { RunningMean } from './running-mean.ts';
-import { parseState } from './stored-state.ts';
-import { checkValue } from './streaming-detector.ts';
+import { parseState, stateHead } from './stored-state.ts';
+import { checkValue, notJudged } from './streaming-detector.ts';
 import type { DriftDirection, StreamingDetector, StreamingVerdict } from './streaming-detector.ts';
 
 export const PAGE_HINKLEY = 'page-hinkley';
@@ -39,8 +39,7 @@ const STATE_SCHEMA = 'retrain.page-hinkley';
 const STATE_VERSION = 1;
 
 const stateSchema = z.strictObject({
-  schema: z.literal(STATE_SCHEMA),
-  version: z.literal(STATE_VERSION),
+  ...stateHead(STATE_SCHEMA, STATE_VERSION),
   count: z.int().min(0),
   mean: z.number(),
   sumIncrease: z.number(),
@@ -110,17 +109,7 @@ export class PageHinkley implements StreamingDetector {
     this.#sumDecrease = alpha * this.#sumDecrease + deviation + delta;
     this.#minIncrease = Math.min(this.#minIncrease, this.#sumIncrease);
     this.#maxDecrease = Math.max(this.#maxDecrease, this.#sumDecrease);
-    if (count < minInstances) {
-      return {
-        drift: false,
-        warning: false,
-        direction: undefined,
-        statistic: undefined,
-        threshold: undefined,
-        mean,
-        count,
-      };
-    }
+    if (count < minInstances) return notJudged({ mean, count });
     const { statistic, direction } = this.#compare();
     const drift = statistic > threshold;
     if (drift) this.#startAfresh();

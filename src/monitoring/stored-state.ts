@@ -1,5 +1,13 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { RetrainError } from '../errors.ts';
+
+/** What every state begins with: whose it is, and in which form. */
+export function stateHead<S extends string, V extends number>(
+  schema: S,
+  version: V,
+): { schema: z.ZodLiteral<S>; version: z.ZodLiteral<V> } {
+  return { schema: z.literal(schema), version: z.literal(version) };
+}
 
 /**
  * The state of a detector as its `toJSON` gave it, checked by `schema`, which has a literal `version`.

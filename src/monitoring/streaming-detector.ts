@@ -24,6 +24,19 @@ export interface StreamingVerdict {
   readonly count: number;
 }
 
+/** What a detector says of a value while it does not judge yet. */
+export function notJudged({ mean, count }: { readonly mean: number; readonly count: number }): StreamingVerdict {
+  return {
+    drift: false,
+    warning: false,
+    direction: undefined,
+    statistic: undefined,
+    threshold: undefined,
+    mean,
+    count,
+  };
+}
+
 /**
  * Finds the moment at which a stream of values changes, one value at a time, in bounded memory and without a clock.
  *

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { RetrainError } from '../errors.ts';
 import { MODEL_NAME_PATTERN, MODEL_NAME_RULE } from './model-name.ts';
+import { issueText } from '../document/issue-text.ts';
 
 /** Why a model should be retrained. */
 export const TRIGGER_KINDS = ['performance-decay', 'data-drift', 'new-data', 'schedule', 'manual'] as const;
@@ -108,7 +109,7 @@ export type CheckedRequest =
 
 /** Checks a request's data and tells everything that is wrong with it. */
 export function checkRequest(value: unknown): CheckedRequest {
-  const result = retrainRequestSchema.safeParse(value);
+  const result = retrainRequestSchema.safeParse(value, { error: issueText });
   if (result.success) return { kind: 'valid', request: result.data };
   const issues = result.error.issues.map((issue) => ({ path: pathOf(issue), text: explain(issue, value) }));
   return { kind: 'invalid', issues };

@@ -48,19 +48,17 @@ export class BlobDocuments implements DocumentStore {
   }
 
   publish(model: string): Promise<void> {
+    const container = this.#container;
+    const name = (alias: Alias): string => this.#name(model, `${alias}.json`);
     return publishAliases({
       read: () => this.read(model),
       addressOf: this.#addressIn(model),
-      write: (alias, text) => this.#alias(model, alias, text),
+      place: {
+        readText: async (alias) => (await container.readText(name(alias)))?.text,
+        writeText: (alias, text) => container.writeText(name(alias), text),
+        remove: (alias) => container.remove([name(alias)]),
+      },
     });
-  }
-
-  async #alias(model: string, alias: Alias, text: string | undefined): Promise<void> {
-    const name = this.#name(model, `${alias}.json`);
-    const present = await this.#container.readText(name);
-    if (present?.text === text) return;
-    if (text === undefined) await this.#container.remove([name]);
-    else await this.#container.writeText(name, text);
   }
 
   async #stored(name: string, model?: string): Promise<StoredDocument | undefined> {

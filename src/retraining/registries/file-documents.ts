@@ -76,18 +76,17 @@ export class FileDocuments implements DocumentStore {
   }
 
   publish(model: string): Promise<void> {
+    const files = this.#files;
+    const path = (alias: Alias): string => join(this.#modelFolder(model), `${alias}.json`);
     return publishAliases({
       read: () => this.read(model),
       addressOf: this.#addressIn(model),
-      write: (alias, text) => this.#alias(model, alias, text),
+      place: {
+        readText: (alias) => files.readText(path(alias)),
+        writeText: (alias, text) => files.writeAtomic(path(alias), text),
+        remove: (alias) => files.remove(path(alias)),
+      },
     });
-  }
-
-  async #alias(model: string, alias: Alias, text: string | undefined): Promise<void> {
-    const path = join(this.#modelFolder(model), `${alias}.json`);
-    if ((await this.#files.readText(path)) === text) return;
-    if (text === undefined) await this.#files.remove(path);
-    else await this.#files.writeAtomic(path, text);
   }
 
   /** Champions of the first format, which had one in each file; the newest first. */

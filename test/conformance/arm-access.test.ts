@@ -126,7 +126,7 @@ describe('authorization rules over Azure Resource Manager', { concurrency: AT_A_
       const { entity } = rules;
       assert.deepEqual((await rules.make('app', SEND)).rights, SEND);
       assert.deepEqual((await rules.get('app')).rights, SEND);
-      assert.deepEqual(await rules.list(), kind === 'namespace' ? [ROOT, 'app'] : ['app']);
+      assert.deepEqual(await rules.list(), kind === 'namespace' ? ['app', ROOT] : ['app']);
       const keys = await rules.keys('app');
       assert.equal(keys.keyName, 'app');
       const scope = kind === 'namespace' ? '' : `;EntityPath=${entity}`;

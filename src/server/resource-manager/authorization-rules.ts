@@ -2,8 +2,7 @@ import type { KeyRenewal } from '../access-admin.ts';
 import { ACCESS_RIGHTS } from '../access-rule.ts';
 import type { AccessRight, AccessRule } from '../access-rule.ts';
 import { connectionString } from '../connection-string.ts';
-import { childBody } from './child-resource.ts';
-import { listAnswer } from './list-answer.ts';
+import { childBody, sortedList } from './child-resource.ts';
 import { idIn } from './namespace-resource.ts';
 import { objectIn } from './read-body.ts';
 import { badRequest, parentNotFound, resourceNotFound } from './refusal.ts';
@@ -48,7 +47,8 @@ function kindOf(path: string, type: string, ownerOf: (call: ChildCall) => Owner)
     type: `${path}/${type.toLowerCase()}`,
     list: (call) => {
       const owner = ownerOf(call);
-      return listAnswer(call.request, call.access.rulesOf(owner.entity), (rule) => shown(call, owner, rule));
+      const rules = call.access.rulesOf(owner.entity).map((rule) => ({ description: rule }));
+      return sortedList(call, rules, ({ description }) => shown(call, owner, description));
     },
     get: (call) => {
       const owner = ownerOf(call);

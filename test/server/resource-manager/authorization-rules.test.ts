@@ -75,8 +75,8 @@ test('a rule is made, shown, listed, changed and deleted', async (context) => {
     assert.deepEqual([shown.status, shown.body], [200, rule('Send', 'Listen')]);
     const list = await peer.get(path);
     assert.equal(list.status, 200);
-    assert.deepEqual(namesOf(list.body), entity === undefined ? [ROOT, 'app'] : ['app']);
-    assert.deepEqual(list.body.value?.at(-1), rule('Send', 'Listen'));
+    assert.deepEqual(namesOf(list.body), entity === undefined ? ['app', ROOT] : ['app']);
+    assert.deepEqual(list.body.value?.[0], rule('Send', 'Listen'));
     assert.equal((await peer.delete(`${path}/app`)).status, 200);
     assert.equal((await peer.delete(`${path}/app`)).status, 204);
     assert.deepEqual(errorOf(await peer.get(`${path}/app`)), [
@@ -87,16 +87,16 @@ test('a rule is made, shown, listed, changed and deleted', async (context) => {
   }
 });
 
-test('a list is shown in pages, if that is wanted', async (context) => {
+test('a list is sorted, and shown in pages if that is wanted', async (context) => {
   const peer = await start(context);
   const { path } = OF_NAMESPACE;
-  for (const name of ['a', 'b']) await peer.put(`${path}/${name}`, rights('Send'));
+  for (const name of ['z', 'a']) await peer.put(`${path}/${name}`, rights('Send'));
   const first = await peer.get(path, { query: '&$top=2' });
-  assert.deepEqual(namesOf(first.body), [ROOT, 'a']);
+  assert.deepEqual(namesOf(first.body), ['a', ROOT]);
   const next = new URL(first.body.nextLink ?? '');
   assert.equal(next.host, peer.atom.host);
   const second = await peer.get(next.pathname, { query: next.search.replace(/^\?/, '&'), apiVersion: null });
-  assert.deepEqual([namesOf(second.body), second.body.nextLink], [['b'], undefined]);
+  assert.deepEqual([namesOf(second.body), second.body.nextLink], [['z'], undefined]);
 });
 
 test('its keys are listed with connection strings for the address that was asked, and kept by nobody between', async (context) => {
@@ -195,7 +195,7 @@ test('rules go with what they were given to', async (context) => {
   await peer.atom.delete('q');
   await peer.atom.server.admin.queues.create({ name: 'q' });
   assert.deepEqual(namesOf((await peer.get(OF_QUEUE.path)).body), []);
-  assert.deepEqual(namesOf((await peer.get(OF_NAMESPACE.path)).body), [ROOT, 'app']);
+  assert.deepEqual(namesOf((await peer.get(OF_NAMESPACE.path)).body), ['app', ROOT]);
   assert.equal((await peer.delete(NAMESPACE)).status, 202);
   await peer.until(async () => (await peer.get(NAMESPACE)).status === 404);
   await peer.makeNamespace();

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import('./up.ts')).upCommand(),
   worker: async () => (await import('./worker.ts')).workerCommand(),
   config: async () => (await import('./config.ts')).configCommand(),
+  manifests: async () => (await import('./manifests.ts')).manifestsCommand(),
   intake: async () => (await import('./intake.ts')).intakeCommand(),
   outbox: async () => (await import('./outbox.ts')).outboxCommand(),
   request: async () => (await import('./request.ts')).requestCommand(),

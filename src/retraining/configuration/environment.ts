@@ -49,6 +49,25 @@ export function filledFrom(value: unknown, environment: Readonly<Record<string, 
   return { value: fill(value, []), problems, fromVariables };
 }
 
+export interface Variable {
+  readonly name: string;
+  /** Whether it has no default somewhere. */
+  readonly isNeeded: boolean;
+}
+
+/** The variables that a configuration names, in the order of their names. */
+export function variablesIn(value: unknown): Variable[] {
+  const needed = new Map<string, boolean>();
+  const look = (inside: unknown): void => {
+    if (typeof inside === 'string') {
+      for (const [, , name, normal] of inside.matchAll(REFERENCE))
+        if (name !== undefined) needed.set(name, needed.get(name) === true || normal === undefined);
+    } else if (typeof inside === 'object' && inside !== null) for (const part of Object.values(inside)) look(part);
+  };
+  look(value);
+  return [...needed].map(([name, isNeeded]) => ({ name, isNeeded })).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 /** What a variable's text stands for where a number or a truth value is wanted; the text itself when it is neither. */
 export function scalarOf(text: string): string | number | boolean {
   if (text === 'true' || text === 'false') return text === 'true';

@@ -28,8 +28,9 @@ interface Package {
   readonly scripts: Readonly<Record<string, string>>;
   readonly bin: Readonly<Record<string, string>>;
   readonly engines: { readonly node: string };
+  readonly files: readonly string[];
 }
-const { scripts, bin, engines } = JSON.parse(read('package.json')) as Package;
+const { scripts, bin, engines, files } = JSON.parse(read('package.json')) as Package;
 
 test('every instruction of the Dockerfile is known to this test, and everything that it copies is there', () => {
   const known = new Set(['ARG', 'FROM', 'WORKDIR', 'COPY', 'RUN', 'ENV', 'USER', 'ENTRYPOINT']);
@@ -60,6 +61,16 @@ test('its npm scripts exist, and what is started is the program of the package',
   assert.ok(run.includes(`/opt/retrain/${program} /usr/local/bin/retrain`), program);
   assert.ok(of('COPY').includes('--from=build /src/dist/src ./dist/src'));
   assert.deepEqual(of('ENTRYPOINT'), ['["retrain"]']);
+});
+
+test('the image has what the package has beside its program, but for documents', () => {
+  const last = instructions.slice(instructions.findLastIndex(({ name }) => name === 'FROM'));
+  const beside = last
+    .filter(({ name, rest }) => name === 'COPY' && !rest.startsWith('--from='))
+    .flatMap(({ rest }) => rest.split(/\s+/).slice(0, -1))
+    .filter((file) => !/^package(-lock)?\.json$/.test(file));
+  const documents = new Set(['docs', 'examples', 'CHANGELOG.md']);
+  assert.deepEqual(['dist/src', ...beside].sort(), files.filter((file) => !documents.has(file)).sort());
 });
 
 test('its base has a Node that the package runs on, and its user is not root', () => {

@@ -129,6 +129,31 @@ test('a file that is not what was written is refused, and stays as it is', async
   }
 });
 
+test('a file of an older version is read, with the rules that were given to queues', async (context) => {
+  const folder = await folderFor(context);
+  const rule = { rights: ['Send'], primaryKey: 'primary-key-of-the-file', secondaryKey: 'secondary-key-of-the-file' };
+  const given = { entityMs: 0, createdAtMs: 1, modifiedAtMs: 2 };
+  for (const [version, rules] of [
+    [1, [{ ...rule, name: 'app', queue: 'q' }]],
+    [
+      2,
+      [
+        { ...rule, name: 'app', queue: 'q' },
+        { ...rule, name: 'given', queue: 'q', given },
+      ],
+    ],
+  ] as const) {
+    await writeFile(join(folder, 'access-rules.json'), JSON.stringify({ version, rules }));
+    const [root, ...others] = await start(folder, [APP]);
+    assert.match(root?.primaryKey ?? '', /=$/);
+    assert.deepEqual(
+      others.map(({ name, primaryKey }) => [name, primaryKey]),
+      rules.map(({ name }) => [name, rule.primaryKey]),
+    );
+    assert.match(await readFile(join(folder, 'access-rules.json'), 'utf8'), /"version": 3,/, 'the root key is new');
+  }
+});
+
 test('a flag is a name, its rights and, if wanted, a queue', () => {
   assert.deepEqual(parseAccessRuleFlag('app=Send'), { name: 'app', rights: ['Send'] });
   assert.deepEqual(parseAccessRuleFlag('app=send, LISTEN@a/b'), {

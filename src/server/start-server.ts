@@ -101,6 +101,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const onFault = options.onFault ?? (() => undefined);
   await disk.makeFolder(dataFolder);
   let access: AccessRuleKeeper | undefined;
+  let settled = (): Promise<void> => Promise.resolve();
   const server = await Server.open({
     dataFolder,
     queues: options.queues,
@@ -133,18 +134,21 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await access.save();
     const mayConnect = isOpen(options) ? LOCAL_ORIGIN : ANY_ORIGIN;
     const atom = server.adminApi(access);
+    const kept = access;
     const resourceManager = server.resourceManager({ dataFolder, access });
+    // What goes with a namespace takes its access rules along.
+    settled = async () => {
+      await resourceManager.loaded?.settled();
+      await kept.settled();
+    };
     // A namespace that was being deleted goes on going; what cannot be read is said now.
     if ((await files.size(join(dataFolder, NAMESPACE_FILE))) !== undefined) await resourceManager.load();
     const api = new HttpRoutes({ healthy: () => server.healthy, atom, resourceManager, mayConnect, onFault });
     const ports = await Ports.open({ ...options, server, api, mayConnect, host, clock, random, onFault });
-    const settled = async (): Promise<void> => {
-      await access?.settled();
-      await resourceManager.loaded?.settled();
-    };
     return running({ server, ports, host, access, settled });
   } catch (error) {
     await server.close();
+    await settled();
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { FOREVER } from './duration.ts';
 import type { QueueDescription } from './queue.ts';
 import type { SubscriptionDescription } from './subscription.ts';
 import type { TopicDescription } from './topic.ts';
@@ -17,7 +18,7 @@ type Described = Partial<QueueDescription & TopicDescription & SubscriptionDescr
 /**
  * What of an entity a namespace of this tier has not, with the remedy; undefined when there is nothing.
  *
- * Basic has neither topics, sessions, duplicate detection nor auto-forwarding (service-bus-messaging-overview, service-bus-auto-forwarding); Premium
+ * Basic has neither topics, sessions, duplicate detection, auto-forwarding nor deletion when idle (service-bus-messaging-overview, service-bus-auto-forwarding); Premium
  * neither express entities nor, unless the namespace has partitions, partitioned ones (service-bus-partitioning, service-bus-premium-messaging).
  */
 export function skuFault(
@@ -35,6 +36,8 @@ export function skuFault(
     for (const property of ['forwardTo', 'forwardDeadLetteredMessagesTo'] as const)
       if (entity[property] !== undefined)
         return refused(property, 'leave it out, or make the namespace Standard or Premium');
+    if (entity.autoDeleteOnIdle !== undefined && entity.autoDeleteOnIdle !== FOREVER)
+      return refused('autoDeleteOnIdle', 'leave it out, or make the namespace Standard or Premium');
   }
   if (sku !== 'Premium')
     return (entity.maxMessageSizeInKilobytes ?? 0) > STANDARD_MESSAGE_KB

@@ -193,6 +193,7 @@ test('the tier decides what an entity can have', async (context) => {
     ],
     ['queues/q', { requiresDuplicateDetection: true }, /requiresDuplicateDetection/],
     ['queues/q', { forwardTo: 'plain' }, /forwardTo/],
+    ['queues/q', { autoDeleteOnIdle: 'PT5M' }, /autoDeleteOnIdle/],
     ['queues/q', { maxMessageSizeInKilobytes: 1024 }, /maxMessageSizeInKilobytes 1024, over 256/],
     ['topics/t', {}, /topic 't'.*make the namespace Standard or Premium/],
   ] as const) {

@@ -105,16 +105,16 @@ export class NamespaceKeeper {
 
   /**
    * Begins to delete the namespace with all queues and topics; that it goes is durable when the promise resolves, to the id of the operation. Who asks
-   * again while it goes gets the same.
+   * again while it goes gets the same. Undefined: there is none any more.
    *
    * @throws RetrainError `DISK_FULL`, `DISK_FAILED`
    */
-  delete(): Promise<string> {
+  delete(): Promise<string | undefined> {
     const state = this.#state;
     if (state.kind === 'deleting' && state.operation !== undefined) return Promise.resolve(state.operation);
     return this.#inTurn(async () => {
       const now = this.#state;
-      if (now.kind === 'none') throw new ArmRefusal('ResourceNotFound', 'The namespace was deleted meanwhile.');
+      if (now.kind === 'none') return undefined;
       if (now.kind === 'deleting') return now.operation ?? this.#goOnDeleting(now.record);
       const record: NamespaceRecord = { ...now.record, deleting: true };
       await this.#file.write(record);

@@ -36,8 +36,8 @@ export const namespaceKind: TopKind = {
     return shown(call, 200);
   },
   delete: async (call) => {
-    if (!foundNamespace(call)) return { status: 204 };
-    return accepted(call, await call.namespaces.delete());
+    const operation = foundNamespace(call) && (await call.namespaces.delete());
+    return operation === undefined ? { status: 204 } : accepted(call, operation);
   },
 };
 

@@ -6,6 +6,9 @@ import type { TestContext } from 'node:test';
 import type { StartOptions } from '../../../src/server/index.ts';
 import { AtomPeer } from '../atom-peer.ts';
 
+/** Of a thing that takes a few turns of the event loop; each is a request. */
+const TRIES = 5_000;
+
 export const GROUP = '/subscriptions/s1/resourceGroups/g1';
 export const NAMESPACE = `${GROUP}/providers/Microsoft.ServiceBus/namespaces/retrain-test`;
 
@@ -68,9 +71,10 @@ export class ArmPeer {
     await this.until(async () => (await this.get(NAMESPACE)).body.properties?.['provisioningState'] === 'Succeeded');
   }
 
-  /** Asks again and again, as clients do. */
+  /** Asks again and again, as clients do, but not for ever. */
   async until(holds: () => Promise<boolean>): Promise<void> {
-    while (!(await holds()));
+    for (let tries = 0; tries < TRIES; tries++) if (await holds()) return;
+    throw new Error(`it did not come about in ${TRIES} tries`);
   }
 
   async send(method: string, path: string, options: ArmSend = {}): Promise<ArmReply> {

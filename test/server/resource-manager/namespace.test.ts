@@ -257,9 +257,15 @@ test('a deletion that stops half-way says so, and is taken up by another', async
   await peer.put(`${NAMESPACE}/queues/q`, {});
   const { queues } = peer.atom.server.admin;
   const whole = queues.delete.bind(queues);
-  context.mock.method(queues, 'delete', () => Promise.reject(new RetrainError('DISK_FULL', 'no room; make room')));
+  let fail: (why: Error) => void = () => undefined;
+  context.mock.method(queues, 'delete', () => new Promise((_, reject) => (fail = reject)));
   const { location = '' } = (await peer.delete(NAMESPACE)).headers;
   const path = new URL(location).pathname;
+  for (const reply of [await peer.delete(NAMESPACE), await peer.get(path)])
+    assert.deepEqual([reply.status, reply.headers.location], [202, location], 'it is under way');
+  assert.equal((await peer.get(NAMESPACE)).body.properties?.['status'], 'Removing');
+  assert.deepEqual(errorOf(await peer.get(`${NAMESPACE}/queues/q`)).slice(0, 2), [409, 'Conflict']);
+  fail(new RetrainError('DISK_FULL', 'no room; make room'));
   await peer.until(async () => (await peer.get(path)).status !== 202);
   assert.deepEqual(errorOf(await peer.get(path)), [507, 'InsufficientStorage', 'no room; make room']);
   assert.equal(peer.atom.faults.splice(0).length, 1);
@@ -278,6 +284,7 @@ test('a namespace is made once however many ask at the same time', async (contex
     [200, 200, 201],
   );
   const deletions = await Promise.all([1, 2, 3].map(() => peer.delete(NAMESPACE)));
+  assert.ok(deletions.every(({ status }) => status === 202 || status === 204));
   const locations = new Set(deletions.filter(({ status }) => status === 202).map(({ headers }) => headers.location));
   assert.equal(locations.size, 1);
   await peer.until(async () => (await peer.get(NAMESPACE)).status === 404);

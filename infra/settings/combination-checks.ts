@@ -249,6 +249,22 @@ const PARTS = [
         }
       : undefined;
   }),
+  combination(
+    ['sku', 'worker', 'privateEndpoint', 'allowedIpRanges'],
+    ({ sku, worker, privateEndpoint, allowedIpRanges }) =>
+      sku === 'Premium' && worker && !privateEndpoint && allowedIpRanges.length > 0
+        ? {
+            key: 'privateEndpoint',
+            value: 'false',
+            limit: 'leaves the job of the worker outside of a namespace that allowedIpRanges closes to all others',
+            remedies: [
+              { set: 'privateEndpoint', to: 'true' },
+              { remove: 'allowedIpRanges' },
+              { set: 'worker', to: 'false' },
+            ],
+          }
+        : undefined,
+  ),
   combination(['worker', 'workerCpu', 'workerMemory'], ({ worker, workerCpu, workerMemory }) =>
     worker && Number.parseFloat(workerMemory) !== Number(workerCpu) * 2
       ? {

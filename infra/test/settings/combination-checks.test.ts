@@ -143,6 +143,12 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    what: 'a job outside of a namespace that is closed to it',
+    refused: { ...job, sku: 'Premium', allowedIpRanges: ['203.0.113.0/24'] },
+    line: 'retrain:privateEndpoint: "false" leaves the job of the worker outside of a namespace that allowedIpRanges closes to all others: pulumi config set retrain:privateEndpoint true, or pulumi config rm retrain:allowedIpRanges, or pulumi config set retrain:worker false',
+    mends: [{ privateEndpoint: true }, { allowedIpRanges: [] }, { worker: false }],
+  },
+  {
     what: 'cores and memory that Container Apps do not give together',
     refused: { ...job, workerCpu: '0.5', workerMemory: '2Gi' },
     line: 'retrain:workerMemory: "2Gi" does not go with 0.5 cores: Container Apps give 2Gi for each: pulumi config set retrain:workerMemory 1Gi',

@@ -16,10 +16,13 @@ const PROFILE = 'Consumption';
 const START_SECONDS = 600;
 /** Seconds that it takes after: the trainer's grace, the artifact's upload, the outcome. */
 const END_SECONDS = 1_800;
-/** An intake takes what waits and ends. */
-const INTAKE_SECONDS = 1_800;
-/** One intake takes all events that wait. */
-const INTAKE_EXECUTIONS_MAX = 1;
+/** Waiting requests for each worker: any of them may be for a model of its own. */
+const REQUESTS_PER_WORKER = 1;
+/** Waiting events for each intake, which takes several at a time and what comes meanwhile. */
+const EVENTS_PER_INTAKE = 100;
+const INTAKE_EXECUTIONS_MAX = 4;
+/** Events that the queue of the requests does not take, because it is full, are held for so long, and then given back. */
+const INTAKE_SECONDS = 3_600;
 
 export interface WorkerJobArgs extends Placement {
   readonly worker: WorkerSettings;
@@ -79,6 +82,7 @@ export class WorkerJob extends pulumi.ComponentResource {
     const job = this.#job(`${name}-job`, {
       command: 'worker',
       queue: requests.name,
+      messagesEach: REQUESTS_PER_WORKER,
       maxExecutions: worker.maxExecutions,
       timeoutSeconds: worker.maxRuntimeSeconds + START_SECONDS + END_SECONDS,
       size: worker,
@@ -90,6 +94,7 @@ export class WorkerJob extends pulumi.ComponentResource {
       this.#job('intake-job', {
         command: 'intake',
         queue: intake.name,
+        messagesEach: EVENTS_PER_INTAKE,
         maxExecutions: INTAKE_EXECUTIONS_MAX,
         timeoutSeconds: INTAKE_SECONDS,
         size: { cpu: 0.25, memory: '0.5Gi' },
@@ -154,6 +159,7 @@ export class WorkerJob extends pulumi.ComponentResource {
     {
       command,
       queue,
+      messagesEach,
       maxExecutions,
       timeoutSeconds,
       size,
@@ -163,6 +169,7 @@ export class WorkerJob extends pulumi.ComponentResource {
     }: {
       readonly command: 'worker' | 'intake';
       readonly queue: string;
+      readonly messagesEach: number;
       readonly maxExecutions: number;
       readonly timeoutSeconds: number;
       readonly size: { readonly cpu: number; readonly memory: string };
@@ -187,6 +194,7 @@ export class WorkerJob extends pulumi.ComponentResource {
           worker,
           namespaceName: namespace.name,
           queue,
+          messagesEach,
           maxExecutions,
           timeoutSeconds,
           identities: ids,

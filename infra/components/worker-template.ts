@@ -11,8 +11,6 @@ const CONFIGURATION_SECRET = 'retrain-yaml';
  * has to survive is in the queue and in the registry.
  */
 const STATE_FOLDER = '/var/lib/retrain';
-/** Active messages for each worker. */
-const MESSAGES_PER_WORKER = 1;
 
 /** Resource ids of the identities of a job. */
 interface Identities {
@@ -27,6 +25,8 @@ export interface JobConfigurationParts {
   readonly namespaceName: pulumi.Input<string>;
   /** Queue whose messages start executions. */
   readonly queue: string;
+  /** Active messages for each execution. */
+  readonly messagesEach: number;
   readonly maxExecutions: number;
   /** Seconds after which the platform ends a replica. */
   readonly timeoutSeconds: number;
@@ -38,7 +38,7 @@ export interface JobConfigurationParts {
  * available in none of its containers: what a trainer runs as cannot read or purge the whole namespace.
  */
 export function jobConfiguration(parts: JobConfigurationParts): inputs.JobConfigurationArgs {
-  const { worker, namespaceName, queue, maxExecutions, timeoutSeconds, identities } = parts;
+  const { worker, namespaceName, queue, messagesEach, maxExecutions, timeoutSeconds, identities } = parts;
   const { image, imageRegistryId, configuration, pollingIntervalSeconds } = worker;
   return {
     triggerType: 'Event',
@@ -55,7 +55,7 @@ export function jobConfiguration(parts: JobConfigurationParts): inputs.JobConfig
           {
             name: 'waiting-messages',
             type: 'azure-servicebus',
-            metadata: { namespace: namespaceName, queueName: queue, messageCount: String(MESSAGES_PER_WORKER) },
+            metadata: { namespace: namespaceName, queueName: queue, messageCount: String(messagesEach) },
             identity: identities.scaler,
           },
         ],
@@ -99,7 +99,7 @@ export function jobTemplate({
       {
         name: command,
         image,
-        args: [command, '--once', '--config', `${CONFIGURATION_FOLDER}/${CONFIGURATION_FILE}`],
+        args: [command, '--once', '--json', '--config', `${CONFIGURATION_FOLDER}/${CONFIGURATION_FILE}`],
         resources: { cpu: size.cpu, memory: size.memory },
         env: Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }])),
         volumeMounts: [

@@ -132,7 +132,7 @@ describe('the job of the worker, with all that it can have', () => {
   });
   it('tells the worker where everything is', () => {
     const [container] = job('worker-job').template.containers;
-    assert.deepEqual(container?.args, ['worker', '--once', '--config', '/etc/retrain/retrain.yaml']);
+    assert.deepEqual(container?.args, ['worker', '--once', '--json', '--config', '/etc/retrain/retrain.yaml']);
     assert.equal(container['image'], 'images.azurecr.io/retrain-worker@sha256:0123');
     assert.deepEqual(container['resources'], { cpu: 2, memory: '4Gi' });
     assert.deepEqual(Object.fromEntries(container.env.map(({ name, value }) => [name, value])), {
@@ -167,15 +167,21 @@ describe('the job of the worker, with all that it can have', () => {
       { server: 'images.azurecr.io', identity: idOf('worker-identity') },
     ]);
   });
-  it('has a second one that takes events, one at a time', () => {
+  it('has a second one that takes events, a hundred of them each', () => {
     const { configuration, template } = job('intake-job');
-    assert.deepEqual(template.containers[0]?.args, ['intake', '--once', '--config', '/etc/retrain/retrain.yaml']);
+    assert.deepEqual(template.containers[0]?.args, [
+      'intake',
+      '--once',
+      '--json',
+      '--config',
+      '/etc/retrain/retrain.yaml',
+    ]);
     const { scale } = configuration.eventTriggerConfig;
-    assert.equal(scale['maxExecutions'], 1);
+    assert.equal(scale['maxExecutions'], 4);
     assert.deepEqual((scale.rules[0] as { metadata: unknown }).metadata, {
       namespace: 'bus',
       queueName: 'retraining-intake',
-      messageCount: '1',
+      messageCount: '100',
     });
   });
   it('runs in the network, without a public address, and what it prints goes to the workspace', () => {

@@ -10,6 +10,7 @@ import { startServer } from '../../src/server/index.ts';
 import type { RunningServer, StartOptions } from '../../src/server/index.ts';
 import { parseQueueDescription } from '../../src/topology/index.ts';
 import type { QueueDescriptionInput } from '../../src/topology/index.ts';
+import { closed } from '../retraining/test-client.ts';
 import { LeapClock } from './leap-clock.ts';
 
 /** Every socket that a server of this process accepts. */
@@ -84,7 +85,7 @@ export class Fixture {
   }
 
   async closeClients(): Promise<void> {
-    for (const client of this.#clients) await client.close();
+    for (const client of this.#clients) await closed(client);
     this.#clients.clear();
   }
 

@@ -256,17 +256,17 @@ test('a command gets the JSON on stdin and its own environment, without our conn
 test('a command that fails, hangs or is not there is told with the reason', async (t) => {
   const { world, notify, facts } = await scene(t);
   const commands = [
-    [[process.execPath, '-e', 'console.error("no route"); process.exit(3)'], /exit code 3 \(no route\)/],
-    [[process.execPath, '-e', 'setInterval(() => {}, 1000)'], /took more than 300 ms/],
-    [['/no/such/command'], /could not be started \(ENOENT\)/],
+    [[process.execPath, '-e', 'console.error("no route"); process.exit(3)'], '50s', /exit code 3 \(no route\)/],
+    [[process.execPath, '-e', 'setInterval(() => {}, 1000)'], '300ms', /took more than 300 ms/],
+    [['/no/such/command'], '50s', /could not be started \(ENOENT\)/],
   ] as const;
-  for (const [command, reason] of commands) {
+  for (const [command, timeout, reason] of commands) {
     facts.length = 0;
     const notifier = await notify({
       name: `c${commands.findIndex(([one]) => one === command)}`,
       command,
       tries: 1,
-      timeout: '300ms',
+      timeout,
     });
     await world.tell(dead(String(reason)));
     await eventually(() => facts.some(({ fact }) => fact === 'notify-given-up'), {

@@ -22,10 +22,12 @@ RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 COPY schemas ./schemas
 COPY infra/topology.json ./infra/topology.json
 COPY --from=build /src/dist/src ./dist/src
-# Readable by any user; written to by none. The working folder is that of retrain.yaml and of the trainer.
+# Readable by any user; written to by none. The working folder is that of retrain.yaml and of the trainer; the jobs that infra/ makes
+# look for it in /etc/retrain.
 RUN chmod 755 dist/src/cli/main.js \
   && ln -s /opt/retrain/dist/src/cli/main.js /usr/local/bin/retrain \
-  && mkdir /work && chown node:node /work
+  && mkdir /work && chown node:node /work \
+  && ln -s /work /etc/retrain
 WORKDIR /work
 # The user `node` of the base image, as a number, so that Kubernetes can see that it is not root.
 USER 1000:1000

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
-import { SCALER_KEY } from './manifest-settings.ts';
 import type { ManifestSettings } from './manifest-settings.ts';
 import { WORK_FOLDER } from './manifest-source.ts';
 
@@ -99,16 +98,14 @@ function containerOf(
   };
 }
 
-/** What KEDA's key is for, no container is given. */
+/** One by one: the Secret also has KEDA's key, which no container is given. */
 function variablesOf({ env, variables, secret }: ManifestSettings): Record<string, unknown>[] {
   return [
     ...Object.entries(env).map(([name, value]) => ({ name, value })),
-    ...variables
-      .filter(({ name }) => name !== SCALER_KEY)
-      .map(({ name, isNeeded }) => ({
-        name,
-        valueFrom: { secretKeyRef: { name: secret, key: name, ...(!isNeeded && { optional: true }) } },
-      })),
+    ...variables.map(({ name, isNeeded }) => ({
+      name,
+      valueFrom: { secretKeyRef: { name: secret, key: name, ...(!isNeeded && { optional: true }) } },
+    })),
   ].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

@@ -75,6 +75,11 @@ export async function manifestSettings(flags: ManifestFlags): Promise<ManifestSe
     throw new RetrainError('ARGUMENT_INVALID', '--create-namespace goes with --namespace: name the namespace');
   const source = await readManifestSource(flags.config, env);
   checkManifestSource(source, { namespace, asSecret: flags.secretConfiguration === true });
+  if (source.variables.some((each) => each.name === SCALER_KEY))
+    throw new RetrainError(
+      'CONFIGURATION_INVALID',
+      `${source.file} names the variable ${SCALER_KEY}, which is KEDA's key with the right to manage: use another name`,
+    );
   const identity = identityOf(flags, source);
   const secret = flags.connectionSecret ?? `${name}-secrets`;
   const scaler: ScalerAccess =

@@ -269,6 +269,7 @@ test('what a job cannot have is refused, with what it takes instead', async (t) 
     ),
     /a key stands in the file.*--secret-configuration/,
   );
+  await refused(WHOLE.replace('{SAS}', '{KEDA_CONNECTION_STRING}'), /KEDA's key.*use another name/);
   await refused(IN_THE_CLUSTER, /give --namespace/, { clientId: CLIENT_ID });
   await refused(IN_THE_CLUSTER, /--client-id is missing/, { namespace: 'ml' });
   const cluster = { namespace: 'ml', clientId: CLIENT_ID };

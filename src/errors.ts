@@ -25,6 +25,8 @@
  * | `TRAINER_FAILED` | a training run ended without success |
  * | `REGISTRY_CONFLICT` | another epoch changed the champion first |
  * | `LEDGER_INVALID` | the session state does not hold a ledger that this release can read |
+ * | `TOOL_MISSING` | a program or package that a command needs is not installed |
+ * | `DEPLOY_FAILED` | Pulumi could not do what was asked for |
  * | `INTERRUPTED` | stopped on request before the work was done |
  */
 export type ErrorCode =
@@ -50,6 +52,8 @@ export type ErrorCode =
   | 'TRAINER_FAILED'
   | 'REGISTRY_CONFLICT'
   | 'LEDGER_INVALID'
+  | 'TOOL_MISSING'
+  | 'DEPLOY_FAILED'
   | 'INTERRUPTED';
 
 /** The one error class of this package. `message` names the field, the value, the limit and the remedy on one line. */

@@ -7,6 +7,8 @@ export const EXIT = {
   failed: 1,
   /** Flags, values, files or requests that have to be corrected. */
   usage: 2,
+  /** EX_UNAVAILABLE: something that the command needs is not installed here. */
+  unavailable: 69,
   /** EX_IOERR: the disk failed or is full. */
   disk: 74,
   /** EX_TEMPFAIL: something else has to change first, such as a broker that is not there; then the same command works. */
@@ -41,6 +43,8 @@ const EXIT_CODE_OF: Record<ErrorCode, ExitCode> = {
   LEDGER_INVALID: EXIT.failed,
   FILTER_INVALID: EXIT.usage,
   FILTER_FAILED: EXIT.failed,
+  TOOL_MISSING: EXIT.unavailable,
+  DEPLOY_FAILED: EXIT.failed,
   INTERRUPTED: EXIT.interrupted,
 };
 
@@ -53,6 +57,7 @@ export const EXIT_CODES_HELP = `Exit codes:
   0    done
   1    failed
   2    wrong usage: a flag, a value or a request has to be corrected
+  69   a program or package that is needed is not installed
   74   the disk failed or is full
   75   temporary: broker unreachable, port taken, folder in use
   77   unauthorized: the key does not give the right that is needed

@@ -36,6 +36,9 @@ const WARNINGS: ReadonlySet<string> = new Set([
   'notify-unsettled',
   'notify-state-unkept',
   'backlog-unseen',
+  'change-failed',
+  'loss-planned',
+  'policy-violated',
 ]);
 
 /** What only matters when something is to be found out. */

@@ -33,6 +33,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   receive: async () => (await import('./receive.ts')).receiveCommand(),
   dlq: async () => (await import('./dlq.ts')).dlqCommand(),
   send: async () => (await import('./send.ts')).sendCommand(),
+  deploy: async () => (await import('./deploy.ts')).deployCommand(),
   topology: async () => (await import('./topology.ts')).topologyCommand(),
 };
 

@@ -85,7 +85,7 @@ function each(max: number, what: RegExp, said: string, example: string): Check<r
 }
 
 const GUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
-const principals = each(100, GUID, 'is no object id, which is a GUID', '00000000-0000-0000-0000-000000000000');
+const principals = each(100, GUID, 'is no object id, which is a GUID', 'OBJECT_ID');
 
 const OCTET = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
 const IP_RANGE = new RegExp(`^${OCTET}(\\.${OCTET}){3}(/(3[0-2]|[12]?\\d))?$`);

@@ -1,6 +1,8 @@
 /** What Azure adds to a resource besides id and name, as far as the program uses it. By type, as `azure-native:storage:StorageAccount`. */
 export function azureOutputs(type: string, name: string): Readonly<Record<string, unknown>> {
   switch (type) {
+    case 'azure-native:servicebus:Namespace':
+      return { serviceBusEndpoint: `https://${name}.${cloudOf(name)}:443/` };
     case 'azure-native:storage:StorageAccount':
       return { primaryEndpoints: { blob: `https://${name}.blob.core.windows.net/` } };
     case 'azure-native:eventgrid:SystemTopic':
@@ -10,4 +12,9 @@ export function azureOutputs(type: string, name: string): Readonly<Record<string
     default:
       return {};
   }
+}
+
+/** A namespace whose name begins with sovereign is not in the public cloud. */
+function cloudOf(name: string): string {
+  return name.startsWith('sovereign') ? 'servicebus.chinacloudapi.cn' : 'servicebus.windows.net';
 }

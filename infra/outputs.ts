@@ -2,7 +2,7 @@
 export const OUTPUTS = {
   resource_group_name: 'Resource group of everything',
   namespace_name: 'Service Bus namespace',
-  fully_qualified_namespace: 'Its host, as `namespace0123abcd.servicebus.windows.net`',
+  fully_qualified_namespace: 'Its host, as `retrain-dev0123abcd.servicebus.windows.net`',
   queue_name: 'Queue of the requests',
   sessions: 'Whether that queue has sessions',
   intake_queue_name: 'Queue for events that become requests (layout worker)',

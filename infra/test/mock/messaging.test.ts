@@ -35,7 +35,7 @@ describe('the namespace and what is in it', () => {
     const host = await settled(messaging.fullyQualifiedNamespace);
     for (const entity of Object.values({ ...messaging.queues, ...messaging.subscriptions })) await settled(entity.id);
     const mine = azure.resources.filter(({ inputs }) => inputs['resourceGroupName'] === resourceGroupName);
-    const namespace = mine.find(({ name }) => name === 'namespace') as Registered;
+    const namespace = mine.find(({ name }) => name === 'retrain-dev') as Registered;
     return { messaging, host: host.value, namespace: namespace.inputs, names: mine.map(({ name }) => name).sort() };
   }
 
@@ -56,16 +56,16 @@ describe('the namespace and what is in it', () => {
 
   test('is, with layout plain, one queue', async () => {
     const topology = renderTopology({ ...description.settings, layout: 'plain' });
-    assert.deepEqual((await made('plain', { sku: 'Basic', topology })).names, ['namespace', 'requests']);
+    assert.deepEqual((await made('plain', { sku: 'Basic', topology })).names, ['requests', 'retrain-dev']);
   });
 
   test('is, with layout worker, two queues, a topic and two subscriptions', async () => {
     assert.deepEqual((await made('worker', {})).names, [
       'intake',
-      'namespace',
       'notify',
       'outcomes',
       'requests',
+      'retrain-dev',
       'status',
     ]);
   });

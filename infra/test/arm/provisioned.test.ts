@@ -38,7 +38,7 @@ describe('the stack dev, provisioned on the broker of this repository', () => {
   it('is made by Azure Resource Manager', () => {
     assert.deepEqual([...run.failures, ...run.log.errors], []);
     assert.equal(run.succeeded, true);
-    const made = ['intake', 'namespace', 'notify', 'outcomes', 'producer', 'requests', 'status', 'worker'];
+    const made = ['intake', 'notify', 'outcomes', 'producer', 'requests', 'retrain-dev', 'status', 'worker'];
     assert.deepEqual([...provider.forwarded].sort(), made);
   });
 

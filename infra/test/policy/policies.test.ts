@@ -68,12 +68,12 @@ describe('a plan that was broken is refused by', () => {
     {
       violation: 'tls-1-2: minimumTlsVersion of the namespace is 1.1; it has to be 1.2 or 1.3.',
       stack: 'seed',
-      breaking: set('namespace', 'minimumTlsVersion', '1.1'),
+      breaking: set('retrain-seed', 'minimumTlsVersion', '1.1'),
     },
     {
       violation: 'tls-1-2: minimumTlsVersion of the namespace is left out; it has to be 1.2 or 1.3.',
       stack: 'dev',
-      breaking: set('namespace', 'minimumTlsVersion', undefined),
+      breaking: set('retrain-dev', 'minimumTlsVersion', undefined),
     },
     {
       violation: 'tls-1-2: minimumTlsVersion of the storage account is TLS1_0; it has to be TLS1_2 or TLS1_3.',
@@ -133,37 +133,37 @@ describe('a plan that was broken is refused by', () => {
       breaking: set('models', 'publicAccess', 'Blob'),
     },
     {
-      violation: 'entra-only: disableLocalAuth of namespace has to be true.',
+      violation: 'entra-only: disableLocalAuth of retrain-prod has to be true.',
       stack: 'prod',
-      breaking: set('namespace', 'disableLocalAuth', false),
+      breaking: set('retrain-prod', 'disableLocalAuth', false),
     },
     {
       violation: 'entra-only: allowSharedKeyAccess of storage has to be false.',
       stack: 'premium',
       breaking: set('storage', 'allowSharedKeyAccess', undefined),
     },
-    ...['namespace', 'requests', 'intake', 'outcomes'].map((name) => ({
+    ...['retrain-prod', 'requests', 'intake', 'outcomes'].map((name) => ({
       violation: `messages-protected: ${name} is not protected.`,
       stack: 'prod' as const,
       breaking: unprotected(name),
     })),
     {
-      violation: 'dead-letter-alert: No alert that is enabled watches DeadletteredMessages of namespace.',
+      violation: 'dead-letter-alert: No alert that is enabled watches DeadletteredMessages of retrain-prod.',
       stack: 'prod',
       breaking: (plan) => withoutResource(plan, 'dead-letters'),
     },
     {
-      violation: 'dead-letter-alert: No alert that is enabled watches DeadletteredMessages of namespace.',
+      violation: 'dead-letter-alert: No alert that is enabled watches DeadletteredMessages of retrain-premium.',
       stack: 'premium',
       breaking: set('dead-letters', 'enabled', false),
     },
     {
-      violation: 'diagnostics: No diagnostic setting keeps the logs of namespace.',
+      violation: 'diagnostics: No diagnostic setting keeps the logs of retrain-prod.',
       stack: 'prod',
       breaking: (plan) => withoutResource(plan, 'namespace-logs'),
     },
     {
-      violation: 'diagnostics: No diagnostic setting keeps the logs of namespace.',
+      violation: 'diagnostics: No diagnostic setting keeps the logs of retrain-premium.',
       stack: 'premium',
       breaking: set('namespace-logs', 'logs', []),
     },
@@ -195,7 +195,7 @@ describe('what is for production is decided', () => {
   });
 
   it("by a tag of the stack's resources", async () => {
-    const plan = withProperties(await planOf({ stack: 'dev' }), 'namespace', { tags: { environment: 'production' } });
+    const plan = withProperties(await planOf({ stack: 'dev' }), 'retrain-dev', { tags: { environment: 'production' } });
     assert.ok(violated(await pack.analyze(plan)).includes('entra-only'));
   });
 

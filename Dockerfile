@@ -23,11 +23,10 @@ COPY schemas ./schemas
 COPY infra/topology.json ./infra/topology.json
 COPY --from=build /src/dist/src ./dist/src
 # Readable by any user; written to by none. The working folder is that of retrain.yaml and of the trainer; the jobs that infra/ makes
-# look for it in /etc/retrain.
+# look for the file in /etc/retrain, where they may mount one of their own.
 RUN chmod 755 dist/src/cli/main.js \
   && ln -s /opt/retrain/dist/src/cli/main.js /usr/local/bin/retrain \
-  && mkdir /work && chown node:node /work \
-  && ln -s /work /etc/retrain
+  && mkdir /work /etc/retrain && chown node:node /work /etc/retrain
 WORKDIR /work
 # The user `node` of the base image, as a number, so that Kubernetes can see that it is not root.
 USER 1000:1000

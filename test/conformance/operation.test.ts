@@ -171,7 +171,6 @@ describe('operation', { concurrency: AT_A_TIME }, () => {
     assert.equal((await fetch(`${base}/health`, { method: 'POST', body: 'x' })).status, 405);
     for (const path of ['/livez', '/readyz']) assert.equal((await fetch(`${base}${path}`)).status, 200);
     for (const [path, status] of [
-      ['/subscriptions/1?api-version=2024-01-01', 501],
       ['/q?api-version=2013-08', 400],
       ['/metrics', 404],
       ['/api/queues', 404],

@@ -4,7 +4,5 @@ export {
   parseTopologyTemplate,
   renderTopology,
   type StackTopic,
-  type StackTopology,
   TOPOLOGY_TEMPLATE,
-  type TopologySettings,
 } from './topology-template.ts';

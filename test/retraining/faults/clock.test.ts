@@ -72,7 +72,7 @@ describe('a wall clock that is set', { concurrency: 4 }, () => {
     ['behind', -DAY_MS],
   ] as const)
     test(`a machine whose wall clock is a day ${where} keeps its session for longer than the lock`, async (t) => {
-      const world = await openFaultWorld(t, { lockDuration: 'PT5S' });
+      const world = await openFaultWorld(t, { lockDuration: 'PT10S' });
       const clock = new SteppedClock();
       clock.offsetMs = offsetMs;
       let renewals = 0;
@@ -87,7 +87,7 @@ describe('a wall clock that is set', { concurrency: 4 }, () => {
         clock,
         trainer: trainer(async (run) => {
           runs.push(run);
-          await new Promise((resolve) => setTimeout(resolve, 6000));
+          await new Promise((resolve) => setTimeout(resolve, 12_000));
           return success(world.folder, run, 1);
         }),
       });

@@ -21,10 +21,7 @@ export interface EngineEvent {
     readonly policyPackName: string;
     readonly enforcementLevel: string;
   };
-  readonly summaryEvent?: {
-    readonly durationSeconds: number;
-    readonly resourceChanges: Readonly<Record<string, number>>;
-  };
+  readonly summaryEvent?: { readonly durationSeconds: number };
   readonly resourcePreEvent?: { readonly metadata: StepMetadata };
   readonly resOutputsEvent?: { readonly metadata: StepMetadata };
   readonly resOpFailedEvent?: { readonly metadata: StepMetadata };

@@ -69,8 +69,8 @@ export class EngineEvents {
   readonly errors: string[] = [];
   /** Names of mandatory policies that were violated. */
   readonly violated = new Set<string>();
-  /** Resources that were changed, or would be. */
-  changed = 0;
+  /** Resources by what is, or would be, done with them: `create`, …, and `same`. Of those that are told, so that people can count them. */
+  readonly #counts: Record<string, number> = {};
   readonly #planning: boolean;
   readonly #tell: (fact: DeployFact) => void;
   readonly #clock: Clock;
@@ -89,13 +89,21 @@ export class EngineEvents {
     if (resOpFailedEvent) this.#end(resOpFailedEvent.metadata, 'change-failed');
     if (diagnosticEvent) this.#diagnose(diagnosticEvent);
     if (policyEvent) this.#judge(policyEvent);
-    if (summaryEvent) {
-      const { resourceChanges: changes, durationSeconds: seconds } = summaryEvent;
-      this.#tell({ fact: 'summary', planned: this.#planning, changes, seconds });
+    // What was found out before a preview failed is no plan.
+    if (summaryEvent && !(this.#planning && this.errors.length > 0)) {
+      const { durationSeconds: seconds } = summaryEvent;
+      this.#tell({ fact: 'summary', planned: this.#planning, changes: { ...this.#counts }, seconds });
     }
   }
 
+  /** Resources that were changed, or would be. */
+  get changed(): number {
+    const { same: _, ...changes } = this.#counts;
+    return Object.values(changes).reduce((sum, count) => sum + count, 0);
+  }
+
   #begin(step: StepMetadata): void {
+    if (step.op === 'same' && !isGroup(step)) this.#count(step);
     if (!isTold(step)) return;
     const change = changeOf(step);
     if (!this.#planning) {
@@ -104,7 +112,7 @@ export class EngineEvents {
       return;
     }
     if (HALVES.has(step.op)) return;
-    this.changed += 1;
+    this.#count(step);
     const because = step.keys ?? [];
     this.#tell({ fact: 'change-planned', ...change, ...(because.length > 0 && { because }) });
     const loss = lossOf(step);
@@ -117,9 +125,13 @@ export class EngineEvents {
     const startedMs = this.#startedMs.get(keyOf(step));
     if (!isTold(step)) return;
     this.#startedMs.delete(keyOf(step));
-    if (fact === 'change-done' && !HALVES.has(step.op)) this.changed += 1;
+    if (fact === 'change-done' && !HALVES.has(step.op)) this.#count(step);
     const nowMs = this.#clock.monotonicMs();
     this.#tell({ fact, ...changeOf(step), ms: Math.round(nowMs - (startedMs ?? nowMs)) });
+  }
+
+  #count({ op }: StepMetadata): void {
+    this.#counts[op] = (this.#counts[op] ?? 0) + 1;
   }
 
   #diagnose({ urn, severity, message, ephemeral }: NonNullable<EngineEvent['diagnosticEvent']>): void {
@@ -161,9 +173,13 @@ export function plain(text: string): string {
   return text.replace(COLOUR_MARK, '').replace(KEY, '$1=…').trim();
 }
 
+function isTold(step: StepMetadata): boolean {
+  return !UNTOLD.has(step.op) && !isGroup(step);
+}
+
 /** The stack itself, providers and groups of resources are changed only with what is in them. */
-function isTold({ op, type }: StepMetadata): boolean {
-  return !UNTOLD.has(op) && !/^(?:pulumi|retrain):/.test(type);
+function isGroup({ type }: StepMetadata): boolean {
+  return /^(?:pulumi|retrain):/.test(type);
 }
 
 function changeOf({ op, type, urn }: StepMetadata): Change {

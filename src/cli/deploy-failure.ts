@@ -31,6 +31,12 @@ const MEANINGS: readonly {
       'Pulumi keeps the state of stacks nowhere yet: pulumi login, or, to keep it on this machine, pulumi login --local',
   },
   {
+    says: /resource plugin|language plugin|language host/i,
+    code: 'TOOL_MISSING',
+    remedy: () =>
+      'Pulumi gets its plugins itself where it reaches get.pulumi.com; elsewhere install it as said, then try again',
+  },
+  {
     says: /settings? to mend|configuration (?:key|variable)|\bretrain:(?!infra\b)[a-z]\w+/i,
     code: 'CONFIGURATION_INVALID',
     remedy: ({ stack, folder }) =>
@@ -115,14 +121,19 @@ function linesOf(stderr: string): string[] {
     .filter((line) => line !== '');
 }
 
+/** That something failed, and not why. */
+const UNTELLING = /^(?:update|preview|destroy) failed|unhandled exception|^Running program/i;
 /** Characters of a reason in the one line of an error; the whole has been shown as a diagnostic. */
 const REASON_MAX = 300;
 
-/** The first line that says more than that something failed. */
+/** The first line that says more than that something failed, with the next one when it only leads to that. */
 function reasonIn(said: readonly string[]): string | undefined {
-  const lines = said.flatMap((text) => text.split('\n')).map((line) => line.trim());
-  const telling = lines.find(
-    (line) => !/^(?:update|preview|destroy) failed|unhandled exception|^Running program/i.test(line) && line !== '',
-  );
-  return (telling ?? lines[0])?.slice(0, REASON_MAX);
+  const lines = said
+    .flatMap((text) => text.split('\n'))
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const telling = lines.findIndex((line) => !UNTELLING.test(line));
+  const at = Math.max(0, telling);
+  const reason = lines[at]?.endsWith(':') ? `${lines[at]} ${lines[at + 1] ?? ''}` : lines[at];
+  return reason?.trim().slice(0, REASON_MAX);
 }

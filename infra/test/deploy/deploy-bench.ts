@@ -63,6 +63,7 @@ export function summary(resourceChanges: Record<string, number>): object {
 }
 
 const CREATED = [
+  ...step('same', 'resources:ResourceGroup', 'resource-group'),
   ...step('create', 'servicebus:Namespace', 'namespace'),
   ...step('create', 'servicebus:Queue', 'requests'),
   summary({ create: 2, same: 1 }),

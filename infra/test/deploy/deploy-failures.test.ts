@@ -86,15 +86,22 @@ for (const { what, message, code, line } of [
   {
     what: 'a setting is wrong',
     message:
-      "Running program '/x/index.ts' failed with an unhandled exception:\nError: retrain:sku is Basic: sessions need Standard\n    at loadSettings (/x/settings.ts:10:5)",
+      "Running program '/x/index.ts' failed with an unhandled exception:\nError: stack dev has a setting to mend:\nretrain:sku: Basic has no sessions\n    at loadSettings (/x/settings.ts:10:5)",
     code: 2,
-    line: /\(Error: retrain:sku is Basic: sessions need Standard\): correct the setting: .*pulumi config set KEY VALUE --stack dev/,
+    line: /\(Error: stack dev has a setting to mend: retrain:sku: Basic has no sessions\): correct the setting: .*pulumi config set KEY VALUE --stack dev/,
   },
   {
     what: 'what has messages is protected',
     message: 'resource "urn:…::requests" cannot be deleted\nbecause it is protected',
     code: 2,
     line: /pulumi config set retrain:protect false --stack dev/,
+  },
+  {
+    what: 'a plugin cannot be had',
+    message:
+      "Could not automatically download and install resource plugin 'pulumi-resource-azure-native': no such host",
+    code: 69,
+    line: /resource plugin.*elsewhere install it as said/,
   },
   {
     what: 'Azure says something else',

@@ -122,7 +122,7 @@ function linesOf(stderr: string): string[] {
 }
 
 /** That something failed, and not why. */
-const UNTELLING = /^(?:update|preview|destroy) failed|unhandled exception|^Running program/i;
+const UNTELLING = /^(?:update|preview|destroy) failed$|unhandled exception|^Running program/i;
 /** Characters of a reason in the one line of an error; the whole has been shown as a diagnostic. */
 const REASON_MAX = 300;
 

@@ -92,9 +92,9 @@ for (const { what, message, code, line } of [
   },
   {
     what: 'what has messages is protected',
-    message: 'resource "urn:…::requests" cannot be deleted\nbecause it is protected',
+    message: 'Preview failed: resource "urn:…::requests" cannot be deleted\nbecause it is protected',
     code: 2,
-    line: /pulumi config set retrain:protect false --stack dev/,
+    line: /\(Preview failed: resource .*::requests.*\).*pulumi config set retrain:protect false --stack dev/,
   },
   {
     what: 'a plugin cannot be had',

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { PROGRAM_FOLDER } from '../engine/run-program';
 
 const CLI = join(PROGRAM_FOLDER, '..', 'dist', 'src', 'cli', 'main.js');
+const END_WITH_PARENT = require.resolve('../engine/end-with-parent');
 const START_LIMIT_MS = 60_000;
 /** A broker that does not end by itself is killed. */
 const STOP_LIMIT_MS = 10_000;
@@ -42,8 +43,8 @@ export class LocalBroker implements AsyncDisposable {
     writeFileSync(config, 'queues: []\n');
     const ports = ['--amqp-port', '0', '--http-port', '0'];
     const args = [CLI, 'broker', '--data', join(folder, 'data'), ...ports, '--config', config];
-    const child = spawn(process.execPath, [...args, '--tls', 'self-signed', '--json'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+    const child = spawn(process.execPath, ['-r', END_WITH_PARENT, ...args, '--tls', 'self-signed', '--json'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
     try {
       return new LocalBroker(child, folder, await readyLine(child));

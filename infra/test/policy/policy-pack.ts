@@ -11,6 +11,7 @@ import { PROGRAM_FOLDER } from '../engine/run-program';
 import type { WireObject } from '../engine/wire';
 
 const PACK_FOLDER = join(PROGRAM_FOLDER, 'policy');
+const END_WITH_PARENT = require.resolve('../engine/end-with-parent');
 /** The pack is compiled, with its types checked, before it listens. */
 const START_LIMIT_MS = 120_000;
 const CALL_LIMIT_MS = 30_000;
@@ -61,9 +62,9 @@ export class PolicyPackProcess implements AsyncDisposable {
       'index.js',
     );
     // The launcher wants an engine's address, and has no use for one.
-    const child = spawn(process.execPath, [launcher, '127.0.0.1:0', PACK_FOLDER], {
+    const child = spawn(process.execPath, ['-r', END_WITH_PARENT, launcher, '127.0.0.1:0', PACK_FOLDER], {
       cwd: PACK_FOLDER,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
     try {
       return new PolicyPackProcess(child, await portOf(child));

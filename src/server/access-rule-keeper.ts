@@ -9,6 +9,7 @@ import type { AccessRuleSpec } from './access-rule-spec.ts';
 import { AccessRuleTable } from './access-rule-table.ts';
 import type { RuleChange } from './access-rule-table.ts';
 import type { GivenRule } from './entity-access.ts';
+import { shutDown } from './shut-down.ts';
 
 /** Bytes of a generated key; Service Bus has 32, too. */
 const KEY_BYTES = 32;
@@ -37,6 +38,7 @@ export class AccessRuleKeeper implements AccessAdmin {
   #stale: boolean;
   /** The last write; one follows the other. */
   #writing: Promise<unknown> = Promise.resolve();
+  #closed = false;
 
   private constructor(options: KeeperOptions, file: AccessRuleFile, table: AccessRuleTable, stale: boolean) {
     this.#options = options;
@@ -96,11 +98,11 @@ export class AccessRuleKeeper implements AccessAdmin {
   }
 
   replace(entity: string, given: readonly GivenRule[]): Promise<void> {
-    return this.#inTurn(() => this.#give(entity, given));
+    return this.#asked(() => this.#give(entity, given));
   }
 
   put(owner: string | undefined, rule: GivenRule): Promise<AccessRule> {
-    return this.#inTurn(async () => {
+    return this.#asked(async () => {
       const rules = this.rulesOf(owner);
       const former = rules.find(({ name }) => name === rule.name);
       const wanted = former ? { ...former, ...rule } : rule;
@@ -110,7 +112,7 @@ export class AccessRuleKeeper implements AccessAdmin {
   }
 
   delete(owner: string | undefined, name: string): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#asked(async () => {
       const rules = this.rulesOf(owner);
       const others = rules.filter((rule) => rule.name !== name);
       if (others.length === rules.length) return false;
@@ -120,7 +122,7 @@ export class AccessRuleKeeper implements AccessAdmin {
   }
 
   renewKey(owner: string | undefined, name: string, { which, key }: KeyRenewal): Promise<AccessRule | undefined> {
-    return this.#inTurn(async () => {
+    return this.#asked(async () => {
       const rules = this.rulesOf(owner);
       const rule = rules.find((other) => other.name === name);
       if (!rule) return undefined;
@@ -144,8 +146,9 @@ export class AccessRuleKeeper implements AccessAdmin {
     this.#inTurn(() => this.save()).catch(this.#options.onFault);
   }
 
-  /** Resolves when nothing is being written. */
-  async settled(): Promise<void> {
+  /** Refuses what clients ask for. Resolves when nothing is being written. */
+  async close(): Promise<void> {
+    this.#closed = true;
     await this.#writing;
   }
 
@@ -182,6 +185,12 @@ export class AccessRuleKeeper implements AccessAdmin {
 
   #newKey(): string {
     return this.#options.random.bytes(KEY_BYTES).toString('base64');
+  }
+
+  /** What a client wants. @throws RetrainError `INTERRUPTED` when it comes too late */
+  async #asked<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw shutDown();
+    return this.#inTurn(work);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

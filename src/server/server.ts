@@ -25,6 +25,7 @@ import { Service } from './service.ts';
 import type { Auth } from './service.ts';
 import { settingsOf } from './settings.ts';
 import type { Settings } from './settings.ts';
+import { shutDown } from './shut-down.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
 export interface ServerOptions extends DeclaredEntities {
@@ -359,10 +360,6 @@ function tooManyConnections({ maxConnections }: Settings): Failure {
     'amqp:resource-limit-exceeded',
     `Cannot take another connection: the ${maxConnections} that are allowed are in use. Close some, share one among the parts of a program, or start the broker with a higher --max-connections.`,
   );
-}
-
-function shutDown(): RetrainError {
-  return new RetrainError('INTERRUPTED', 'the broker shuts down; start it again');
 }
 
 function deferred(): { promise: Promise<void>; resolve: () => void } {

@@ -101,7 +101,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const onFault = options.onFault ?? (() => undefined);
   await disk.makeFolder(dataFolder);
   let access: AccessRuleKeeper | undefined;
-  let settled = (): Promise<void> => Promise.resolve();
+  let stopChanges = (): Promise<void> => Promise.resolve();
   const server = await Server.open({
     dataFolder,
     queues: options.queues,
@@ -137,18 +137,18 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     const kept = access;
     const resourceManager = server.resourceManager({ dataFolder, access });
     // What goes with a namespace takes its access rules along.
-    settled = async () => {
-      await resourceManager.loaded?.settled();
-      await kept.settled();
+    stopChanges = async () => {
+      await resourceManager.loaded?.close();
+      await kept.close();
     };
     // A namespace that was being deleted goes on going; what cannot be read is said now.
     if ((await files.size(join(dataFolder, NAMESPACE_FILE))) !== undefined) await resourceManager.load();
     const api = new HttpRoutes({ healthy: () => server.healthy, atom, resourceManager, mayConnect, onFault });
     const ports = await Ports.open({ ...options, server, api, mayConnect, host, clock, random, onFault });
-    return running({ server, ports, host, access, settled });
+    return running({ server, ports, host, access, stopChanges });
   } catch (error) {
     await server.close();
-    await settled();
+    await stopChanges();
     throw error;
   }
 }
@@ -192,18 +192,18 @@ function running(parts: {
   readonly ports: Ports;
   readonly host: string;
   readonly access: AccessRuleKeeper;
-  /** Resolves when nothing is being written to the data folder besides the log. */
-  readonly settled: () => Promise<void>;
+  /** From now on nothing is changed in the data folder besides the log. Resolves when nothing is being written there. */
+  readonly stopChanges: () => Promise<void>;
 }): RunningServer {
-  const { server, ports, host, access, settled } = parts;
+  const { server, ports, host, access, stopChanges } = parts;
   const close = async (): Promise<void> => {
     ports.closeAmqp();
     try {
       // While the data folder is still ours.
-      await settled();
+      await stopChanges();
       await server.close();
     } finally {
-      await settled();
+      await stopChanges();
       await ports.close();
     }
   };

@@ -32,7 +32,7 @@ class Keeping {
   static async start(context: TestContext, rules: readonly AccessRuleSpec[] = [], rootKey?: string): Promise<Keeping> {
     const keeping = new Keeping(await mkdtemp(join(tmpdir(), 'retrain-rules-')));
     context.after(async () => {
-      await keeping.#keeper?.settled();
+      await keeping.#keeper?.close();
       await rm(keeping.folder, { recursive: true });
       assert.deepEqual(keeping.faults, []);
     });
@@ -41,7 +41,7 @@ class Keeping {
   }
 
   async open(rules: readonly AccessRuleSpec[] = [], rootKey?: string): Promise<void> {
-    await this.#keeper?.settled();
+    await this.#keeper?.close();
     this.#keeper = await AccessRuleKeeper.open({
       dataFolder: this.folder,
       rules,
@@ -316,7 +316,7 @@ test('a queue that goes while the rules of another one are written takes its own
   keeping.remove('p');
   await put;
   assert.deepEqual(namesOf(keeping.told.at(-1) ?? []), [ROOT, 'of-q']);
-  await keeping.rules.settled();
+  await keeping.rules.close();
   assert.doesNotMatch(await keeping.text, /of-p/);
 });
 
@@ -327,8 +327,22 @@ test("rules of a queue that goes while they are written are nobody's, also when 
   keeping.remove('q');
   keeping.born.set('q', 3);
   await assert.rejects(put, { code: 'ENTITY_NOT_FOUND', message: /there is no queue or topic 'q' any more/ });
-  await keeping.rules.settled();
+  await assert.rejects(keeping.rules.put('none', { name: 'app', rights: ['Send'] }), { code: 'ENTITY_NOT_FOUND' });
+  await keeping.rules.close();
   assert.deepEqual(namesOf(keeping.rules.rules), [ROOT]);
   assert.doesNotMatch(await keeping.text, /"app"/);
-  await assert.rejects(keeping.rules.put('none', { name: 'app', rights: ['Send'] }), { code: 'ENTITY_NOT_FOUND' });
+});
+
+test('who comes when the broker closes is refused, and what was asked before is written', async (context) => {
+  const keeping = await Keeping.start(context);
+  const put = keeping.rules.put('q', { name: 'app', rights: ['Send'] });
+  await keeping.rules.close();
+  await put;
+  assert.match(await keeping.text, /"app"/);
+  const late = { code: 'INTERRUPTED', message: /shuts down/ };
+  await assert.rejects(keeping.rules.put('q', { name: 'late', rights: ['Send'] }), late);
+  await assert.rejects(keeping.rules.replace('q', []), late);
+  await assert.rejects(keeping.rules.delete('q', 'app'), late);
+  await assert.rejects(keeping.rules.renewKey('q', 'app', { which: 'primaryKey' }), late);
+  assert.doesNotMatch(await keeping.text, /"late"/);
 });

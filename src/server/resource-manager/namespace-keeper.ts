@@ -4,6 +4,7 @@ import type { Random } from '../../runtime/random.ts';
 import type { AccessAdmin } from '../access-admin.ts';
 import type { EntityAdmin } from '../entity-admin.ts';
 import { LIMITS } from '../limits.ts';
+import { shutDown } from '../shut-down.ts';
 import { NamespaceFile } from './namespace-file.ts';
 import type { NamespaceRecord } from './namespace-record.ts';
 import { OperationTable } from './operation-table.ts';
@@ -47,6 +48,7 @@ export class NamespaceKeeper {
   #state: State = { kind: 'none' };
   /** The last change; one follows the other. */
   #changing: Promise<unknown> = Promise.resolve();
+  #closed = false;
 
   private constructor(options: KeeperOptions) {
     this.#file = new NamespaceFile(options.dataFolder);
@@ -70,16 +72,22 @@ export class NamespaceKeeper {
     return state.kind === 'none' ? undefined : { record: state.record, state: state.kind };
   }
 
-  /** Resolves when no change is under way. */
-  async settled(): Promise<void> {
+  /** Refuses further changes. Resolves when none is under way; a deletion that has begun comes to its end. */
+  async close(): Promise<void> {
+    this.#closed = true;
     for (let last: Promise<unknown> | undefined; last !== this.#changing;) {
       last = this.#changing;
       await last;
     }
   }
 
-  /** Begins to make the namespace; there must be none, or one that has failed. `current` tells when it is durable. */
+  /**
+   * Begins to make the namespace; there must be none, or one that has failed. `current` tells when it is durable.
+   *
+   * @throws RetrainError `INTERRUPTED`
+   */
   create(record: NamespaceRecord): void {
+    this.#mustBeOpen();
     this.#enter({ kind: 'creating', record });
     this.#inTurn(async () => {
       await this.#file.write(record);
@@ -90,8 +98,9 @@ export class NamespaceKeeper {
     });
   }
 
-  /** `change` of the namespace as it is then, durably. @throws RetrainError what `change` says, `DISK_FULL`, `DISK_FAILED` */
-  update(change: (record: NamespaceRecord) => NamespaceRecord): Promise<NamespaceRecord> {
+  /** `change` of the namespace as it is then, durably. @throws RetrainError what `change` says, `DISK_FULL`, `DISK_FAILED`, `INTERRUPTED` */
+  async update(change: (record: NamespaceRecord) => NamespaceRecord): Promise<NamespaceRecord> {
+    this.#mustBeOpen();
     return this.#inTurn(async () => {
       const state = this.#state;
       if (state.kind !== 'active')
@@ -107,11 +116,12 @@ export class NamespaceKeeper {
    * Begins to delete the namespace with all queues and topics; that it goes is durable when the promise resolves, to the id of the operation. Who asks
    * again while it goes gets the same. Undefined: there is none any more.
    *
-   * @throws RetrainError `DISK_FULL`, `DISK_FAILED`
+   * @throws RetrainError `DISK_FULL`, `DISK_FAILED`, `INTERRUPTED`
    */
-  delete(): Promise<string | undefined> {
+  async delete(): Promise<string | undefined> {
     const state = this.#state;
-    if (state.kind === 'deleting' && state.operation !== undefined) return Promise.resolve(state.operation);
+    if (state.kind === 'deleting' && state.operation !== undefined) return state.operation;
+    this.#mustBeOpen();
     return this.#inTurn(async () => {
       const now = this.#state;
       if (now.kind === 'none') return undefined;
@@ -159,6 +169,10 @@ export class NamespaceKeeper {
       'BROKER_REFUSED',
       'queues or topics are made as fast as they are deleted; stop who makes them, and delete the namespace again',
     );
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw shutDown();
   }
 
   #enter(state: State): void {

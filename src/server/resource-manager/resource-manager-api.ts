@@ -40,9 +40,9 @@ export class ResourceManagerApi implements HttpApi {
       .finally(() => incoming.resume());
   }
 
-  /** Resolves when nothing is being written to the data folder any more. */
-  settled(): Promise<void> {
-    return this.#parts.namespaces.settled();
+  /** Refuses changes of the namespace. Resolves when none is under way. */
+  close(): Promise<void> {
+    return this.#parts.namespaces.close();
   }
 
   async #answer(incoming: IncomingMessage): Promise<ArmAnswer> {
@@ -103,30 +103,33 @@ function operationOf(parts: ArmParts, request: ArmRequest): Operation {
   const type = (rest === undefined || isAction ? item : [...item, rest.toLowerCase()]).join('/');
   const call: Call = { ...parts, request, names: segments.map(({ name }) => entityNameOf(name)) };
   const top = TOPS.get(type);
-  if (top) return chosen(top, call, request);
+  if (top) return chosen(top, () => call, request);
   const child = CHILDREN.get(type);
   if (!child) throw unknownType(type);
-  const within: ChildCall = { ...call, namespace: namespaceOf(call) };
+  const within = (): ChildCall => ({ ...call, namespace: namespaceOf(call) });
+  // Known before the body is read; asked again when it has come, as the namespace may have gone meanwhile.
+  within();
   return chosen(child, within, request);
 }
 
-function chosen<C>(kind: ResourceKind<C>, call: C, { method, path }: ArmRequest): Operation {
+/** `call` is asked for when the operation is carried out. */
+function chosen<C>(kind: ResourceKind<C>, call: () => C, { method, path }: ArmRequest): Operation {
   const { rest } = path;
   const { list, get, put, patch, delete: remove, actions = {} } = kind;
   if (method === 'POST' && rest !== undefined) {
     const name = rest.toLowerCase();
     const act = Object.hasOwn(actions, name) ? actions[name] : undefined;
-    if (act) return { takesBody: true, run: (body) => act(call, body) };
+    if (act) return { takesBody: true, run: (body) => act(call(), body) };
     throw new ArmRefusal('InvalidResourceType', `There is no action '${rest}' of ${nameOf(kind)}.`);
   }
   if (rest !== undefined) {
-    if (method === 'GET' && list) return { takesBody: false, run: () => list(call) };
+    if (method === 'GET' && list) return { takesBody: false, run: () => list(call()) };
     throw notAllowed(method, `the list of ${nameOf(kind)}`, list ? ['GET'] : []);
   }
-  if (method === 'GET' && get) return { takesBody: false, run: () => get(call) };
-  if (method === 'DELETE' && remove) return { takesBody: false, run: () => remove(call) };
-  if (method === 'PUT' && put) return { takesBody: true, run: (body) => put(call, body) };
-  if (method === 'PATCH' && patch) return { takesBody: true, run: (body) => patch(call, body) };
+  if (method === 'GET' && get) return { takesBody: false, run: () => get(call()) };
+  if (method === 'DELETE' && remove) return { takesBody: false, run: () => remove(call()) };
+  if (method === 'PUT' && put) return { takesBody: true, run: (body) => put(call(), body) };
+  if (method === 'PATCH' && patch) return { takesBody: true, run: (body) => patch(call(), body) };
   const known = { GET: get, PUT: put, PATCH: patch, DELETE: remove };
   const allowed = Object.entries(known).flatMap(([name, run]) => (run ? [name] : []));
   throw notAllowed(method, nameOf(kind), allowed);

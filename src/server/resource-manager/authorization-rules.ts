@@ -56,18 +56,21 @@ function kindOf(path: string, type: string, ownerOf: (call: ChildCall) => Owner)
     },
     put: async (call, body) => {
       const owner = ownerOf(call);
-      const rule = await call.access.put(owner.entity, { name: nameOf(call), rights: rightsIn(body) });
+      const rule = await call.access.put(owner.entity, { name: nameIn(call, owner), rights: rightsIn(body) });
       return { status: 200, body: shown(call, owner, rule) };
     },
     delete: async (call) => {
-      const there = await call.access.delete(ownerOf(call).entity, nameOf(call));
+      const owner = ownerOf(call);
+      const there = await call.access.delete(owner.entity, nameIn(call, owner));
       return { status: there ? 200 : 204 };
     },
     actions: {
       listkeys: (call) => keysAnswer(call, ruleOf(call, ownerOf(call))),
       regeneratekeys: async (call, body) => {
-        const { entity } = ownerOf(call);
-        const rule = await call.access.renewKey(entity, nameOf(call), renewalIn(body));
+        const owner = ownerOf(call);
+        // Refused now, not when the former key is gone.
+        addressIn(call.request.origin);
+        const rule = await call.access.renewKey(owner.entity, nameIn(call, owner), renewalIn(body));
         if (!rule) throw resourceNotFound(idIn(call.request.path));
         return keysAnswer(call, rule);
       },
@@ -77,7 +80,14 @@ function kindOf(path: string, type: string, ownerOf: (call: ChildCall) => Owner)
 
 /** The queue or topic of the path. */
 const entityOf = ({ names: [, entity = ''] }: ChildCall): string => entity;
-const nameOf = ({ names }: ChildCall): string => names.at(-1) ?? '';
+
+/** The name of a rule that there is, or is to be. Case counts in it, but not in ids: what differs from the one rule in case only, means it. */
+function nameIn({ access, names }: ChildCall, { entity }: Owner): string {
+  const wanted = names.at(-1) ?? '';
+  const present = access.rulesOf(entity).map(({ name }) => name);
+  if (present.includes(wanted)) return wanted;
+  return present.find((name) => name.toLowerCase() === wanted.toLowerCase()) ?? wanted;
+}
 
 function entityOwner(
   { request: { path } }: ChildCall,
@@ -93,8 +103,9 @@ function entityOwner(
   return { entity: name, within: [{ type, name }] };
 }
 
-function ruleOf(call: ChildCall, { entity }: Owner): AccessRule {
-  const rule = call.access.rulesOf(entity).find(({ name }) => name === nameOf(call));
+function ruleOf(call: ChildCall, owner: Owner): AccessRule {
+  const wanted = nameIn(call, owner);
+  const rule = call.access.rulesOf(owner.entity).find(({ name }) => name === wanted);
   if (!rule) throw resourceNotFound(idIn(call.request.path));
   return rule;
 }

@@ -87,6 +87,30 @@ test('a rule is made, shown, listed, changed and deleted', async (context) => {
   }
 });
 
+test('a rule is found whatever the case of its name, but for others that are called just so', async (context) => {
+  const peer = await start(context, {
+    rules: [
+      { name: 'two', rights: ['Send'] },
+      { name: 'TWO', rights: ['Listen'] },
+    ],
+  });
+  for (const { path } of OWNERS) {
+    await peer.put(`${path}/app`, rights('Send'));
+    const other = `${path}/APP`;
+    assert.equal((await peer.get(other)).body.name, 'app');
+    assert.deepEqual((await peer.put(other, rights('Listen'))).body.properties, { rights: ['Listen'] });
+    assert.equal((await peer.post(`${other}/listKeys`, {})).body['keyName'], 'app');
+    assert.equal((await peer.post(`${other}/regenerateKeys`, { keyType: 'PrimaryKey' })).body['keyName'], 'app');
+    assert.equal((await peer.delete(other)).status, 200);
+    assert.equal((await peer.get(`${path}/app`)).status, 404);
+  }
+  for (const [name, right] of [
+    ['two', 'Send'],
+    ['TWO', 'Listen'],
+  ])
+    assert.deepEqual((await peer.get(`${OF_NAMESPACE.path}/${name}`)).body.properties, { rights: [right] });
+});
+
 test('a list is sorted, and shown in pages if that is wanted', async (context) => {
   const peer = await start(context);
   const { path } = OF_NAMESPACE;
@@ -231,6 +255,16 @@ test('what no rule can be is refused, and nothing is made of it', async (context
     assert.match(said, /has more than 12 access rules/);
     assert.equal((await peer.get(path)).body.value?.length, 12);
   }
+});
+
+test('a key stays when no connection string can be made with the one that would follow', async (context) => {
+  const peer = await start(context);
+  const path = `${OF_NAMESPACE.path}/app`;
+  await peer.put(path, rights('Send'));
+  const before = (await peer.post(`${path}/listKeys`, {})).body;
+  const refused = await peer.post(`${path}/regenerateKeys`, { keyType: 'PrimaryKey' }, { headers: { host: 'x:y' } });
+  assert.deepEqual(errorOf(refused).slice(0, 2), [400, 'BadRequest']);
+  assert.deepEqual((await peer.post(`${path}/listKeys`, {})).body, before);
 });
 
 test('what is wrong with a key or its kind is said without the key', async (context) => {

@@ -19,7 +19,7 @@ export interface ArmRequest {
   readonly page: Page;
 }
 
-/** `$skip` and `$top` of the service: 0 to 1,000 and 1 to 1,000. */
+/** Of `$skip`; the service has 1,000, but says nothing of lists that are longer, whose next pages begin behind that. */
 const MAX_SKIP = 1_000_000;
 
 /** @throws ArmRefusal */

@@ -63,13 +63,15 @@ export function usualMessageKb({ sku }: NamespaceRecord): number {
 }
 
 /** @throws ArmRefusal 400 when the tier of the namespace has not what `entity` is to have */
-export function mustFitSku({ namespace }: ChildCall, ...[what, entity]: SkuCheck): void {
+export function mustFitSku(
+  { namespace }: ChildCall,
+  what: 'queue' | 'topic' | 'subscription',
+  entity: Parameters<typeof skuFault>[2],
+): void {
   const { sku, properties } = namespace;
   const fault = skuFault({ name: sku.name, partitions: properties.premiumMessagingPartitions }, what, entity);
   if (fault !== undefined) throw badRequest(`${fault}.`);
 }
-
-type SkuCheck = Parameters<typeof skuFault> extends [unknown, ...infer Rest] ? Rest : never;
 
 /** `description` without what it is called. */
 export function withoutNames<D extends { readonly name: string; readonly topicName?: string }>(

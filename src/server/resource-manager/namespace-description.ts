@@ -41,11 +41,19 @@ export function changedNamespace(present: NamespaceRecord, body: Body, nowMs: nu
   const next = describedIn({
     location,
     tags: formerTags,
-    sku,
     ...body,
+    sku: changedSku(sku, body),
     properties: { ...properties, ...objectIn(body, 'properties') },
   });
   return keeping(present, next, nowMs);
+}
+
+/** Of the same tier: what is left out stays. */
+function changedSku(present: NamespaceSku, body: Body): Body {
+  const given = objectIn(body, 'sku');
+  const name = given['name'] ?? given['tier'] ?? present.name;
+  const stays = String(name).toLowerCase() === present.name.toLowerCase();
+  return { ...(stays ? present : {}), ...given, name };
 }
 
 function describedIn(body: Body): Description {

@@ -94,6 +94,20 @@ test('PUT replaces what may change, PATCH changes what it gives, and neither wha
   assert.match(said, /^sku\.name is Standard and cannot be changed to Premium/);
 });
 
+test('PATCH of a sku leaves of the tier what it does not give', async (context) => {
+  const sku = { name: 'Premium', tier: 'Premium', capacity: 4 };
+  const peer = await ArmPeer.startWithNamespace(context, {}, { sku });
+  for (const given of [{ name: 'Premium' }, { tier: 'premium' }, {}])
+    assert.deepEqual((await peer.patch(NAMESPACE, { sku: given })).body['sku'], sku);
+  assert.deepEqual((await peer.patch(NAMESPACE, { sku: { capacity: 8 } })).body['sku'], { ...sku, capacity: 8 });
+  const [, , said] = errorOf(await peer.patch(NAMESPACE, { sku: { name: 'Standard' } }));
+  assert.match(said, /^sku\.name is Premium and cannot be changed to Standard/);
+  assert.deepEqual((await peer.put(NAMESPACE, { ...body, sku: { name: 'Premium' } })).body['sku'], {
+    ...sku,
+    capacity: 1,
+  });
+});
+
 test('a tier that has not what is in the namespace is refused', async (context) => {
   const queues = [parseQueueDescription({ name: 'ordered', requiresSession: true })];
   const peer = await ArmPeer.startWithNamespace(context, { queues });

@@ -19,7 +19,7 @@ export function canonicalProperties(description: object): Map<string, unknown> {
   return new Map(
     given.map(([name, value]) => [
       name,
-      DURATIONS.has(name) ? formatDuration(parseDuration(String(value), name)) : value,
+      typeof value === 'string' && DURATIONS.has(name) ? formatDuration(parseDuration(value, name)) : value,
     ]),
   );
 }

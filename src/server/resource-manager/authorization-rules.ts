@@ -4,7 +4,7 @@ import type { AccessRight, AccessRule } from '../access-rule.ts';
 import { connectionString } from '../connection-string.ts';
 import { childBody, sortedList } from './child-resource.ts';
 import { idIn } from './namespace-resource.ts';
-import { objectIn } from './read-body.ts';
+import { anyCase, objectIn } from './read-body.ts';
 import { badRequest, parentNotFound, resourceNotFound } from './refusal.ts';
 import type { Segment } from './resource-id.ts';
 import type { ArmAnswer, Body, ChildCall, ChildKind } from './resource-kind.ts';
@@ -22,10 +22,11 @@ interface Owner {
 
 /** Of Azure: base64 of 32 bytes. */
 const KEY = /^[A-Za-z0-9+/]{43}=$/;
-const KEY_TYPES = [
-  ['PrimaryKey', 'primaryKey'],
-  ['SecondaryKey', 'secondaryKey'],
-] as const satisfies readonly (readonly [string, KeyRenewal['which']])[];
+const KEY_TYPES = ['PrimaryKey', 'SecondaryKey'] as const;
+const WHICH: Readonly<Record<(typeof KEY_TYPES)[number], KeyRenewal['which']>> = {
+  PrimaryKey: 'primaryKey',
+  SecondaryKey: 'secondaryKey',
+};
 /** Nobody between us and the client is to keep what holds keys. */
 const KEPT_NOWHERE = { 'cache-control': 'no-store' } as const;
 
@@ -122,7 +123,7 @@ function rightsIn(body: Body): AccessRight[] {
 }
 
 function rightOf(given: unknown): AccessRight {
-  const right = ACCESS_RIGHTS.find((known) => known.toLowerCase() === String(given).toLowerCase());
+  const right = anyCase(ACCESS_RIGHTS, given);
   if (!right)
     throw badRequest(`properties.rights has ${JSON.stringify(given)}; rights are ${ACCESS_RIGHTS.join(', ')}.`);
   return right;
@@ -130,8 +131,9 @@ function rightOf(given: unknown): AccessRight {
 
 /** What is wrong is not repeated: it may be a key. @throws ArmRefusal */
 function renewalIn({ keyType, key }: Body): KeyRenewal {
-  const [, which] = KEY_TYPES.find(([name]) => name.toLowerCase() === String(keyType).toLowerCase()) ?? [];
-  if (!which) throw badRequest(`keyType must be ${KEY_TYPES.map(([name]) => name).join(' or ')}.`);
+  const type = anyCase(KEY_TYPES, keyType);
+  if (!type) throw badRequest(`keyType must be ${KEY_TYPES.join(' or ')}.`);
+  const which = WHICH[type];
   if (key === undefined) return { which };
   if (typeof key !== 'string' || !KEY.test(key))
     throw badRequest(

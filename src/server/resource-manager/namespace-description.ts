@@ -1,7 +1,7 @@
 import { PREMIUM_CAPACITIES, SKUS, namespaceNameFault } from '../../topology/index.ts';
 import { namespaceProperties, namespaceSku, tags } from './namespace-record.ts';
 import type { NamespaceRecord, NamespaceSku } from './namespace-record.ts';
-import { checked, objectIn } from './read-body.ts';
+import { anyCase, checked, objectIn } from './read-body.ts';
 import { ArmRefusal, badRequest } from './refusal.ts';
 import type { Body } from './resource-kind.ts';
 
@@ -26,34 +26,33 @@ export function newNamespace(
 export function replacedNamespace(present: NamespaceRecord, body: Body, nowMs: number): NamespaceRecord {
   const { zoneRedundant, premiumMessagingPartitions } = present.properties;
   const kept = { zoneRedundant, premiumMessagingPartitions };
-  const next = describedIn({
+  const wanted = {
     location: present.location,
     sku: present.sku,
     ...body,
     properties: { ...kept, ...objectIn(body, 'properties') },
-  });
-  return keeping(present, next, nowMs);
+  };
+  return keeping(present, wanted, nowMs);
 }
 
 /** PATCH: what is left out stays; tags are replaced as a whole. @throws ArmRefusal */
 export function changedNamespace(present: NamespaceRecord, body: Body, nowMs: number): NamespaceRecord {
   const { location, tags: formerTags, sku, properties } = present;
-  const next = describedIn({
+  const wanted = {
     location,
     tags: formerTags,
     ...body,
     sku: changedSku(sku, body),
     properties: { ...properties, ...objectIn(body, 'properties') },
-  });
-  return keeping(present, next, nowMs);
+  };
+  return keeping(present, wanted, nowMs);
 }
 
 /** Of the same tier: what is left out stays. */
 function changedSku(present: NamespaceSku, body: Body): Body {
   const given = objectIn(body, 'sku');
-  const name = given['name'] ?? given['tier'] ?? present.name;
-  const stays = String(name).toLowerCase() === present.name.toLowerCase();
-  return { ...(stays ? present : {}), ...given, name };
+  const name = skuName('sku.name', given['name'] ?? given['tier'] ?? present.name);
+  return { ...(name === present.name ? present : {}), ...given, name };
 }
 
 function describedIn(body: Body): Description {
@@ -106,21 +105,19 @@ function skuIn(body: Body): NamespaceSku {
 }
 
 function skuName(field: string, given: unknown): NamespaceSku['name'] {
-  const name = SKUS.find((known) => known.toLowerCase() === String(given).toLowerCase());
+  const name = anyCase(SKUS, given);
   if (!name) throw badRequest(`${field} is ${JSON.stringify(given)}; it must be ${SKUS.join(', ')}.`);
   return name;
 }
 
 /** What is decided when a namespace is made must be as it is. */
-function keeping(present: NamespaceRecord, next: Description, nowMs: number): NamespaceRecord {
+function keeping(present: NamespaceRecord, wanted: Body, nowMs: number): NamespaceRecord {
+  mustStayPremium(present.sku, skuIn(wanted));
+  const next = describedIn(wanted);
   if (plainLocation(next.location) !== plainLocation(present.location))
     throw new ArmRefusal(
       'InvalidResourceLocation',
       `The namespace '${present.name}' already exists in location '${present.location}', and cannot be moved to '${next.location}'; delete it first.`,
-    );
-  if ((next.sku.name === 'Premium') !== (present.sku.name === 'Premium'))
-    throw badRequest(
-      `sku.name is ${present.sku.name} and cannot be changed to ${next.sku.name}: a namespace cannot become Premium, nor leave it; delete it first.`,
     );
   for (const property of ['zoneRedundant', 'premiumMessagingPartitions'] as const)
     if (next.properties[property] !== present.properties[property])
@@ -128,6 +125,14 @@ function keeping(present: NamespaceRecord, next: Description, nowMs: number): Na
         `properties.${property} is ${present.properties[property]} and cannot be changed to ${next.properties[property]}; it is decided when the namespace is made.`,
       );
   return { ...present, ...next, location: present.location, updatedAtMs: nowMs };
+}
+
+/** Said before what else would follow from the other tier. */
+function mustStayPremium({ name: present }: NamespaceSku, { name: wanted }: NamespaceSku): void {
+  if ((wanted === 'Premium') === (present === 'Premium')) return;
+  throw badRequest(
+    `sku.name is ${present} and cannot be changed to ${wanted}: a namespace cannot become Premium, nor leave it; delete it first.`,
+  );
 }
 
 /** `East US` is `eastus`. */

@@ -40,6 +40,12 @@ export function propertiesIn(body: Body, names: readonly string[]): Record<strin
   return Object.fromEntries(names.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])));
 }
 
+/** The one of `known` that a client means, in whatever case; undefined: none of them. */
+export function anyCase<T extends string>(known: readonly T[], given: unknown): T | undefined {
+  if (typeof given !== 'string') return undefined;
+  return known.find((one) => one.toLowerCase() === given.toLowerCase());
+}
+
 /** `value` as `schema` has it. @throws ArmRefusal that names each field that is wrong, below `where` */
 export function checked<S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> {
   const result = schema.safeParse(value);

@@ -10,9 +10,29 @@ const RUNS = 150;
 const NEWS = `${NAMESPACE}/topics/news`;
 const ALL = `${NEWS}/subscriptions/all`;
 
+/** What JSON can hold, and JavaScript cannot make a text of. */
+const NO_TEXT = { toString: 1, valueOf: 1 };
 const value = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
-  fc.constantFrom('', 'PT1M', 'P1D', 'Active', 'news', 'q', '1=1', '__proto__', 0, 1, 1024, 1e21, -0.5, true, [], {}),
+  fc.constantFrom(
+    '',
+    'PT1M',
+    'P1D',
+    'Active',
+    'news',
+    'q',
+    '1=1',
+    '__proto__',
+    0,
+    1,
+    1024,
+    1e21,
+    -0.5,
+    true,
+    [],
+    {},
+    NO_TEXT,
+  ),
 );
 const objectWith = (names: readonly string[]) =>
   fc.dictionary(fc.oneof(fc.constantFrom(...names), fc.string()), value, { maxKeys: 6 });
@@ -62,4 +82,18 @@ test('no body is a fault', async (context) => {
     }),
     { numRuns: RUNS },
   );
+});
+
+test('what no text can be made of is refused like any other wrong value', async (context) => {
+  const peer = await ArmPeer.startWithNamespace(context);
+  const root = `${NAMESPACE}/AuthorizationRules/RootManageSharedAccessKey`;
+  const rights = { properties: { rights: [NO_TEXT] } };
+  const replies = [
+    await peer.put(NAMESPACE, { location: 'westus', sku: { name: NO_TEXT } }),
+    await peer.patch(NAMESPACE, { sku: { tier: NO_TEXT } }),
+    await peer.put(`${NAMESPACE}/queues/q`, { properties: { lockDuration: NO_TEXT } }),
+    await peer.put(`${NAMESPACE}/AuthorizationRules/app`, rights),
+    await peer.post(`${root}/regenerateKeys`, { keyType: NO_TEXT }),
+  ];
+  for (const reply of replies) assert.equal(reply.status, 400, reply.text);
 });

@@ -1,5 +1,6 @@
 import * as monitor from '@pulumi/azure-native/monitor';
 import * as pulumi from '@pulumi/pulumi';
+import { DEAD_LETTER_CONTAINER } from '../settings/own-containers';
 import type { Placement } from './placement';
 
 /** Metric alerts and action groups are in no region. */
@@ -94,7 +95,7 @@ export class Alerts extends pulumi.ComponentResource {
     });
     if (systemTopicId !== undefined)
       this.#alert('undelivered-events', {
-        description: 'Event Grid gave up on storage events: they are in the container event-dead-letters.',
+        description: `Event Grid gave up on storage events: they are in the container ${DEAD_LETTER_CONTAINER}.`,
         severity: WARNING,
         scope: systemTopicId,
         metricNamespace: 'Microsoft.EventGrid/systemTopics',

@@ -1,10 +1,10 @@
 import * as eventgrid from '@pulumi/azure-native/eventgrid';
 import * as pulumi from '@pulumi/pulumi';
+import { DEAD_LETTER_CONTAINER } from '../settings/own-containers';
 import type { StorageEventSettings } from '../settings/settings';
 import { placementOf } from './placement';
 import type { Placement } from './placement';
 import { assignRole } from './role-assignment';
-import { DEAD_LETTER_CONTAINER } from './storage';
 
 /**
  * What is told as BlobCreated before the blob is whole: a file that is begun in a hierarchical namespace or by SFTP. Its end is

@@ -1,13 +1,10 @@
 import * as storage from '@pulumi/azure-native/storage';
 import * as pulumi from '@pulumi/pulumi';
+import { DEAD_LETTER_CONTAINER, REGISTRY_CONTAINER } from '../settings/own-containers';
 import type { Settings, StorageEventSettings } from '../settings/settings';
 import { placementOf } from './placement';
 import type { Placement } from './placement';
 
-/** Container of the registry and its artifacts (docs/registry.md). */
-export const REGISTRY_CONTAINER = 'models';
-/** Container of the events that Event Grid could not deliver. */
-export const DEAD_LETTER_CONTAINER = 'event-dead-letters';
 /** How long a deleted or replaced blob, and a deleted container, can be brought back. */
 const SOFT_DELETE_DAYS = 14;
 

@@ -1,4 +1,5 @@
 import type { Draft, Key } from './keys';
+import { DEAD_LETTER_CONTAINER, REGISTRY_CONTAINER } from './own-containers';
 import type { Problem } from './problem';
 import { hasZones } from './regions';
 
@@ -18,8 +19,8 @@ function combination<K extends Key>(
 
 const toPremium = { set: 'sku', to: 'Premium' } as const;
 
-/** Containers that the storage account has for other things. */
-const TAKEN_CONTAINERS = ['models', 'event-dead-letters'];
+/** Addresses that Container Apps keep for themselves in an environment with workload profiles (container-apps/custom-virtual-networks). */
+const NOT_FOR_APPS = [/^172\.3[01]\./, /^192\.0\.2\./, /^100\.100\.(\d{1,2}|1\d\d|2[01]\d|22[0-3])\./];
 
 /** Limit for names of tags of a storage account, which is lower than that of others. */
 const STORAGE_TAG_NAME_MAX = 128;
@@ -155,11 +156,11 @@ const NAMES = [
   sameName('outcomeTopicName', 'queueName'),
   sameName('outcomeTopicName', 'intakeQueueName'),
   combination(['storageEvents', 'dataContainerName'], ({ storageEvents, dataContainerName }) =>
-    storageEvents && TAKEN_CONTAINERS.includes(dataContainerName)
+    storageEvents && [REGISTRY_CONTAINER, DEAD_LETTER_CONTAINER].includes(dataContainerName)
       ? {
           key: 'dataContainerName',
           value: dataContainerName,
-          limit: `is the container of ${dataContainerName === 'models' ? 'the registry' : 'events that could not be delivered'}`,
+          limit: `is the container of ${dataContainerName === REGISTRY_CONTAINER ? 'the registry' : 'events that could not be delivered'}`,
           remedies: [{ set: 'dataContainerName', to: 'training-data' }],
         }
       : undefined,
@@ -260,6 +261,22 @@ const PARTS = [
             remedies: [
               { set: 'privateEndpoint', to: 'true' },
               { remove: 'allowedIpRanges' },
+              { set: 'worker', to: 'false' },
+            ],
+          }
+        : undefined,
+  ),
+  // The environment's subnet is the first of the address space.
+  combination(
+    ['worker', 'privateEndpoint', 'networkAddressSpace'],
+    ({ worker, privateEndpoint, networkAddressSpace }) =>
+      worker && privateEndpoint && NOT_FOR_APPS.some((range) => range.test(networkAddressSpace))
+        ? {
+            key: 'networkAddressSpace',
+            value: networkAddressSpace,
+            limit: 'begins with addresses that Container Apps, where the worker runs, keep for themselves',
+            remedies: [
+              { set: 'networkAddressSpace', to: '10.40.0.0/24' },
               { set: 'worker', to: 'false' },
             ],
           }

@@ -149,6 +149,12 @@ const CASES: readonly Case[] = [
     mends: [{ privateEndpoint: true }, { allowedIpRanges: [] }, { worker: false }],
   },
   {
+    what: 'a job in addresses that Container Apps keep for themselves',
+    refused: { ...job, sku: 'Premium', privateEndpoint: true, networkAddressSpace: '172.30.0.0/24' },
+    line: 'retrain:networkAddressSpace: "172.30.0.0/24" begins with addresses that Container Apps, where the worker runs, keep for themselves: pulumi config set retrain:networkAddressSpace 10.40.0.0/24, or pulumi config set retrain:worker false',
+    mends: [{ networkAddressSpace: '10.40.0.0/24' }, { worker: false }],
+  },
+  {
     what: 'cores and memory that Container Apps do not give together',
     refused: { ...job, workerCpu: '0.5', workerMemory: '2Gi' },
     line: 'retrain:workerMemory: "2Gi" does not go with 0.5 cores: Container Apps give 2Gi for each: pulumi config set retrain:workerMemory 1Gi',
@@ -170,6 +176,15 @@ describe('settings together', () => {
     const [line, ...others] = linesOf({ ...job, layout: 'plain' });
     assert.match(line ?? '', /^retrain:worker: "true" is set, but layout plain has no sessions/);
     assert.deepEqual(others, []);
+  });
+
+  test('of the addresses that Container Apps keep none begins the network of a job, and those beside them may', () => {
+    const placed = (networkAddressSpace: string): number =>
+      linesOf({ ...job, sku: 'Premium', privateEndpoint: true, networkAddressSpace }).length;
+    for (const kept of ['172.30.0.0/16', '172.31.255.0/24', '192.0.2.0/24', '100.100.0.0/24', '100.100.223.0/24'])
+      assert.equal(placed(kept), 1, kept);
+    for (const free of ['172.29.0.0/24', '172.16.0.0/12', '192.0.3.0/24', '100.100.224.0/24', '100.101.0.0/24'])
+      assert.equal(placed(free), 0, free);
   });
 
   test('what is wrong by itself is not held against others', () => {

@@ -5,16 +5,20 @@ import {
   JOB,
   known,
   knownItems,
+  knownObject,
   knownText,
   NAMESPACE,
+  type Properties,
   ROLE_ASSIGNMENT,
 } from './resources';
 
-/** Roles that may manage a namespace, by their ids (learn.microsoft.com/azure/role-based-access-control/built-in-roles). */
+/** Roles that may manage a namespace, or give a role that may, by their ids (learn.microsoft.com/azure/role-based-access-control/built-in-roles). */
 const MANAGING_ROLES: Readonly<Record<string, string>> = {
   '090c5cfd-751d-490a-894a-3ce6f1109419': 'Azure Service Bus Data Owner',
   '8e3af657-a8ff-443c-a75c-2fe8c4bcb635': 'Owner',
   'b24988ac-6180-42a0-ab88-20f7382dd24c': 'Contributor',
+  '18d7d88d-d35e-4fb5-a5c3-7773c20a72d9': 'User Access Administrator',
+  'f58310d9-a9f6-439a-9e8d-f62e7b41a168': 'Role Based Access Control Administrator',
 };
 const DEFAULT_SCALERS = ['scaler-identity'];
 
@@ -48,7 +52,8 @@ export const accessRights: Policies = [
     validateStack: (args, violation) => {
       const { scalerIdentities = DEFAULT_SCALERS } = args.getConfig<{ scalerIdentities?: string[] }>();
       for (const assignment of args.resources.filter(({ type }) => type === ROLE_ASSIGNMENT)) {
-        const role = MANAGING_ROLES[knownText(assignment.props, 'roleDefinitionId').split('/').at(-1) ?? ''];
+        const id = knownText(assignment.props, 'roleDefinitionId').toLowerCase();
+        const role = MANAGING_ROLES[id.split('/').at(-1) ?? ''];
         const principals = origins(assignment, 'principalId', IDENTITY);
         const scaler = principals.length > 0 && principals.every(({ name }) => scalerIdentities.includes(name));
         const onlyCounts = scaler && role === 'Azure Service Bus Data Owner' && isOnNamespace(assignment);
@@ -66,9 +71,9 @@ export const accessRights: Policies = [
     remediationSteps: "List it in configuration.identitySettings with lifecycle: 'None'.",
     validateResource: ({ type, props }, violation) => {
       if (type !== JOB) return;
-      const configuration = known(props, 'configuration') as Record<string, unknown> | undefined;
-      const settings = knownItems(configuration ?? {}, 'identitySettings');
-      if (usesScaleIdentity(configuration) && !settings.some((setting) => known(setting, 'lifecycle') === 'None'))
+      const configuration = knownObject(props, 'configuration');
+      const settings = knownItems(configuration, 'identitySettings');
+      if (scaleIdentities(configuration).some((identity) => !isInNoContainer(identity, settings)))
         violation(
           'A container of the job can sign in as the identity of the scale rule, which may manage the namespace.',
         );
@@ -84,8 +89,18 @@ function isOnNamespace(assignment: PolicyResource): boolean {
   return origins(assignment, 'scope', NAMESPACE).length === 1;
 }
 
-function usesScaleIdentity(configuration: Record<string, unknown> | undefined): boolean {
-  const trigger = known(configuration ?? {}, 'eventTriggerConfig') as Record<string, unknown> | undefined;
-  const scale = known(trigger ?? {}, 'scale') as Record<string, unknown> | undefined;
-  return knownItems(scale ?? {}, 'rules').some((rule) => 'identity' in rule);
+/** Of each scale rule that signs in with one; undefined before it is made. */
+function scaleIdentities(configuration: Properties): (string | undefined)[] {
+  const scale = knownObject(knownObject(configuration, 'eventTriggerConfig'), 'scale');
+  return knownItems(scale, 'rules')
+    .filter((rule) => 'identity' in rule)
+    .map((rule) => knownText(rule, 'identity').toLowerCase() || undefined);
+}
+
+/** Before it is known which identity is which, one that is in no container may be the one. */
+function isInNoContainer(identity: string | undefined, settings: readonly Properties[]): boolean {
+  const isKept = (setting: Properties): boolean => known(setting, 'lifecycle') === 'None';
+  if (identity === undefined) return settings.some(isKept);
+  const own = settings.filter((setting) => knownText(setting, 'identity').toLowerCase() === identity);
+  return own.length > 0 && own.every(isKept);
 }

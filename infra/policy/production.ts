@@ -1,5 +1,5 @@
 import type { PolicyConfigSchema, StackValidationArgs } from '@pulumi/policy';
-import { knownObject, knownText } from './resources';
+import { knownObject, knownText, type Properties } from './resources';
 
 const DEFAULT_STACKS = ['prod', 'premium'];
 
@@ -20,12 +20,17 @@ export const PRODUCTION_SCHEMA: PolicyConfigSchema = {
 export function onlyInProduction(args: StackValidationArgs): void {
   const { productionStacks = DEFAULT_STACKS } = args.getConfig<{ productionStacks?: string[] }>();
   const stack = stackOf(args);
-  const tagged = args.resources.some(
-    ({ props }) => knownText(knownObject(props, 'tags'), 'environment') === 'production',
-  );
+  const tagged = args.resources.some(({ props }) => isForProduction(knownObject(props, 'tags')));
   if (productionStacks.includes(stack) || args.stackTags.get('environment') === 'production' || tagged) return;
   args.notApplicable(
     `the stack ${stack} is not for production: it is none of ${productionStacks.join(', ')} and has no tag environment: production`,
+  );
+}
+
+/** Names of tags have no case on Azure. */
+function isForProduction(tags: Properties): boolean {
+  return Object.keys(tags).some(
+    (name) => name.toLowerCase() === 'environment' && knownText(tags, name).toLowerCase() === 'production',
   );
 }
 

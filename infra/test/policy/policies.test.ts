@@ -12,6 +12,8 @@ import type { AnalysisOptions, AnalyzedResource, Verdict } from './policy-pack';
 const FOR_PRODUCTION = ['dead-letter-alert', 'diagnostics', 'entra-only', 'messages-protected'];
 const DATA_OWNER = '/providers/Microsoft.Authorization/roleDefinitions/090c5cfd-751d-490a-894a-3ce6f1109419';
 const CONTRIBUTOR = '/providers/Microsoft.Authorization/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c';
+const OWNER = '/providers/Microsoft.Authorization/roleDefinitions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635';
+const ACCESS_ADMINISTRATOR = '/providers/Microsoft.Authorization/roleDefinitions/18d7d88d-d35e-4fb5-a5c3-7773c20a72d9';
 
 let pack: PolicyPackProcess;
 const plans = new Map<string, Promise<AnalyzedResource[]>>();
@@ -97,6 +99,16 @@ describe('a plan that was broken is refused by', () => {
       breaking: set('worker-receives-requests', 'roleDefinitionId', DATA_OWNER),
     },
     {
+      violation: 'no-managing-role: worker-keeps-models gives the role Owner to worker-identity.',
+      stack: 'prod',
+      breaking: set('worker-keeps-models', 'roleDefinitionId', OWNER.toUpperCase()),
+    },
+    {
+      violation: 'no-managing-role: worker-reads-data gives the role User Access Administrator to worker-identity.',
+      stack: 'prod',
+      breaking: set('worker-reads-data', 'roleDefinitionId', ACCESS_ADMINISTRATOR),
+    },
+    {
       violation: 'no-managing-role: scaler-reads-queues gives the role Contributor to scaler-identity.',
       stack: 'prod',
       breaking: set('scaler-reads-queues', 'roleDefinitionId', CONTRIBUTOR),
@@ -120,6 +132,19 @@ describe('a plan that was broken is refused by', () => {
         withResource(plan, 'worker-job', (job) => {
           const configuration = job.inputs['configuration'] as Record<string, Wire>;
           return { ...job, inputs: { ...job.inputs, configuration: { ...configuration, identitySettings: [] } } };
+        }),
+    },
+    {
+      violation:
+        'scaler-out-of-reach: A container of the job can sign in as the identity of the scale rule, which may manage the namespace.',
+      stack: 'premium',
+      breaking: (plan) =>
+        withResource(plan, 'intake-job', (job) => {
+          const configuration = job.inputs['configuration'] as Record<string, Wire>;
+          const settings = configuration['identitySettings'] as Record<string, Wire>[];
+          // Kept from the containers is the wrong one.
+          const others = settings.map((one) => ({ ...one, lifecycle: one['lifecycle'] === 'None' ? 'All' : 'None' }));
+          return { ...job, inputs: { ...job.inputs, configuration: { ...configuration, identitySettings: others } } };
         }),
     },
     {
@@ -197,6 +222,10 @@ describe('what is for production is decided', () => {
   it("by a tag of the stack's resources", async () => {
     const plan = withProperties(await planOf({ stack: 'dev' }), 'retrain-dev', { tags: { environment: 'production' } });
     assert.ok(violated(await pack.analyze(plan)).includes('entra-only'));
+    const written = withProperties(plan, 'retrain-dev', { tags: { Environment: 'Production' } });
+    assert.ok(violated(await pack.analyze(written)).includes('entra-only'));
+    const other = withProperties(plan, 'retrain-dev', { tags: { environment: 'test', use: 'production' } });
+    assert.deepEqual(violated(await pack.analyze(other)), []);
   });
 
   it('by names that the configuration of a policy lists', async () => {

@@ -61,9 +61,12 @@ const restricted = isRestricted(network)
         namespaceName: messaging.namespace.name,
         apps: settings.worker !== undefined,
       },
-      { dependsOn: [messaging] },
+      // The namespace takes one change at a time while its network changes.
+      { dependsOn: [messaging, access] },
     )
   : undefined;
+/** For what has to reach the namespace as soon as it is there. */
+const onceReachable = { dependsOn: restricted ? [restricted] : [] };
 
 const storage =
   settings.storageEvents || settings.worker
@@ -87,13 +90,18 @@ const diagnostics =
 const storageEvents =
   settings.storageEvents &&
   storage?.deadLetterContainerId &&
-  new StorageEvents('storage-events', {
-    ...placement,
-    events: settings.storageEvents,
-    accountId: storage.accountId,
-    deadLetterContainerId: storage.deadLetterContainerId,
-    intakeQueueId: entity('queues', 'intake').id,
-  });
+  new StorageEvents(
+    'storage-events',
+    {
+      ...placement,
+      events: settings.storageEvents,
+      accountId: storage.accountId,
+      deadLetterContainerId: storage.deadLetterContainerId,
+      intakeQueueId: entity('queues', 'intake').id,
+    },
+    // What Event Grid is not let in for, it tries again five minutes later at the earliest.
+    onceReachable,
+  );
 
 const worker =
   settings.worker &&
@@ -111,7 +119,7 @@ const worker =
       workspaceId: diagnostics?.workspaceId,
       subnetId: restricted?.appsSubnetId,
     },
-    { dependsOn: restricted ? [restricted] : [] },
+    onceReachable,
   );
 
 if (settings.alerts)

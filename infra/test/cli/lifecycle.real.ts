@@ -120,6 +120,17 @@ function livesWith(cli: string): void {
       assert.match(text, /\[mandatory\].*dead-letter-alert/);
       assert.match(text, /\[mandatory\].*messages-protected/);
     });
+
+    it('gives its locks up before anything else when it is destroyed', async () => {
+      succeeded(await pulumi.run('up', '--yes'));
+      const { text } = succeeded(await pulumi.run('destroy', '--yes'));
+      const steps = [...text.matchAll(/azure-native:(\S+) (\S+) (deleting|deleted) /g)].map(([, ...step]) => step);
+      const lastLock = steps.findLastIndex(([type]) => type === 'authorization:ManagementLockByScope');
+      const [before, others] = [steps.slice(0, lastLock + 1), steps.slice(lastLock + 1)];
+      const gone = before.filter(([, , what]) => what === 'deleted').map(([, name]) => name);
+      assert.deepEqual(new Set(gone), new Set(['namespace-lock', 'storage-lock']));
+      assert.ok(others.some(([type]) => type === 'servicebus:Namespace'));
+    });
   });
 }
 

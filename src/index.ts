@@ -41,7 +41,7 @@ export type { ListenerAnswer, ListenerRequest, RouteHandler } from './retraining
 
 export { RetrainingWorker } from './retraining/worker/worker.ts';
 export type { WorkerOptions } from './retraining/worker/worker.ts';
-export type { OnceResult } from './retraining/worker/visit.ts';
+export type { OnceOptions, OnceResult } from './retraining/worker/visit.ts';
 export type { Backoff } from './retraining/backoff.ts';
 export type { RunKeep } from './retraining/trainers/run-retention.ts';
 export type { SettledPlan } from './retraining/trainers/trainer.ts';

@@ -32,6 +32,7 @@ export interface WorkerFlags extends ConnectionOptions, TrainerFlags {
   readonly grace?: number;
   readonly concurrency?: number;
   readonly once?: true;
+  readonly acceptFor?: number;
   readonly idleExit?: number;
   readonly probePort?: number;
   readonly probeHost?: string;
@@ -64,11 +65,21 @@ export function refuseTrainerFlags(flags: WorkerFlags, file: string): void {
 }
 
 /** Refuses flags that cannot work, whatever the broker. */
-export function checkWorkerFlags(trainer: readonly string[], { metric, once, idleExit }: WorkerFlags): void {
+export function checkWorkerFlags(trainer: readonly string[], { metric, once, acceptFor, idleExit }: WorkerFlags): void {
   if (trainer.length > 0 && metric === undefined)
     throw new RetrainError('ARGUMENT_INVALID', '--metric is missing: name the metric that the gate compares');
   if (once && idleExit !== undefined)
     throw new RetrainError('ARGUMENT_INVALID', '--once ends by itself: take --idle-exit away');
+  if (acceptFor !== undefined && !once)
+    throw new RetrainError(
+      'ARGUMENT_INVALID',
+      '--accept-for goes with --once: add it, or take --accept-for away (a worker that stays accepts until it is stopped)',
+    );
+  if (acceptFor === 0)
+    throw new RetrainError(
+      'ARGUMENT_INVALID',
+      '--accept-for is 0: nothing would ever be accepted, give it such as 10m',
+    );
 }
 
 /** The options of a worker with one trainer, given by flags and by what follows `--`. */

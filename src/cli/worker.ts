@@ -47,6 +47,7 @@ export function workerCommand(): Command {
     )
     .option('--outcomes <queue>', 'queue or topic for outcome events')
     .option('--once', 'take what is there, then end: for jobs that are started when requests wait')
+    .option('--accept-for <span>', 'with --once: take nothing new after so long, such as 10m; runs go on', span)
     .option('--idle-exit <span>', 'end after so long without a request, such as 5m', span)
     .option('--probe-port <n>', 'serve /livez, /readyz and /metrics by HTTP on this port; 0 picks a free one', port)
     .option('--probe-host <host>', 'address for --probe-port (default: 127.0.0.1)')
@@ -61,6 +62,7 @@ to $RETRAIN_RESULT, and puts its files into $RETRAIN_OUTPUT. Ctrl-C stops it in 
 Examples:
   retrain worker
   retrain worker --once
+  retrain worker --once --accept-for 10m
   retrain worker --metric mape -- python train.py
   retrain worker --model births --metric auc --direction maximize --min-improvement 0.002 --max-runtime 2h -- ./train.sh`,
     )
@@ -102,7 +104,7 @@ async function runWorker(trainer: readonly string[], flags: WorkerFlags): Promis
       if (moment === 'after') output.written(event, model);
     },
   });
-  if (flags.once) return await workOnce(worker, { output, interrupt });
+  if (flags.once) return await workOnce(worker, { output, interrupt, acceptForMs: flags.acceptFor });
   await worker.start();
   if (probes) output.say(`probes and metrics at ${probes.url}`);
   output.say(`working on ${place.queue} at ${place.connection.host}; Ctrl-C stops in order`);
@@ -130,10 +132,11 @@ async function probesOf(
 
 async function workOnce(
   worker: RetrainingWorker,
-  { output, interrupt }: { output: WorkerOutput; interrupt: Interrupt },
+  { output, interrupt, acceptForMs }: { output: WorkerOutput; interrupt: Interrupt; acceptForMs: number | undefined },
 ): Promise<void> {
   void interrupt.happened.then(() => worker.stop());
-  const { end, sessions, runs, reason = '', code = 'UNREACHABLE' } = await worker.runOnce();
+  const options = acceptForMs === undefined ? {} : { acceptForMs };
+  const { end, sessions, runs, reason = '', code = 'UNREACHABLE' } = await worker.runOnce(options);
   if (end === 'unreachable' || end === 'failed') throw new RetrainError(code, reason);
   const done = sessions === 0 ? 'nothing to do' : `${counted(runs, 'run')} for ${counted(sessions, 'model')}`;
   output.say(end === 'stopped' ? `stopped after ${done}` : done);

@@ -165,6 +165,9 @@ test('a worker without a trainer, a metric or a span that it understands does no
   const env = { RETRAIN_CONNECTION_STRING: 'Endpoint=sb://h;SharedAccessKeyName=a;SharedAccessKey=b' };
   assertFailure(await runCli(['worker', '--metric', 'm'], { env }), 2, /no trainer.*after --/);
   assertFailure(await runCli(['worker', '--metric', 'm', '--grace', '5 minutes']), 2, /--grace.*15m/);
+  const accepts = ['worker', '--metric', 'm', '--accept-for'];
+  assertFailure(await runCli([...accepts, '10m', '--', 'true']), 2, /--accept-for goes with --once: add it/);
+  assertFailure(await runCli([...accepts, '0s', '--once', '--', 'true']), 2, /--accept-for is 0: .* such as 10m/);
 });
 
 test('a worker on a queue without sessions says how to get one that has them', async (t) => {

@@ -1,14 +1,24 @@
+import { RetrainError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { endsTrying } from '../unreached.ts';
 
 /** Sessions in a row that a slot may fail at before it ends: what fails for good must not keep a job running. */
 export const FAILED_SESSIONS_MAX = 5;
 
+export interface OnceOptions {
+  /**
+   * Milliseconds, more than 0, after which no further session is accepted: what is under way goes on, what waits stays in the
+   * queue. For jobs that the platform ends after some time. Default: no limit.
+   */
+  readonly acceptForMs?: number;
+}
+
 /** How a worker that was to end by itself has ended. */
 export interface OnceResult {
   /**
-   * done: nothing was available any more. stopped: `stop` was called. unreachable: no broker answered, or it refused. failed:
-   * sessions could not be worked on; what they hold is still in the queue.
+   * done: nothing was available any more, or nothing more was to be accepted. stopped: `stop` was called. unreachable: no broker
+   * answered, or it refused. failed: sessions could not be worked on; what they hold is still in the queue.
    */
   readonly end: 'done' | 'stopped' | 'unreachable' | 'failed';
   /** Sessions that were worked on; 0 when there was nothing to do. */
@@ -25,9 +35,27 @@ export interface OnceResult {
  * to end: its run may have nobody any more, and only who stays finds out.
  */
 export class Visit {
+  readonly #clock: Clock;
+  readonly #acceptUntilMs: number;
   #sessions = 0;
   #runs = 0;
   #trouble: Pick<OnceResult, 'end' | 'reason' | 'code'> | undefined;
+
+  /** It begins now. Raises `ARGUMENT_INVALID`. */
+  constructor({ acceptForMs = Infinity, clock }: OnceOptions & { readonly clock: Clock }) {
+    if (!(acceptForMs > 0))
+      throw new RetrainError(
+        'ARGUMENT_INVALID',
+        `acceptForMs = ${acceptForMs}: use more than 0 milliseconds, otherwise no session is ever accepted`,
+      );
+    this.#clock = clock;
+    this.#acceptUntilMs = clock.monotonicMs() + acceptForMs;
+  }
+
+  /** Whether sessions may still be accepted. */
+  get accepts(): boolean {
+    return this.#clock.monotonicMs() < this.#acceptUntilMs;
+  }
 
   worked(runs: number): void {
     this.#sessions++;

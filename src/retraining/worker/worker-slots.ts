@@ -60,7 +60,10 @@ export class WorkerSlots {
     this.#options = options;
   }
 
-  /** Works in so many slots until the worker shuts down or, on a visit, until nothing is available. It never rejects. */
+  /**
+   * Works in so many slots until the worker shuts down or, on a visit, until nothing is available or nothing more is to be
+   * accepted. It never rejects.
+   */
   async work(slots: number, visit?: Visit): Promise<void> {
     await Promise.all(Array.from({ length: slots }, () => this.#slot(visit)));
   }
@@ -69,6 +72,8 @@ export class WorkerSlots {
     const { sessions, context } = this.#options;
     const { clock, log, shutdown: signal } = context;
     for (let [unreached, failed] = [0, 0]; !signal.aborted;) {
+      // A broker that is away is tried on as ever: a visit that has seen nothing must not end as if nothing were there.
+      if (unreached === 0 && visit?.accepts === false) return;
       try {
         const begunMs = clock.monotonicMs();
         const next = await sessions.acceptNext();
@@ -80,7 +85,8 @@ export class WorkerSlots {
           await pause(clock, Math.max(0, begunMs + IDLE_MIN_MS - clock.monotonicMs()), signal);
           continue;
         }
-        if (signal.aborted) return await closeClient(next.receiver, { clock });
+        if (signal.aborted || this.#comesTooLate(next.receiver, visit))
+          return await closeClient(next.receiver, { clock });
         const { turn, awayMs } = await this.#work(next.receiver);
         if (turn.kind === 'worked') visit?.worked(turn.runs);
         failed = turn.kind === 'failed' ? failed + 1 : 0;
@@ -93,6 +99,11 @@ export class WorkerSlots {
         await this.#reachAgain(error, { ...why, retryInMs: backoffMs(unreached, UNREACHABLE_BACKOFF, context.random) });
       }
     }
+  }
+
+  /** Offered after a visit's time to accept; that of a run under way, which has lost its link, is taken all the same. */
+  #comesTooLate({ sessionId }: SessionLink, visit: Visit | undefined): boolean {
+    return visit?.accepts === false && !this.#leases.has(sessionId);
   }
 
   /** Works on a session; tells how long the slot should keep away from it. */

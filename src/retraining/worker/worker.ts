@@ -21,7 +21,7 @@ import type { Trainer } from '../trainers/trainer.ts';
 import { PlainSessions } from './plain-sessions.ts';
 import { TakeOverWatch, ownProcess } from './session-takeover.ts';
 import { Visit } from './visit.ts';
-import type { OnceResult } from './visit.ts';
+import type { OnceOptions, OnceResult } from './visit.ts';
 import { WorkerConnection } from './worker-connection.ts';
 import type { ModelPolicy, WorkerContext } from './worker-context.ts';
 import type { WorkerLog } from './worker-log.ts';
@@ -139,11 +139,12 @@ export class RetrainingWorker implements AsyncDisposable {
   /**
    * Takes sessions until none is available within one wait, then ends by itself, as a job that is started for every backlog
    * does: a slot that finds nothing ends at once, whatever others still work on. It never rejects on account of the broker.
+   * With `acceptForMs` it accepts no session after that time; what is under way goes on to its end.
    */
-  async runOnce(): Promise<OnceResult> {
+  async runOnce(options: OnceOptions = {}): Promise<OnceResult> {
     if (this.#starting)
       throw new RetrainError('ARGUMENT_INVALID', 'this worker was started already: make another one for runOnce');
-    const visit = new Visit();
+    const visit = new Visit({ ...options, clock: this.#clock });
     await this.#start(visit);
     await this.#slots;
     const stopped = this.#stopping.signal.aborted;

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { advance, emptyLedger } from '../../../src/retraining/worker/ledger.ts';
 import { PRODUCER_SOURCE } from '../../../src/retraining/producer.ts';
 import { encodeLedger } from '../../../src/retraining/worker/ledger-codec.ts';
 import { systemRandom } from '../../../src/runtime/random.ts';
+import { FakeClock } from '../../fake-clock.ts';
 import { QUEUE, interrupted, latch, openWorld, requestFor, success, trainer } from './worker-fixture.ts';
 
 // A worker that takes what is there and ends by itself: what a scaler starts for a backlog.
@@ -98,4 +100,86 @@ test('a worker runs in one way only', async (t) => {
   const world = await openWorld(t);
   const worker = await world.work({});
   await assert.rejects(worker.runOnce(), { code: 'ARGUMENT_INVALID' });
+});
+
+/** A clock on which nothing passes but what the test lets pass; who waits for no time at all goes on. */
+function standingClock(t: TestContext): FakeClock {
+  const clock = new FakeClock();
+  const going = setInterval(() => clock.advance(0), 1);
+  t.after(() => clearInterval(going));
+  return clock;
+}
+
+/** Two models wait for a worker that accepts for a second, of which each run takes this much; what it did, and what waits then. */
+async function acceptingForASecond(t: TestContext, runMs: number) {
+  const world = await openWorld(t);
+  for (const model of ['a', 'b']) await world.producer.request(requestFor(model));
+  const clock = standingClock(t);
+  const slow = trainer((run) => {
+    clock.advance(runMs);
+    return success(world.folder, run, 1);
+  });
+  const result = await world.worker({ clock, trainer: slow }).runOnce({ acceptForMs: 1000 });
+  return { world, result, waiting: await world.peek() };
+}
+
+test('what is begun within the time to accept goes on to its end; nothing is begun after it', async (t) => {
+  const { world, result, waiting } = await acceptingForASecond(t, 1000);
+  assert.deepEqual(result, { end: 'done', sessions: 1, runs: 1 });
+  const [{ deliveryCount, sessionId } = {}, ...others] = waiting;
+  const [begun, ...more] = world.facts.filter(({ fact }) => fact === 'session-accepted');
+  assert.deepEqual([deliveryCount, others, more], [0, [], []]);
+  assert.notEqual(sessionId, begun?.fact === 'session-accepted' && begun.model);
+  const next = await world.worker({}).runOnce({ acceptForMs: 60_000 });
+  assert.deepEqual(next, { end: 'done', sessions: 1, runs: 1 });
+});
+
+test('a second model is begun while there is a moment left to accept', async (t) => {
+  const { result, waiting } = await acceptingForASecond(t, 999);
+  assert.deepEqual([result.end, result.runs, waiting], ['done', 2, []]);
+});
+
+test('a session that is offered when the time to accept is over is given back untouched', async (t) => {
+  const world = await openWorld(t);
+  const clock = standingClock(t);
+  // It asks, and has no answer before there is a request.
+  const result = world.worker({ clock, operationMs: 20_000 }).runOnce({ acceptForMs: 1000 });
+  await world.fact('worker-started');
+  clock.advance(1000);
+  await world.producer.request(requestFor());
+  assert.deepEqual(await result, { end: 'done', sessions: 0, runs: 0 });
+  assert.ok(!world.facts.some(({ fact }) => fact === 'session-accepted'));
+  assert.deepEqual(
+    (await world.peek()).map(({ deliveryCount }) => deliveryCount),
+    [0],
+  );
+  assert.equal((await world.worker({}).runOnce()).runs, 1);
+});
+
+test('when the time to accept is over, no session is asked for', async (t) => {
+  const world = await openWorld(t);
+  const clock = standingClock(t);
+  // Before its slots begin. Whoever asks of a queue that does not exist is refused.
+  const log = ({ fact }: { fact: string }): void => {
+    if (fact === 'worker-started') clock.advance(1000);
+  };
+  const result = await world.worker({ queue: 'elsewhere', clock, log }).runOnce({ acceptForMs: 1000 });
+  assert.deepEqual(result, { end: 'done', sessions: 0, runs: 0 });
+});
+
+test('without a broker it is no visit that found nothing, however short the time to accept', async (t) => {
+  const world = await openWorld(t);
+  const connection = world.server.connectionString.replace(`:${world.server.amqpPort}`, ':1');
+  const clock = standingClock(t);
+  const log = ({ fact }: { fact: string }): void => {
+    if (fact === 'unreachable') clock.advance(1000);
+  };
+  const result = await world.worker({ connection, random, clock, log }).runOnce({ acceptForMs: 1000 });
+  assert.deepEqual([result.end, result.code], ['unreachable', 'UNREACHABLE']);
+});
+
+test('a time to accept in which nothing could be accepted is refused', async (t) => {
+  const world = await openWorld(t);
+  for (const acceptForMs of [0, -1, Number.NaN])
+    await assert.rejects(world.worker({}).runOnce({ acceptForMs }), { code: 'ARGUMENT_INVALID' });
 });

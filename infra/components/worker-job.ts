@@ -12,9 +12,12 @@ import { jobConfiguration, jobTemplate } from './worker-template';
 
 /** The profile of an environment whose replicas are paid by the second and are none when nothing waits. */
 const PROFILE = 'Consumption';
-/** Seconds that a worker takes before its trainer runs: the image, the sign-in, the session, the champion. */
-const START_SECONDS = 600;
-/** Seconds that it takes after: the trainer's grace, the artifact's upload, the outcome. */
+/** Minutes for which a worker accepts models, one after the other: what it begins last has the time of the longest run, too. */
+const START_MINUTES = 10;
+/**
+ * Seconds for all else: the image, before the worker's time begins; the champion; after the run the trainer's grace, the artifact's
+ * upload, the outcome.
+ */
 const END_SECONDS = 1_800;
 /** Waiting requests for each worker: any of them may be for a model of its own. */
 const REQUESTS_PER_WORKER = 1;
@@ -81,10 +84,11 @@ export class WorkerJob extends pulumi.ComponentResource {
     const identities = { worker: identity, scaler };
     const job = this.#job(`${name}-job`, {
       command: 'worker',
+      flags: ['--accept-for', `${START_MINUTES}m`],
       queue: requests.name,
       messagesEach: REQUESTS_PER_WORKER,
       maxExecutions: worker.maxExecutions,
-      timeoutSeconds: worker.maxRuntimeSeconds + START_SECONDS + END_SECONDS,
+      timeoutSeconds: START_MINUTES * 60 + worker.maxRuntimeSeconds + END_SECONDS,
       size: worker,
       identities,
       environment,
@@ -93,6 +97,7 @@ export class WorkerJob extends pulumi.ComponentResource {
     if (intake)
       this.#job('intake-job', {
         command: 'intake',
+        flags: [],
         queue: intake.name,
         messagesEach: EVENTS_PER_INTAKE,
         maxExecutions: INTAKE_EXECUTIONS_MAX,
@@ -158,6 +163,7 @@ export class WorkerJob extends pulumi.ComponentResource {
     name: string,
     {
       command,
+      flags,
       queue,
       messagesEach,
       maxExecutions,
@@ -168,6 +174,7 @@ export class WorkerJob extends pulumi.ComponentResource {
       roles,
     }: {
       readonly command: 'worker' | 'intake';
+      readonly flags: readonly string[];
       readonly queue: string;
       readonly messagesEach: number;
       readonly maxExecutions: number;
@@ -201,6 +208,7 @@ export class WorkerJob extends pulumi.ComponentResource {
         }),
         template: jobTemplate({
           command,
+          flags,
           image: worker.image,
           configured: worker.configuration !== undefined,
           size,

@@ -77,6 +77,8 @@ export function jobConfiguration(parts: JobConfigurationParts): inputs.JobConfig
 export interface JobTemplateParts {
   /** Of retrain, run once. */
   readonly command: 'worker' | 'intake';
+  /** Of that command alone. */
+  readonly flags: readonly string[];
   readonly image: string;
   /** Whether the job has a retrain.yaml of its own. */
   readonly configured: boolean;
@@ -88,6 +90,7 @@ export interface JobTemplateParts {
 /** What an execution runs: the arguments follow the image's entry point, which is `retrain`. */
 export function jobTemplate({
   command,
+  flags,
   image,
   configured,
   size,
@@ -99,7 +102,7 @@ export function jobTemplate({
       {
         name: command,
         image,
-        args: [command, '--once', '--json', '--config', `${CONFIGURATION_FOLDER}/${CONFIGURATION_FILE}`],
+        args: [command, '--once', ...flags, '--json', '--config', `${CONFIGURATION_FOLDER}/${CONFIGURATION_FILE}`],
         resources: { cpu: size.cpu, memory: size.memory },
         env: Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }])),
         volumeMounts: [

@@ -8,7 +8,12 @@ import { knownHere } from './manifest-source.ts';
 
 /** What a run may take when its model does not say it, seconds (docs/configuration.md, maxRuntime). */
 const DEFAULT_MAX_RUNTIME_S = 86_400;
-/** Beyond the longest run and the grace period: for a node, the image, the champion's and the result's files. Seconds. */
+/**
+ * For so long a job of the worker accepts models, one after the other, so that the last of them has the time of its longest run, too.
+ * The margin below is beyond it, because the worker's time begins when its container runs. Minutes.
+ */
+const ACCEPT_FOR_MIN = 10;
+/** Beyond that, the longest run and the grace period: for a node, the image, the champion's and the result's files. Seconds. */
 const DEADLINE_MARGIN_S = 1_800;
 /** Beyond the trainer's grace period: for what the worker does after it, sessions and connection. Seconds. */
 const GRACE_MARGIN_S = 30;
@@ -64,12 +69,12 @@ export function workerJob(settings: ManifestSettings): Manifest {
     queue: knownHere(configuration.queues.requests, 'queues.requests'),
     messagesPerJob: 1,
     maxReplicas: settings.maxReplicas,
-    deadlineS: Math.max(...runtimesS) + graceS + DEADLINE_MARGIN_S,
+    deadlineS: ACCEPT_FOR_MIN * 60 + Math.max(...runtimesS) + graceS + DEADLINE_MARGIN_S,
     pod: {
       containers: [
         {
           name: 'worker',
-          args: ['worker', '--once', '--json'],
+          args: ['worker', '--once', '--accept-for', `${ACCEPT_FOR_MIN}m`, '--json'],
           resources: { cpu: settings.cpu, memory: settings.memory },
         },
       ],
@@ -90,8 +95,8 @@ that are too many leave at once, and are started again at each polling while the
       },
       {
         path: ['spec', 'jobTargetRef', 'activeDeadlineSeconds'],
-        text: `The longest maxRuntime (${Math.max(...runtimesS)} s), the grace period, and ${DEADLINE_MARGIN_S} s for node, image and files. A job that trains several models one
-after the other may be ended by it: the run that was under way costs no attempt, and begins anew in another job.`,
+        text: `The time to accept (--accept-for ${ACCEPT_FOR_MIN}m), the longest maxRuntime (${Math.max(...runtimesS)} s), the grace period, and ${DEADLINE_MARGIN_S} s for node, image and
+files: also the last of several models that a job trains one after the other has the time it needs.`,
       },
       { path: ['spec', 'maxReplicaCount'], text: 'More than there are models never finds work.' },
       { path: ['spec', 'rollout'], text: 'gradual: a change does not end jobs that are running.' },

@@ -86,13 +86,15 @@ test('the worker is a job that the queue retries, not the platform, with room fo
     scalingStrategy: { strategy: 'default' },
   });
   assert.deepEqual([job.backoffLimit, job.parallelism, job.completions], [0, 1, 1]);
-  // Two hours, 90 s of grace and 30 s more, half an hour for node and image.
-  assert.equal(job.activeDeadlineSeconds, 7_200 + 120 + 1_800);
+  // Ten minutes to accept, two hours, 90 s of grace and 30 s more, half an hour for node and image.
+  assert.equal(job.activeDeadlineSeconds, 600 + 7_200 + 120 + 1_800);
   assert.equal(job.template.spec.terminationGracePeriodSeconds, 120);
   assert.equal(job.template.spec.restartPolicy, 'Never');
   assert.deepEqual(job.template.spec.containers[0].args, [
     'worker',
     '--once',
+    '--accept-for',
+    '10m',
     '--json',
     '--config',
     '/work/retrain.yaml',
@@ -112,7 +114,7 @@ test('a model without maxRuntime may take a day; flags say how many jobs, how of
   const file = WHOLE.replace('    maxRuntime: 2h\n', '').replace('  churn:', "  '*':");
   const { one } = await printed(t, file, { cpu: '4', memory: '16Gi', pollingInterval: 5 });
   const { spec } = one('ScaledJob', 'retrain-worker');
-  assert.equal(spec.jobTargetRef.activeDeadlineSeconds, 86_400 + 120 + 1_800);
+  assert.equal(spec.jobTargetRef.activeDeadlineSeconds, 600 + 86_400 + 120 + 1_800);
   assert.deepEqual([spec.maxReplicaCount, spec.pollingInterval], [10, 5]);
   assert.deepEqual(spec.jobTargetRef.template.spec.containers[0].resources, {
     requests: { cpu: '4', memory: '16Gi' },
@@ -293,7 +295,10 @@ test('what a job cannot have is refused, with what it takes instead', async (t) 
   );
   await refused(WHOLE.replace('maxRuntime: 2h', 'maxRuntime: "${LIMIT}"'), /maxRuntime: .*not known here are .*LIMIT/);
   const known = await printed(t, WHOLE.replace('maxRuntime: 2h', 'maxRuntime: "${LIMIT}"'), { env: { LIMIT: '3h' } });
-  assert.equal(known.one('ScaledJob', 'retrain-worker').spec.jobTargetRef.activeDeadlineSeconds, 10_800 + 120 + 1_800);
+  assert.equal(
+    known.one('ScaledJob', 'retrain-worker').spec.jobTargetRef.activeDeadlineSeconds,
+    600 + 10_800 + 120 + 1_800,
+  );
 });
 
 test('retrain manifests k8s prints the same whatever the environment, to a file as well, and refuses in one line', async (t) => {

@@ -87,9 +87,12 @@ describe('the job of the worker, with all that it can have', () => {
       },
     });
   });
-  it('is ended by the platform later than a trainer by the worker, and never repeated', () => {
+  it('is ended by the platform later than the last trainer by the worker, and never repeated', () => {
     const { replicaTimeout, ...configuration } = job('worker-job').configuration;
-    assert.ok(replicaTimeout >= 86_400 + 30 * 60, String(replicaTimeout));
+    const args = job('worker-job').template.containers[0]?.args ?? [];
+    const [, minutes] = /^([0-9]+)m$/.exec(args[args.indexOf('--accept-for') + 1] ?? '') ?? [];
+    assert.equal(minutes, '10');
+    assert.equal(replicaTimeout, Number(minutes) * 60 + 86_400 + 30 * 60);
     assert.equal(configuration['replicaRetryLimit'], 0);
   });
   it('gives the rights of the scaler to no container', () => {
@@ -132,7 +135,15 @@ describe('the job of the worker, with all that it can have', () => {
   });
   it('tells the worker where everything is', () => {
     const [container] = job('worker-job').template.containers;
-    assert.deepEqual(container?.args, ['worker', '--once', '--json', '--config', '/etc/retrain/retrain.yaml']);
+    assert.deepEqual(container?.args, [
+      'worker',
+      '--once',
+      '--accept-for',
+      '10m',
+      '--json',
+      '--config',
+      '/etc/retrain/retrain.yaml',
+    ]);
     assert.equal(container['image'], 'images.azurecr.io/retrain-worker@sha256:0123');
     assert.deepEqual(container['resources'], { cpu: 2, memory: '4Gi' });
     assert.deepEqual(Object.fromEntries(container.env.map(({ name, value }) => [name, value])), {

@@ -4,6 +4,7 @@ import { RetrainError } from '../errors.ts';
 import { files } from '../runtime/files.ts';
 import { readSecretFile, writeSecretFile } from '../runtime/secret-file.ts';
 import { ACCESS_RIGHTS } from './access-rule.ts';
+import { fileFailure } from './file-failure.ts';
 
 const FILE = 'access-rules.json';
 /** 2 knows rules that were given to queues and topics while the broker ran, 3 those of the namespace, too. */
@@ -60,12 +61,7 @@ export class AccessRuleFile {
     try {
       await writeSecretFile(path, `${JSON.stringify({ version: VERSION, rules }, null, 2)}\n`);
     } catch (cause) {
-      const { code, message } = cause as NodeJS.ErrnoException;
-      const full = code === 'ENOSPC' || code === 'EDQUOT';
-      const remedy = full ? 'make room' : 'see to the disk and to who may write there';
-      throw new RetrainError(full ? 'DISK_FULL' : 'DISK_FAILED', `${path} cannot be written: ${message}; ${remedy}`, {
-        cause,
-      });
+      throw fileFailure(`${path} cannot be written`, cause);
     }
     // The key is in the new file now: two truths would be one too many.
     await files.remove(join(this.#folder, FORMER_KEY_FILE));

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { RetrainError } from '../../errors.ts';
 import { files } from '../../runtime/files.ts';
+import { fileFailure } from '../file-failure.ts';
 import { namespaceRecord } from './namespace-record.ts';
 import type { NamespaceRecord } from './namespace-record.ts';
 import { NAMESPACE_FILE } from '../resource-manager-file.ts';
@@ -44,14 +45,7 @@ export class NamespaceFile {
     try {
       await change();
     } catch (cause) {
-      const { code, message } = cause as NodeJS.ErrnoException;
-      const full = code === 'ENOSPC' || code === 'EDQUOT';
-      const remedy = full ? 'make room' : 'see to the disk and to who may write there';
-      throw new RetrainError(
-        full ? 'DISK_FULL' : 'DISK_FAILED',
-        `${NAMESPACE_FILE} of the data folder cannot be ${what}: ${message}; ${remedy}`,
-        { cause },
-      );
+      throw fileFailure(`${NAMESPACE_FILE} of the data folder cannot be ${what}`, cause);
     }
   }
 }

@@ -4,7 +4,7 @@ import { changedNamespace, newNamespace, replacedNamespace } from './namespace-d
 import type { KeptNamespace } from './namespace-keeper.ts';
 import type { NamespaceRecord } from './namespace-record.ts';
 import { ArmRefusal, badRequest, refusalOf, resourceNotFound } from './refusal.ts';
-import { resourceId } from './resource-id.ts';
+import { resourceId, same } from './resource-id.ts';
 import type { ResourcePath } from './resource-id.ts';
 import type { ArmAnswer, Body, Call, TopKind } from './resource-kind.ts';
 
@@ -184,8 +184,4 @@ function failed(why: unknown): ArmRefusal {
   return new ArmRefusal('InternalServerError', 'The namespace could not be deleted; see the output of the broker.', {
     cause: why,
   });
-}
-
-function same(one: string, other: string): boolean {
-  return one.toLowerCase() === other.toLowerCase();
 }

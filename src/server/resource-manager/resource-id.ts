@@ -110,6 +110,7 @@ function notServed(urlPath: string): ArmRefusal {
   );
 }
 
-function same(one: string, other: string): boolean {
+/** Ids and keywords in them, of which case does not count. */
+export function same(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
 }

@@ -49,8 +49,7 @@ export async function stacksIn(infra: string): Promise<string[]> {
  */
 export async function copyProgram(folder: string): Promise<void> {
   const to = resolve(folder);
-  // A file, too, has a size.
-  if ((await files.list(to)).length > 0 || ((await files.size(to)) ?? 0) > 0)
+  if (await isTaken(to))
     throw new RetrainError(
       'ARGUMENT_INVALID',
       `${to} is there already: name another folder, as in retrain deploy init azure`,
@@ -63,4 +62,18 @@ export async function copyProgram(folder: string): Promise<void> {
       `this installation has no program in ${from}: install retrain anew`,
     );
   for (const name of names) await files.copy(join(from, name), join(to, name));
+}
+
+/** Whether there is a file, or a folder with something in it. */
+async function isTaken(path: string): Promise<boolean> {
+  if ((await files.size(path)) === undefined) return false;
+  if ((await files.list(path)).length > 0) return true;
+  try {
+    // Of a folder that is there it makes nothing.
+    await files.makeFolder(path);
+    return false;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return true;
+    throw error;
+  }
 }

@@ -26,14 +26,14 @@ const OPERATIONS = {
 type Operation = keyof typeof OPERATIONS;
 
 /** As Pulumi has it: NAME, ORGANIZATION/NAME or ORGANIZATION/PROJECT/NAME. */
-const STACK = /^(?:[\w.-]{1,100}\/){0,2}[\w][\w.-]{0,99}$/;
+const STACK = /^(?:\w[\w.-]{0,99}\/){0,2}\w[\w.-]{0,99}$/;
 
 /** @throws RetrainError `ARGUMENT_INVALID` */
 export function checkStackName(stack: string): string {
   if (STACK.test(stack)) return stack;
   throw new RetrainError(
     'ARGUMENT_INVALID',
-    `--stack ${JSON.stringify(stack)}: a stack's name has letters, digits, ".", "_" and "-", at most 100, as dev or organization/dev`,
+    `--stack ${JSON.stringify(stack)}: a stack's name has letters, digits, ".", "_" and "-", at most 100, a letter, a digit or "_" first, as dev or organization/dev`,
   );
 }
 

@@ -7,7 +7,7 @@ import { knownHere } from './manifest-source.ts';
 
 /** The service account of every pod, and what it may do in the cluster: nothing, unless a trainer makes Jobs. */
 export function accessManifests(settings: ManifestSettings): Manifest[] {
-  const { name, namespace, clientId, createNamespace } = settings;
+  const { name, namespace, clientId, createNamespace, source } = settings;
   const account: Manifest = {
     object: namespaced(settings, {
       apiVersion: 'v1',
@@ -21,7 +21,7 @@ export function accessManifests(settings: ManifestSettings): Manifest[] {
     }),
     ...(clientId !== undefined && {
       comment: `The pods sign in to Azure as this managed identity: it needs a federated credential for system:serviceaccount:${namespace ?? 'NAMESPACE'}:${name}, and the
-roles Azure Service Bus Data Receiver and Data Sender.`,
+roles Azure Service Bus Data Receiver and Data Sender${source.configuration.registry.azureBlob ? ', and Storage Blob Data Contributor on the container of the registry' : ''}.`,
     }),
   };
   return [

@@ -2,11 +2,24 @@ import { RetrainError } from '../errors.ts';
 import type { Configuration } from '../retraining/configuration/configuration.ts';
 import type { ModelSettings } from '../retraining/configuration/model-settings.ts';
 import { isLoopback } from '../retraining/listener/loopback.ts';
-import { isUnknownHere } from './manifest-source.ts';
+import { isUnknownHere, WORK_FOLDER } from './manifest-source.ts';
 import type { ManifestSource } from './manifest-source.ts';
 
 /** A key of Azure that stands in the file itself. */
 const LITERAL_KEY = /(SharedAccessKey|AccountKey|SharedAccessSignature)=(?!\$\{)[^;\s"']/i;
+
+/** What a container needs as the image has it, or as another volume: a disk in its place, or above it, would hide it. */
+const KEPT_FOLDERS = [WORK_FOLDER, '/tmp', '/opt/retrain', '/usr/local/bin', '/etc'] as const;
+
+/** Keys in the values that stand in the manifests. @throws RetrainError `ARGUMENT_INVALID`; no value is shown */
+export function checkGivenVariables(env: Readonly<Record<string, string>>): void {
+  const name = Object.keys(env).find((each) => LITERAL_KEY.test(env[each] ?? ''));
+  if (name === undefined) return;
+  throw new RetrainError(
+    'ARGUMENT_INVALID',
+    `--env ${name} has a key, and stands in the manifests for everybody to read: leave it out, and put ${name} into the Secret`,
+  );
+}
 
 /**
  * Refuses what jobs on ephemeral disks cannot have.
@@ -14,7 +27,7 @@ const LITERAL_KEY = /(SharedAccessKey|AccountKey|SharedAccessSignature)=(?!\$\{)
  * @throws RetrainError with field, value and remedy
  */
 export function checkManifestSource(
-  { file, text, configuration }: ManifestSource,
+  { file, text, configuration, stateFolder }: ManifestSource,
   { namespace, asSecret }: { namespace: string | undefined; asSecret: boolean },
 ): void {
   const refuse = (reason: string): never => {
@@ -28,6 +41,11 @@ export function checkManifestSource(
   if (registry.file)
     refuse(
       'registry.file is a folder of one host, and the disk of a job goes with it: use registry.azureBlob or registry.mlflow',
+    );
+  const hidden = KEPT_FOLDERS.find((folder) => `${folder}/`.startsWith(`${stateFolder.replace(/\/$/, '')}/`));
+  if (hidden !== undefined)
+    refuse(
+      `folders.state is ${stateFolder} in a container, and a disk there would hide ${hidden}: use a folder of its own, such as .retrain`,
     );
   if (!queues.sessions)
     refuse(

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { RetrainError } from '../errors.ts';
 import type { Variable } from '../retraining/configuration/environment.ts';
-import { checkManifestSource } from './manifest-checks.ts';
+import { checkGivenVariables, checkManifestSource } from './manifest-checks.ts';
 import { isUnknownHere, knownHere, readManifestSource } from './manifest-source.ts';
 import type { ManifestSource } from './manifest-source.ts';
 
@@ -73,6 +73,7 @@ export async function manifestSettings(flags: ManifestFlags): Promise<ManifestSe
     );
   if (flags.createNamespace && namespace === undefined)
     throw new RetrainError('ARGUMENT_INVALID', '--create-namespace goes with --namespace: name the namespace');
+  checkGivenVariables(env);
   const source = await readManifestSource(flags.config, env);
   checkManifestSource(source, { namespace, asSecret: flags.secretConfiguration === true });
   if (source.variables.some((each) => each.name === SCALER_KEY))

@@ -79,11 +79,18 @@ function secretSteps({ namespace, secret, scaler, variables }: ManifestSettings)
   if (keys.length === 0) return [];
   const flags = keys.filter(({ isNeeded }) => isNeeded).map(({ name }) => ` --from-literal=${name}=…`);
   const optional = keys.filter(({ isNeeded }) => !isNeeded).map(({ name }) => name);
+  // Keys that may be missing may be missing all together, and the Secret with them.
+  if (flags.length === 0)
+    return [
+      `If another value than its default is wanted for ${optional.join(', ')}: the Secret ${secret}, with a key of that name.`,
+    ];
   const place = namespace === undefined ? '' : ` --namespace ${namespace}`;
   const lines = [
     `The Secret ${secret}, with a key for each variable that the configuration names${scaler.by === 'connection-string' ? `, and ${SCALER_KEY} for KEDA` : ''}:`,
     `    kubectl create secret generic ${secret}${place}${flags.join('')}`,
-    ...(optional.length > 0 ? [`  It may also have ${optional.join(', ')}, which have defaults.`] : []),
+    ...(optional.length > 0
+      ? [`  With a key of its own there, each of these has another value than its default: ${optional.join(', ')}.`]
+      : []),
   ];
   return [lines.join('\n')];
 }

@@ -55,6 +55,8 @@ test('without the program it is said how to get it, and init copies it: sources,
     await readFile(join(ROOT, 'infra', 'topology.json'), 'utf8'),
   );
   assertFailure(await deploy('init'), 2, /infra is there already: name another folder/);
+  await writeFile(join(folder, 'empty'), '');
+  assertFailure(await deploy('init', 'empty'), 2, /empty is there already: name another folder/);
 
   assertFailure(
     await deploy('preview'),
@@ -103,6 +105,8 @@ test('what is not asked on a terminal needs --yes, and destroy the stack; wrong 
   assertFailure(await deploy('destroy'), 2, /Delete all of stack dev\? There is no terminal to ask on: give --yes/);
   assertFailure(await deploy('destroy', '--yes'), 2, /--yes without --stack: name the stack that is to be destroyed/);
   assertFailure(await deploy('up', '--yes', '--stack', 'a b'), 2, /--stack "a b": a stack's name has letters/);
+  for (const stack of ['../dev', '-x/dev', 'a/b/c/dev', '.'])
+    assertFailure(await deploy('up', '--yes', '--stack', stack), 2, /a stack's name has letters/);
   assertFailure(await deploy('upp'), 2, /unknown command 'upp'/);
 });
 

@@ -271,6 +271,13 @@ test('what a job cannot have is refused, with what it takes instead', async (t) 
     ),
     /a key stands in the file.*--secret-configuration/,
   );
+  for (const state of ['.', '/', '/tmp', '/tmp/', '/opt', '/opt/retrain'])
+    await refused(`${WHOLE}folders: { state: ${state} }\n`, /folders\.state is \/.* would hide \/.*such as \.retrain/);
+  const withState = await printed(t, `${WHOLE}folders: { state: /tmp/state }\n`);
+  assert.match(withState.yaml, /mountPath: \/tmp\/state\n/);
+  await refused(WHOLE, /^--env ACCOUNT_URL has a key, and stands in the manifests[^;=]*$/, {
+    env: { ACCOUNT_URL: 'BlobEndpoint=https://a/;AccountKey=c2VjcmV0' },
+  });
   await refused(WHOLE.replace('{SAS}', '{KEDA_CONNECTION_STRING}'), /KEDA's key.*use another name/);
   await refused(IN_THE_CLUSTER, /give --namespace/, { clientId: CLIENT_ID });
   await refused(IN_THE_CLUSTER, /--client-id is missing/, { namespace: 'ml' });
@@ -299,6 +306,21 @@ test('what a job cannot have is refused, with what it takes instead', async (t) 
     known.one('ScaledJob', 'retrain-worker').spec.jobTargetRef.activeDeadlineSeconds,
     600 + 10_800 + 120 + 1_800,
   );
+});
+
+test('a Secret that only has what has defaults is not asked for', async (t) => {
+  const file = IN_THE_CLUSTER.replace('${MLFLOW_TOKEN}', '${MLFLOW_TOKEN:-none}').replace(/^listen.*\n/m, '');
+  const { yaml } = await printed(t, file, { namespace: 'ml', clientId: CLIENT_ID });
+  assert.doesNotMatch(yaml, /kubectl create secret/);
+  assert.match(yaml, /another value than its default is wanted for MLFLOW_TOKEN: the Secret retrain-secrets/);
+});
+
+test('an identity of the pods that keeps models in a container has the right to it named', async (t) => {
+  const blob = 'registry: { azureBlob: { containerUrl: https://a1b2.blob.core.windows.net/models } }';
+  const flags = { namespace: 'ml', clientId: CLIENT_ID };
+  const { yaml } = await printed(t, IN_THE_CLUSTER.replace(/^registry.*$/m, blob), flags);
+  assert.match(yaml, /Data Sender, and Storage Blob Data Contributor on the container of the registry\./);
+  assert.doesNotMatch((await printed(t, IN_THE_CLUSTER, flags)).yaml, /Storage Blob/);
 });
 
 test('retrain manifests k8s prints the same whatever the environment, to a file as well, and refuses in one line', async (t) => {

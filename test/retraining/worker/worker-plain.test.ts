@@ -66,15 +66,18 @@ test('requests of one model that are at hand together cost one run, and a model 
   const world = await openPlainWorld(t);
   const runs: TrainerRun[] = [];
   const gate = latch();
-  let running = 0;
+  const running = new Set<string>();
+  const overlapping: string[] = [];
   await world.producer.request(requestFor());
   await world.work({
     concurrency: 3,
     trainer: trainer(async (run) => {
-      assert.equal(++running, 1);
+      const { name } = run.plan.model;
+      if (running.has(name)) overlapping.push(name);
+      running.add(name);
       runs.push(run);
       if (runs.length === 1) await gate.opened;
-      running--;
+      running.delete(name);
       return success(world.folder, run, 10 / runs.length);
     }),
   });
@@ -92,6 +95,7 @@ test('requests of one model that are at hand together cost one run, and a model 
     11,
   );
   assert.ok(births.length <= 4, births.join());
+  assert.deepEqual(overlapping, []);
 });
 
 test('attempts are counted in the local ledger, and what fails for good is dead-lettered', async (t) => {

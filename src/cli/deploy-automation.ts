@@ -124,16 +124,20 @@ const HOW = 'https://www.pulumi.com/docs/install/';
  * @throws RetrainError `TOOL_MISSING`
  */
 export async function findCli({ automation, version }: PulumiSdk): Promise<Pick<PulumiCommand, 'command' | 'version'>> {
+  const remedy = `install version ${version} or newer, see ${HOW}`;
   try {
-    return await automation.PulumiCommand.get();
+    const cli = await automation.PulumiCommand.get();
+    if (cli.version) return cli;
   } catch (cause) {
     const { err } = (cause as { commandResult?: CommandResult }).commandResult ?? {};
     const said =
       codeOf(err) === 'ENOENT'
         ? 'the Pulumi CLI is not on PATH'
         : `the Pulumi CLI on PATH cannot be used (${firstLine(cause)})`;
-    throw new RetrainError('TOOL_MISSING', `${said}: install version ${version} or newer, see ${HOW}`, { cause });
+    throw new RetrainError('TOOL_MISSING', `${said}: ${remedy}`, { cause });
   }
+  // The SDK lets it through when it is told not to look at versions, and fails later.
+  throw new RetrainError('TOOL_MISSING', `the Pulumi CLI on PATH does not say its version: ${remedy}`);
 }
 
 function codeOf(error: NodeJS.ErrnoException | undefined): string | undefined {

@@ -7,7 +7,7 @@ import { RetrainError } from '../errors.ts';
 import { entityName } from '../retraining/configuration/configuration-schema.ts';
 import { parseConnection } from '../retraining/connection.ts';
 import type { Files } from '../runtime/files.ts';
-import { isReadByOthers, makeSecretFolder, writeSecretFile } from '../runtime/secret-file.ts';
+import { openToOthers, makeSecretFolder, writeSecretFile } from '../runtime/secret-file.ts';
 
 const FOLDER = 'profiles';
 const ENDING = '.json';
@@ -74,7 +74,13 @@ export async function readProfile(stateFolder: string, name: string, files: File
     if (problem !== undefined) reader.refuse(['connectionStrings', side], problem);
   }
   if (!profile || reader.problems.length > 0) throw new ConfigurationFileError(path, inOrderOfPlace(reader.problems));
-  if (profile.connectionStrings && (await isReadByOthers(path)))
+  const others = await openToOthers(path);
+  if (others.write)
+    throw new RetrainError(
+      'CONFIGURATION_INVALID',
+      `${path} says where the commands sign in, and others than its owner can write it: chmod 600 ${path}, and look at what it says`,
+    );
+  if (profile.connectionStrings && others.read)
     throw new RetrainError(
       'CONFIGURATION_INVALID',
       `${path} has keys, and others than its owner can read it: chmod 600 ${path}, and renew the keys when others have`,

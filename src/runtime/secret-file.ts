@@ -4,8 +4,9 @@ import { files } from './files.ts';
 /** Only the owner may read or write it. */
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_FOLDER = 0o700;
-/** Read, write and search, by group and others. */
-const OTHERS = 0o077;
+/** By group and others. */
+const OTHERS_READ = 0o044;
+const OTHERS_WRITE = 0o022;
 
 /**
  * The text of a file that holds secrets, or undefined when there is none. Its mode is set back to 0600 first, should somebody
@@ -32,8 +33,9 @@ export async function makeSecretFolder(path: string): Promise<void> {
   await chmod(path, OWNER_ONLY_FOLDER);
 }
 
-/** Whether others than its owner may read or write a file. Windows keeps that elsewhere: there never. */
-export async function isReadByOthers(path: string): Promise<boolean> {
-  if (process.platform === 'win32') return false;
-  return ((await stat(path)).mode & OTHERS) !== 0;
+/** What others than its owner may do with a file. Windows keeps that elsewhere: there nothing. */
+export async function openToOthers(path: string): Promise<{ readonly read: boolean; readonly write: boolean }> {
+  if (process.platform === 'win32') return { read: false, write: false };
+  const { mode } = await stat(path);
+  return { read: (mode & OTHERS_READ) !== 0, write: (mode & OTHERS_WRITE) !== 0 };
 }

@@ -164,6 +164,9 @@ test('a profile is written for its owner alone, and refused when others can read
   await writeProfile(state, 'open', entra);
   await chmod(join(state, 'profiles', 'open.json'), 0o644);
   assert.deepEqual(await readProfile(state, 'open', files), entra);
+  // Whoever writes it leads a sign-in to a host of theirs.
+  await chmod(join(state, 'profiles', 'open.json'), 0o664);
+  await assert.rejects(readProfile(state, 'open', files), /others than its owner can write it: chmod 600 /);
 });
 
 test('a profile that is missing, misnamed or wrong is told with its places, and no key is shown', async (t) => {

@@ -1,12 +1,14 @@
 import type { EntityTimes, QueueCounts } from '../../broker/index.ts';
-import { skuFault } from '../../topology/index.ts';
+import { PROPERTIES, canonicalProperties, skuFault } from '../../topology/index.ts';
+import { withSizes } from '../entity-sizes.ts';
 import { listAnswer } from './list-answer.ts';
 import { plainLocation } from './namespace-description.ts';
 import type { NamespaceRecord } from './namespace-record.ts';
+import { propertiesIn } from './read-body.ts';
 import { badRequest } from './refusal.ts';
 import { PROVIDER, armName, resourceId } from './resource-id.ts';
 import type { Segment } from './resource-id.ts';
-import type { ArmAnswer, ChildCall } from './resource-kind.ts';
+import type { ArmAnswer, Body, ChildCall } from './resource-kind.ts';
 
 // What resources within the namespace have in common.
 
@@ -35,6 +37,28 @@ export function sortedList<T extends { readonly description: { readonly name: st
   return listAnswer(request, sorted, ({ status }) => body(status));
 }
 
+/**
+ * What a queue or topic is to be. What is left out gets its default, or stays when it is decided as the entity is made.
+ *
+ * @param fixed the names of what is decided then
+ */
+export function wantedEntity<P extends EntityDescription>(
+  { namespace, names: [, name = ''] }: ChildCall,
+  body: Body,
+  kept: { readonly what: 'queue' | 'topic'; readonly present: P | undefined; readonly fixed: readonly (keyof P)[] },
+): object {
+  const { what, present, fixed } = kept;
+  const given = canonicalProperties(propertiesIn(body, PROPERTIES[what]));
+  return {
+    maxMessageSizeInKilobytes: usualMessageKb(namespace),
+    ...(present && Object.fromEntries(fixed.map((property) => [property, present[property]]))),
+    ...withSizes(Object.fromEntries(given), present),
+    name: present?.name ?? name,
+  };
+}
+
+type EntityDescription = NonNullable<Parameters<typeof withSizes>[1]> & { readonly name: string };
+
 /** What never was is the first day of .NET's calendar. */
 const NEVER = '0001-01-01T00:00:00Z';
 
@@ -58,7 +82,7 @@ export function countDetailsOf({ active, deadLetter, scheduled, transferDeadLett
 }
 
 /** Kilobytes of the largest message of an entity that does not say, by the tier of its namespace (service-bus-quotas). */
-export function usualMessageKb({ sku }: NamespaceRecord): number {
+function usualMessageKb({ sku }: NamespaceRecord): number {
   return sku.name === 'Premium' ? 1_024 : 256;
 }
 

@@ -1,6 +1,5 @@
-import { PROPERTIES, canonicalProperties, parseQueueDescription } from '../../topology/index.ts';
-import type { QueueDescription } from '../../topology/index.ts';
-import { shownSize, withSizes } from '../entity-sizes.ts';
+import { parseQueueDescription } from '../../topology/index.ts';
+import { shownSize } from '../entity-sizes.ts';
 import type { QueueStatus } from '../queue-admin.ts';
 import {
   childBody,
@@ -8,12 +7,14 @@ import {
   sortedList,
   mustFitSku,
   timesOf,
-  usualMessageKb,
+  wantedEntity,
   withoutNames,
 } from './child-resource.ts';
-import { propertiesIn } from './read-body.ts';
 import { resourceNotFound } from './refusal.ts';
-import type { ArmAnswer, Body, ChildCall, ChildKind } from './resource-kind.ts';
+import type { ArmAnswer, ChildCall, ChildKind } from './resource-kind.ts';
+
+/** Decided when it is made. */
+const FIXED = ['requiresSession', 'requiresDuplicateDetection', 'enablePartitioning'] as const;
 
 export const queueKind: ChildKind = {
   type: 'namespaces/queues',
@@ -23,7 +24,7 @@ export const queueKind: ChildKind = {
     const [, name = ''] = call.names;
     const { queues } = call.admin;
     const present = queues.get(name)?.description;
-    const wanted = describedQueue(call, body, { name, present });
+    const wanted = parseQueueDescription(wantedEntity(call, body, { what: 'queue', present, fixed: FIXED }));
     mustFitSku(call, 'queue', wanted);
     await (present ? queues.update(present.name, { ...TAKEN_AWAY, ...withoutNames(wanted) }) : queues.create(wanted));
     return shown(call);
@@ -38,26 +39,6 @@ export const queueKind: ChildKind = {
 
 /** What a queue may be without. */
 const TAKEN_AWAY = { forwardTo: undefined, forwardDeadLetteredMessagesTo: undefined, userMetadata: undefined };
-
-/** What is left out gets its default, or stays when it is decided as the queue is made. */
-function describedQueue(
-  { namespace }: ChildCall,
-  body: Body,
-  { name, present }: { readonly name: string; readonly present: QueueDescription | undefined },
-): QueueDescription {
-  const given = canonicalProperties(propertiesIn(body, PROPERTIES.queue));
-  const fixed = present && {
-    requiresSession: present.requiresSession,
-    requiresDuplicateDetection: present.requiresDuplicateDetection,
-    enablePartitioning: present.enablePartitioning,
-  };
-  return parseQueueDescription({
-    maxMessageSizeInKilobytes: usualMessageKb(namespace),
-    ...fixed,
-    ...withSizes(Object.fromEntries(given), present),
-    name: present?.name ?? name,
-  });
-}
 
 function shown(call: ChildCall): ArmAnswer {
   const [, name = ''] = call.names;

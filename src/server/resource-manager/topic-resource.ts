@@ -1,6 +1,5 @@
-import { PROPERTIES, canonicalProperties, parseTopicDescription } from '../../topology/index.ts';
-import type { TopicDescription } from '../../topology/index.ts';
-import { shownSize, withSizes } from '../entity-sizes.ts';
+import { parseTopicDescription } from '../../topology/index.ts';
+import { shownSize } from '../entity-sizes.ts';
 import type { TopicStatus } from '../topic-admin.ts';
 import {
   childBody,
@@ -8,12 +7,14 @@ import {
   sortedList,
   mustFitSku,
   timesOf,
-  usualMessageKb,
+  wantedEntity,
   withoutNames,
 } from './child-resource.ts';
-import { propertiesIn } from './read-body.ts';
 import { resourceNotFound } from './refusal.ts';
-import type { ArmAnswer, Body, ChildCall, ChildKind } from './resource-kind.ts';
+import type { ArmAnswer, ChildCall, ChildKind } from './resource-kind.ts';
+
+/** Decided when it is made. */
+const FIXED = ['requiresDuplicateDetection', 'enablePartitioning'] as const;
 
 export const topicKind: ChildKind = {
   type: 'namespaces/topics',
@@ -23,7 +24,7 @@ export const topicKind: ChildKind = {
     const [, name = ''] = call.names;
     const { topics } = call.admin;
     const present = topics.get(name)?.description;
-    const wanted = describedTopic(call, body, { name, present });
+    const wanted = parseTopicDescription(wantedEntity(call, body, { what: 'topic', present, fixed: FIXED }));
     mustFitSku(call, 'topic', wanted);
     await (present
       ? topics.update(present.name, { userMetadata: undefined, ...withoutNames(wanted) })
@@ -37,25 +38,6 @@ export const topicKind: ChildKind = {
     return { status: 200 };
   },
 };
-
-/** What is left out gets its default, or stays when it is decided as the topic is made. */
-function describedTopic(
-  { namespace }: ChildCall,
-  body: Body,
-  { name, present }: { readonly name: string; readonly present: TopicDescription | undefined },
-): TopicDescription {
-  const given = canonicalProperties(propertiesIn(body, PROPERTIES.topic));
-  const fixed = present && {
-    requiresDuplicateDetection: present.requiresDuplicateDetection,
-    enablePartitioning: present.enablePartitioning,
-  };
-  return parseTopicDescription({
-    maxMessageSizeInKilobytes: usualMessageKb(namespace),
-    ...fixed,
-    ...withSizes(Object.fromEntries(given), present),
-    name: present?.name ?? name,
-  });
-}
 
 function shown(call: ChildCall): ArmAnswer {
   const [, name = ''] = call.names;

@@ -5,7 +5,7 @@ import { files } from '../runtime/files.ts';
 
 /** Where the program is, unless it is said: here. */
 export const DEFAULT_INFRA_FOLDER = 'infra';
-const PROJECT_FILE = 'Pulumi.yaml';
+export const PROJECT_FILE = 'Pulumi.yaml';
 const POLICY_FOLDER = 'policy';
 const POLICY_FILE = 'PulumiPolicy.yaml';
 
@@ -42,6 +42,11 @@ export async function stacksIn(infra: string): Promise<string[]> {
   return names.flatMap((name) => /^Pulumi\.([\w.-]+)\.ya?ml$/.exec(name)?.[1] ?? []);
 }
 
+/** The folder of the program that this package has. */
+export function packagedProgram(): string {
+  return join(dirname(createRequire(import.meta.url).resolve('retrain/package.json')), DEFAULT_INFRA_FOLDER);
+}
+
 /**
  * Copies the program of this package.
  *
@@ -54,7 +59,7 @@ export async function copyProgram(folder: string): Promise<void> {
       'ARGUMENT_INVALID',
       `${to} is there already: name another folder, as in retrain deploy init azure`,
     );
-  const from = join(dirname(createRequire(import.meta.url).resolve('retrain/package.json')), DEFAULT_INFRA_FOLDER);
+  const from = packagedProgram();
   const names = (await files.list(from)).filter((name) => !NOT_COPIED.has(name));
   if (!names.includes(PROJECT_FILE))
     throw new RetrainError(

@@ -5,10 +5,8 @@ import type { Files } from '../runtime/files.ts';
 import type { NamespaceDescription } from '../topology/index.ts';
 import { namespaceOf, parseTopologyTemplate, renderTopology, stackSettings } from '../topology/stack/index.ts';
 import type { ProjectFile } from '../topology/stack/index.ts';
+import { DEFAULT_INFRA_FOLDER, packagedProgram, PROJECT_FILE } from './deploy-program.ts';
 
-/** The Pulumi program that the package has. */
-const PACKAGED = join(import.meta.dirname, '..', '..', '..', 'infra');
-const PROJECT_FILE = 'Pulumi.yaml';
 const STACK_FILE = /^Pulumi\.(.+)\.yaml$/;
 /** Bytes of a file of a Pulumi project. */
 const FILE_MAX_BYTES = 1024 * 1024;
@@ -24,7 +22,10 @@ export async function readStackTopology(
   stack: string,
   { folder, files }: { folder: string | undefined; files: Files },
 ): Promise<NamespaceDescription> {
-  const [place, project] = await projectIn(folder === undefined ? ['infra', PACKAGED] : [folder], files);
+  const [place, project] = await projectIn(
+    folder === undefined ? [DEFAULT_INFRA_FOLDER, packagedProgram()] : [folder],
+    files,
+  );
   const [name] = stack.split('/').slice(-1);
   const chosen = await read(files, join(place, `Pulumi.${name}.yaml`));
   if (chosen === undefined) throw await noStack(stack, place, files);
